@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The decision: one frame in, one verdict with its reason out. The order is DESIGN's:
+ * destination, malformed, fragment, martian, established, canonical source, policy, action, limit.
+ *
+ * Include after a platform (native.h, or ebpf/platform.h), which also gives
+ *   struct mxg_gate { struct mxg_table table; ... }
+ */
+#ifndef MXG_CORE_DECIDE_H
+#define MXG_CORE_DECIDE_H
+
+#include "dataplane/core/frame.h"
+#include "dataplane/core/sources.h"
+#include "dataplane/core/table.h"
+
+/* What the services say of a packet; each 0 or 1. */
+struct mxg_service_match {
+    __u64 address;  /* the destination is protected */
+    __u64 port;     /* and so is the port */
+    __u64 own_host; /* the source is a protected host itself */
+};
+
+MXG_INLINE __u64 mxg_in_service(const struct mxg_service *service,
+                                const struct mxg_address *address)
+{
+    return mxg_is_zero(((service->hi ^ address->hi) & service->hi_mask) |
+                       ((service->lo ^ address->lo) & service->lo_mask) |
+                       (service->family ^ address->family));
+}
+
+/* Branch-free, like the look-up, so that a list of services costs the verifier one path. */
+MXG_INLINE int mxg_match_services(const struct mxg_table *table,
+                                  const struct mxg_image_header *header,
+                                  const struct mxg_packet *packet, struct mxg_service_match *match)
+{
+    const __u64 port = packet->destination_port;
+
+    for (__u32 i = 0; i < MXG_MAX_SERVICE_ADDRESSES && i < header->service_count; i++) {
+        const struct mxg_service *service =
+            (const struct mxg_service *)mxg_table_line(table, header->services + i);
+        __u64 address, in_range = 0;
+
+        if (!service)
+            return -1;
+#pragma GCC unroll 8
+        for (int r = 0; r < MXG_MAX_PORT_RANGES; r++)
+            in_range |= ~((port - service->range[r].first) | (service->range[r].last - port)) >> 63;
+        address = mxg_in_service(service, &packet->destination);
+        match->address |= address;
+        match->port |= address & in_range;
+        match->own_host |= service->host & mxg_in_service(service, &packet->source);
+    }
+    return 0;
+}
+
+/* A source that no sender can have (RFC 6890): unspecified, loopback, multicast. */
+MXG_INLINE int mxg_martian_source(const struct mxg_address *source)
+{
+    __u32 top = (__u32)(source->hi >> 56);
+
+    if (source->family == MXG_FAMILY_IPV4)
+        return source->hi == 0 || top == 127 || (top & 0xf0) == 0xe0;
+    return top == 0xff || (source->hi == 0 && source->lo <= 1);
+}
+
+/* The IPv4 address a source carries inside: mapped (RFC 4291) or 6to4 (RFC 3056); else family 0.
+ * *both: the outer address is looked up too, and the stricter class wins. */
+MXG_INLINE struct mxg_address mxg_embedded_ipv4(const struct mxg_address *source, int *both)
+{
+    struct mxg_address none = {0, 0, MXG_FAMILY_NONE, 0};
+
+    *both = 0;
+    if (source->family != MXG_FAMILY_IPV6)
+        return none;
+    if (source->hi == 0 && source->lo >> 32 == 0xffff)
+        return mxg_ipv4_address((__u32)source->lo);
+    if (source->hi >> 48 == 0x2002) {
+        *both = 1;
+        return mxg_ipv4_address((__u32)(source->hi >> 16));
+    }
+    return none;
+}
+
+/* The policy of a source and the class that goes with it. */
+struct mxg_judgement {
+    struct mxg_prefix source; /* canonical source, cut to its end-site length */
+    const struct mxg_class *class_of_service;
+    __u16 feed;
+    __u8 class_id;
+};
+
+MXG_INLINE const struct mxg_class *mxg_class_of(const struct mxg_table *table,
+                                                const struct mxg_image_header *header,
+                                                const struct mxg_policy *policy)
+{
+    return (const struct mxg_class *)mxg_table_line(table, header->classes + policy->class_id);
+}
+
+/* 0, or -1 if the image is damaged. */
+MXG_INLINE int mxg_judge(const struct mxg_table *table, const struct mxg_image_header *header,
+                         const struct mxg_address *source, struct mxg_judgement *judgement)
+{
+    int both, views;
+    struct mxg_address view = mxg_embedded_ipv4(source, &both);
+    const struct mxg_policy *policy;
+    const struct mxg_class *found;
+
+    if (view.family == MXG_FAMILY_NONE)
+        view = *source;
+    judgement->class_of_service = 0;
+    /* The canonical view comes first, gives the source prefix and wins a tie; at most two. */
+    for (views = 0; views < 2; views++) {
+        policy = mxg_lookup(table, header, &view);
+        if (!policy)
+            return -1;
+        found = mxg_class_of(table, header, policy);
+        if (!found)
+            return -1;
+        if (views == 0) {
+            judgement->source.address = mxg_cut(view, policy->length);
+            judgement->source.length = policy->length;
+        }
+        if (views == 0 || found->strictness > judgement->class_of_service->strictness) {
+            judgement->class_of_service = found;
+            judgement->class_id = policy->class_id;
+            judgement->feed = policy->feed;
+        }
+        if (!both)
+            break;
+        view = *source;
+    }
+    return 0;
+}
+
+MXG_INLINE void mxg_set(struct mxg_decision *decision, __u8 verdict, __u8 reason)
+{
+    decision->verdict = verdict;
+    decision->reason = reason;
+}
+
+/* Charges one attempt to the source prefix. */
+MXG_INLINE enum mxg_charge mxg_charge_attempt(struct mxg_gate *gate,
+                                              const struct mxg_judgement *judgement, __u64 now)
+{
+    const struct mxg_class *limits = judgement->class_of_service;
+    const struct mxg_source_settings sources = mxg_settings(gate);
+    __u64 hash = mxg_prefix_hash(sources.key, &judgement->source);
+    struct mxg_bucket *bucket =
+        mxg_source_bucket(gate, mxg_bucket_number(hash, sources.bucket_mask));
+    struct mxg_source *source;
+    enum mxg_charge charge;
+
+    if (!bucket)
+        return MXG_CHARGE_CONTENDED;
+    source = mxg_take_source(bucket, &judgement->source, hash | 1, now);
+    if (!source)
+        return MXG_CHARGE_CONTENDED;
+    charge = mxg_charge_rate(&source->full_at_ns, limits->interval_ns, limits->tolerance_ns, now);
+    if (charge == MXG_CHARGE_OK) {
+        source->last_seen_ns = now;
+        __sync_fetch_and_add(&source->admitted, 1);
+    } else {
+        __sync_fetch_and_add(&source->denied, 1);
+    }
+    return charge;
+}
+
+MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judgement,
+                        struct mxg_decision *decision)
+{
+    const struct mxg_class *class_of_service = judgement->class_of_service;
+    enum mxg_charge charge;
+
+    switch (class_of_service->action) {
+    case MXG_ACTION_PASS:
+        return mxg_set(decision, MXG_PASS, MXG_CLASS);
+    case MXG_ACTION_DROP:
+        return mxg_set(decision, MXG_DROP, MXG_CLASS);
+    case MXG_ACTION_RESET:
+        return mxg_set(decision, MXG_RESET, MXG_CLASS);
+    case MXG_ACTION_UNREACHABLE:
+        return mxg_set(decision, MXG_UNREACHABLE, MXG_CLASS);
+    }
+    mxg_set(decision, MXG_PASS, MXG_CONFORMS);
+    if (!(class_of_service->flags & MXG_CLASS_RATE))
+        return;
+    decision->time_ns = mxg_now(gate);
+    charge = mxg_charge_attempt(gate, judgement, decision->time_ns);
+    if (charge != MXG_CHARGE_OK)
+        mxg_set(decision, (__u8)(class_of_service->deny_verdict & 3),
+                charge == MXG_CHARGE_DENIED ? MXG_RATE : MXG_CONTENDED);
+}
+
+/* A SYN to a protected service. */
+MXG_INLINE void mxg_decide_attempt(struct mxg_gate *gate, const struct mxg_image_header *header,
+                                   const struct mxg_packet *packet, struct mxg_decision *decision)
+{
+    struct mxg_judgement judgement;
+
+    if (header->flags & MXG_FLAG_NO_TABLE)
+        return mxg_set(decision, header->flags & MXG_FLAG_NO_TABLE_DROP ? MXG_DROP : MXG_PASS,
+                       MXG_NO_TABLE);
+    if (mxg_judge(&gate->table, header, &packet->source, &judgement))
+        return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
+    decision->class_id = judgement.class_id;
+    decision->feed = judgement.feed;
+    decision->source_hi = judgement.source.address.hi;
+    decision->source_lo = judgement.source.address.lo;
+    decision->source_family = (__u8)judgement.source.address.family;
+    decision->source_length = (__u8)judgement.source.length;
+    if (judgement.class_of_service->flags & MXG_CLASS_MONITOR)
+        decision->enforced = 0;
+    mxg_act(gate, &judgement, decision);
+}
+
+/* TCP, or what may be TCP, with the services' word on it. */
+MXG_INLINE void mxg_decide_packet(struct mxg_gate *gate, const struct mxg_image_header *header,
+                                  const struct mxg_packet *packet,
+                                  const struct mxg_service_match *match,
+                                  struct mxg_decision *decision)
+{
+    int port_unknown = packet->kind == MXG_FRAME_BROKEN || packet->kind == MXG_FRAME_LATER_FRAGMENT;
+
+    if (!match->address || (!match->port && !port_unknown))
+        return;
+    if (packet->kind == MXG_FRAME_BROKEN || packet->kind == MXG_FRAME_BROKEN_AT_PORT)
+        return mxg_set(decision, MXG_DROP, MXG_MALFORMED);
+    if (packet->kind == MXG_FRAME_LATER_FRAGMENT && !(header->flags & MXG_FLAG_PASS_FRAGMENTS))
+        return mxg_set(decision, MXG_DROP, MXG_FRAGMENT);
+    if (match->own_host || mxg_martian_source(&packet->source) ||
+        mxg_same_address(packet->source, packet->destination))
+        return mxg_set(decision, MXG_DROP, MXG_MARTIAN);
+    if (packet->kind == MXG_FRAME_LATER_FRAGMENT)
+        return mxg_set(decision, MXG_PASS, MXG_FRAGMENT);
+    if ((packet->tcp_flags & (MXG_TCP_SYN | MXG_TCP_ACK)) != MXG_TCP_SYN)
+        return mxg_set(decision, MXG_PASS, MXG_ESTABLISHED);
+    mxg_decide_attempt(gate, header, packet, decision);
+}
+
+/* `packet` is what mxg_parse_frame made of the frame. */
+MXG_INLINE void mxg_decide(struct mxg_gate *gate, const struct mxg_packet *packet,
+                           struct mxg_decision *decision)
+{
+    const struct mxg_image_header *header =
+        (const struct mxg_image_header *)mxg_table_line(&gate->table, 0);
+    struct mxg_service_match match = {0, 0, 0};
+
+    __builtin_memset(decision, 0, sizeof(*decision));
+    decision->class_id = MXG_NO_CLASS;
+    decision->feed = MXG_NO_FEED;
+    decision->enforced = 1;
+    mxg_set(decision, MXG_PASS, MXG_NOT_GATED);
+    if (!header)
+        return mxg_set(decision, MXG_PASS, MXG_NO_TABLE);
+    if (header->flags & MXG_FLAG_MONITOR)
+        decision->enforced = 0;
+    decision->family = (__u8)packet->source.family;
+    if (packet->kind == MXG_FRAME_NOT_IP || packet->kind == MXG_FRAME_NOT_TCP)
+        return;
+    decision->source_port = packet->source_port;
+    if (mxg_match_services(&gate->table, header, packet, &match))
+        return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
+    mxg_decide_packet(gate, header, packet, &match, decision);
+}
+
+/* What a plane does with the frame: the one place where monitor mode takes effect. */
+MXG_INLINE __u8 mxg_effect(const struct mxg_decision *decision)
+{
+    return decision->enforced ? decision->verdict : (__u8)MXG_PASS;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The platform functions of the core for user space: plain memory, the clock as data. */
+#ifndef MXG_CORE_NATIVE_H
+#define MXG_CORE_NATIVE_H
+
+#include <string.h>
+
+#include "dataplane/core/address.h"
+#include "dataplane/core/image.h"
+#include "dataplane/core/sources.h"
+
+struct mxg_frame {
+    const __u8 *data;
+    __u32 length;
+};
+
+MXG_INLINE __u32 mxg_frame_length(const struct mxg_frame *frame)
+{
+    return frame->length;
+}
+
+MXG_INLINE int mxg_frame_load(const struct mxg_frame *frame, __u32 offset, void *to, __u32 size)
+{
+    if (offset > frame->length || size > frame->length - offset)
+        return -1;
+    memcpy(to, frame->data + offset, size);
+    return 0;
+}
+
+MXG_INLINE int mxg_frame_copy(const struct mxg_frame *frame, __u32 offset, void *to, __u32 size)
+{
+    return mxg_frame_load(frame, offset, to, size);
+}
+
+struct mxg_table {
+    const struct mxg_line *lines;
+    __u32 count;
+};
+
+MXG_INLINE const struct mxg_line *mxg_table_line(const struct mxg_table *table, __u32 number)
+{
+    return number < table->count ? &table->lines[number] : 0;
+}
+
+struct mxg_gate {
+    struct mxg_table table;
+    struct mxg_source_settings sources;
+    struct mxg_bucket *buckets; /* sources.bucket_mask + 1 of them */
+    __u64 now_ns;
+};
+
+MXG_INLINE struct mxg_source_settings mxg_settings(const struct mxg_gate *gate)
+{
+    return gate->sources;
+}
+
+MXG_INLINE struct mxg_bucket *mxg_source_bucket(struct mxg_gate *gate, __u32 number)
+{
+    return &gate->buckets[number & gate->sources.bucket_mask];
+}
+
+MXG_INLINE __u64 mxg_now(const struct mxg_gate *gate)
+{
+    return gate->now_ns;
+}
+
+#endif

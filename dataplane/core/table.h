@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Look-up in the policy table image: address to policy.
+ *
+ * The platform gives
+ *   const struct mxg_line *mxg_table_line(table, number)   0 where there is no such line
+ *
+ * Search steps are branch-free: in BPF a comparison that decides an addition would become a
+ * branch, which the CPU mispredicts and the verifier explores both ways.
+ */
+#ifndef MXG_CORE_TABLE_H
+#define MXG_CORE_TABLE_H
+
+#include "dataplane/core/address.h"
+#include "dataplane/core/image.h"
+
+/* 1 if a < b, unsigned: the borrow of a - b. */
+MXG_INLINE __u64 mxg_below(__u64 a, __u64 b)
+{
+    return ((~a & b) | (~(a ^ b) & (a - b))) >> 63;
+}
+
+/* The child of an inner line that holds `key`: separators are the last keys of children. */
+MXG_INLINE __u32 mxg_child(const struct mxg_line *inner, __u64 key)
+{
+    __u64 child = 0;
+
+#pragma GCC unroll 8
+    for (int i = 0; i < MXG_INNER_KEYS; i++)
+        child += mxg_below(inner->word[i], key);
+    return (__u32)child;
+}
+
+/* The entry of a leaf that holds `key`: the last start not above it, 0..5. */
+MXG_INLINE __u32 mxg_entry(const struct mxg_leaf *leaf, __u64 key)
+{
+    __u64 entry = MXG_LEAF_ENTRIES - 1;
+
+#pragma GCC unroll 8
+    for (int i = 1; i < MXG_LEAF_ENTRIES; i++)
+        entry -= mxg_below(key, leaf->start[i]);
+    return (__u32)entry;
+}
+
+/* `line` is all that the loop leaves behind, so that its exits are one path to the verifier. */
+MXG_INLINE const struct mxg_leaf *mxg_find_leaf(const struct mxg_table *table,
+                                                const struct mxg_tree *tree, __u64 key)
+{
+    __u32 node = 0, line = tree->level[0];
+
+    for (__u32 level = 0; level < MXG_MAX_DEPTH && level < tree->depth; level++) {
+        const struct mxg_line *inner = mxg_table_line(table, line);
+
+        if (!inner)
+            return 0;
+        node = node * MXG_FANOUT + mxg_child(inner, key);
+        line = tree->level[level + 1] + node;
+    }
+    return (const struct mxg_leaf *)mxg_table_line(table, line);
+}
+
+/* Element `index` of an array of 8-byte records that begins at line `first`. */
+MXG_INLINE const __u64 *mxg_record(const struct mxg_table *table, __u32 first, __u32 index)
+{
+    const struct mxg_line *line = mxg_table_line(table, first + index / 8);
+
+    return line ? &line->word[index & 7] : 0;
+}
+
+/* What a leaf says of `key`; *entry is where it stands in the leaf. */
+MXG_INLINE const struct mxg_code *mxg_leaf_code(const struct mxg_table *table, __u32 codes,
+                                                const struct mxg_leaf *leaf, __u64 key,
+                                                __u32 *entry)
+{
+    __u32 at = mxg_entry(leaf, key);
+
+    if (at >= MXG_LEAF_ENTRIES) /* cannot be; the BPF verifier wants to see it */
+        return 0;
+    *entry = at;
+    return (const struct mxg_code *)mxg_record(table, codes, leaf->code[at] & ~MXG_CODE_LONG);
+}
+
+/* Policy index for the low half of an address whose /64 has prefixes longer than /64. */
+MXG_INLINE int mxg_find_long(const struct mxg_table *table, const struct mxg_image_header *header,
+                             const struct mxg_leaf *leaf, const struct mxg_code *code, __u32 entry,
+                             __u64 low)
+{
+    const struct mxg_slot *slot;
+    const struct mxg_line *line;
+    __u32 index = leaf->first_slot, i, at;
+
+    for (i = 0; i < MXG_LEAF_ENTRIES; i++)
+        index += i < entry && (leaf->code[i] & MXG_CODE_LONG);
+    slot = (const struct mxg_slot *)mxg_record(table, header->slots, index);
+    if (!slot)
+        return -1;
+    if (code->kind == MXG_CODE_ONE)
+        return (slot->value ^ low) >> (code->shift & 63) ? code->mid : code->in;
+    line = mxg_table_line(table, (__u32)slot->value);
+    if (line && !(slot->value & MXG_SLOT_LEAF))
+        line = (const struct mxg_line *)mxg_find_leaf(table, (const struct mxg_tree *)line, low);
+    if (!line)
+        return -1;
+    leaf = (const struct mxg_leaf *)line;
+    code = mxg_leaf_code(table, header->codes, leaf, low, &at);
+    if (!code)
+        return -1;
+    return (leaf->start[at] ^ low) >> (code->shift & 63) ? code->out : code->in;
+}
+
+/* Index of the policy for `address`, or -1 if the image is damaged. */
+MXG_INLINE int mxg_find_policy(const struct mxg_table *table,
+                               const struct mxg_image_header *header,
+                               const struct mxg_address *address)
+{
+    __u32 root = address->family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE : MXG_TREE_IPV6_LINE;
+    const struct mxg_tree *tree = (const struct mxg_tree *)mxg_table_line(table, root);
+    const struct mxg_leaf *leaf;
+    const struct mxg_code *code;
+    __u32 entry;
+
+    if (!tree)
+        return -1;
+    leaf = mxg_find_leaf(table, tree, address->hi);
+    if (!leaf)
+        return -1;
+    code = mxg_leaf_code(table, header->codes, leaf, address->hi, &entry);
+    if (!code)
+        return -1;
+    if (code->kind == MXG_CODE_BLOCK)
+        return (leaf->start[entry] ^ address->hi) >> (code->shift & 63) ? code->out : code->in;
+    if (leaf->start[entry] != address->hi)
+        return code->out;
+    return mxg_find_long(table, header, leaf, code, entry, address->lo);
+}
+
+MXG_INLINE const struct mxg_policy *mxg_lookup(const struct mxg_table *table,
+                                               const struct mxg_image_header *header,
+                                               const struct mxg_address *address)
+{
+    int index = mxg_find_policy(table, header, address);
+
+    return index < 0 ? 0
+                     : (const struct mxg_policy *)mxg_record(table, header->policies, (__u32)index);
+}
+
+#endif
