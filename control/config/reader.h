@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Reads the sections of the configuration file into a Config.
+#pragma once
+
+#include <map>
+
+#include "control/config/config.h"
+#include "control/config/fields.h"
+
+namespace mxgate
+{
+
+class Reader
+{
+public:
+    Reader(const std::string& path, const YamlTree& tree, Report& report)
+        : path_(path), tree_(tree), report_(report)
+    {
+        config_.file = path;
+    }
+
+    Config read();
+
+private:
+    Section section(const YamlNode& node, std::string_view name,
+                    std::initializer_list<std::string_view> keys)
+    {
+        return {tree_, node, name, keys, report_};
+    }
+    Location location(const YamlNode& node) const { return {path_, node.line, node.column}; }
+
+    void read_gate(const YamlNode& node);
+    void read_dpdk(const Section& gate);
+    void read_interfaces(const YamlNode& node);
+    void read_services(const YamlNode& node);
+    void read_service(const YamlNode& node);
+    void read_addresses(const YamlNode& node, ServiceConfig& service);
+    void read_ports(const YamlNode& node, ServiceConfig& service);
+    void check_shared_services();
+    void read_sources(const YamlNode& node);
+    void read_levels(const YamlNode& node);
+    void read_aggregation(const YamlNode& node);
+    void read_lengths(const YamlNode& node);
+    void read_classes(const YamlNode& node);
+    void read_class(const YamlEntry& entry);
+    void read_limit(const Section& fields, ClassConfig& into);
+    void use_default_classes();
+    void read_default_class(const Section& top);
+    bool check_class_name(const YamlNode& node, std::string_view name);
+    void read_feeds(const YamlNode& node);
+    void read_feed(const YamlNode& node);
+    std::string resolve(std::string_view path) const;
+
+    const std::string& path_;
+    const YamlTree& tree_;
+    Report& report_;
+    Config config_;
+    std::vector<std::vector<const YamlNode*>> address_nodes_;  // of each service, for locations
+    size_t address_count_ = 0;
+    std::map<std::string, int, std::less<>> service_lines_, feed_lines_;
+};
+
+}  // namespace mxgate

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Feeds: lists of prefixes, read line by line; broken lines are reported and left out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/config/config.h"
+#include "dataplane/core/address.h"
+
+namespace mxgate {
+
+struct FeedEntry {
+    mxg_prefix prefix;
+    uint32_t line = 0;       // 1-based line of the feed
+    bool exclusion = false;  // `!`: carved out of this feed
+};
+
+struct RejectedLine {
+    uint32_t line = 0;
+    std::string reason;  // "not a prefix: `foo`"
+};
+
+struct Feed {
+    std::vector<FeedEntry> entries;
+    uint64_t lines = 0;               // lines that should hold an entry (no comments, no blanks)
+    uint64_t rejected = 0;            // of those, the broken ones
+    std::vector<RejectedLine> rejects; // the first kRejectsKept of them
+    std::vector<Diagnostic> warnings; // FILE:LINE: host bits masked and the like, first kRejectsKept
+    uint64_t warning_count = 0;
+    std::vector<Diagnostic> errors;   // not empty: this version of the feed must not be used
+};
+
+inline constexpr size_t kRejectsKept = 20;
+
+// Parses the text of a feed. `path` is used in diagnostics. Refused as a whole (errors) when more
+// than half of its lines are broken, when it holds fewer than config.min_entries entries, or when
+// the format's own count (spamhaus-drop `records`) does not agree.
+Feed parse_feed(std::string_view text, const FeedConfig& config);
+
+// Reads config.path and parses it; a file that cannot be read is an error of the feed.
+Feed read_feed(const FeedConfig& config);
+
+}  // namespace mxgate
