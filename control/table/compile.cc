@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/table/compile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+
+#include "control/table/flatten.h"
+#include "control/table/image_builder.h"
+
+namespace mxgate {
+namespace {
+
+const char* action_name(Action action)
+{
+    static constexpr const char* kNames[] = {"pass", "limit", "drop", "reset", "unreachable"};
+    return kNames[static_cast<int>(action)];
+}
+
+// Larger wins: pass < limit < the denying ones; of one kind the later in the configuration.
+uint32_t strictness(Action action, size_t order)
+{
+    const uint32_t kind = action == Action::pass ? 0 : action == Action::limit ? 1 : 2;
+    return kind * 256 + static_cast<uint32_t>(order);
+}
+
+mxg_class class_record(const ClassConfig& config, size_t order)
+{
+    mxg_class out{};
+    out.action = static_cast<uint32_t>(config.action);
+    out.strictness = strictness(config.action, order);
+    out.deny_verdict = MXG_DROP;
+    if (config.mode == Mode::monitor)
+        out.flags |= MXG_CLASS_MONITOR;
+    if (config.rate) {
+        out.flags |= MXG_CLASS_RATE;
+        out.interval_ns = config.rate->period_ns / config.rate->count;
+        out.tolerance_ns = (config.rate->burst - 1) * out.interval_ns;
+    }
+    return out;
+}
+
+mxg_service service_record(const mxg_prefix& prefix, const ServiceConfig& config)
+{
+    mxg_service out{};
+    out.hi = prefix.address.hi;
+    out.lo = prefix.address.lo;
+    out.hi_mask = mxg_mask64(prefix.length);
+    out.lo_mask = prefix.length > 64 ? mxg_mask64(prefix.length - 64) : 0;
+    if (prefix.address.family == MXG_FAMILY_IPV4)
+        out.lo_mask = 0;
+    out.family = static_cast<uint8_t>(prefix.address.family);
+    out.host = prefix.length == mxg_family_bits(prefix.address.family);
+    for (size_t i = 0; i < MXG_MAX_PORT_RANGES; i++) {
+        const bool there = i < config.ports.size();
+        out.range[i] = {there ? config.ports[i].first : uint16_t{1},
+                        there ? config.ports[i].last : uint16_t{0}};
+    }
+    return out;
+}
+
+uint32_t flags_of(const GateConfig& gate)
+{
+    uint32_t flags = 0;
+    if (gate.mode == Mode::monitor)
+        flags |= MXG_FLAG_MONITOR;
+    if (gate.fragments == DropOrPass::pass)
+        flags |= MXG_FLAG_PASS_FRAGMENTS;
+    if (gate.without_table == DropOrPass::drop)
+        flags |= MXG_FLAG_NO_TABLE_DROP;
+    return flags;
+}
+
+// Gives `names` numbers in `slots` (objects with name and retired): known names keep theirs, new
+// ones take the first free number, or that of a retired name where all are taken.
+template <typename Info>
+std::vector<uint8_t> assign_numbers(const std::vector<std::string>& names, std::vector<Info>& slots,
+                                    size_t limit)
+{
+    std::vector<uint8_t> numbers(names.size(), 0);
+    std::vector<bool> placed(names.size(), false);
+    for (Info& slot : slots)
+        slot.retired = true;
+    for (size_t i = 0; i < names.size(); i++)
+        for (size_t s = 0; s < slots.size(); s++)
+            if (slots[s].name == names[i]) {
+                slots[s].retired = false;
+                numbers[i] = static_cast<uint8_t>(s);
+                placed[i] = true;
+            }
+    for (size_t i = 0; i < names.size(); i++) {
+        if (placed[i])
+            continue;
+        size_t s = slots.size();
+        if (s < limit)
+            slots.emplace_back();
+        else
+            s = static_cast<size_t>(std::find_if(slots.begin(), slots.end(),
+                                                 [](const Info& slot) { return slot.retired; }) -
+                                    slots.begin());
+        slots[s] = Info{};
+        slots[s].name = names[i];
+        numbers[i] = static_cast<uint8_t>(s);
+    }
+    return numbers;
+}
+
+class Compiler
+{
+public:
+    Compiler(const Config& config, uint64_t generation, const TableInfo* previous)
+        : config_(config)
+    {
+        TableInfo& info = table_.info;
+        if (previous)
+            info = *previous;
+        info.generation = generation;
+        info.created = std::time(nullptr);
+        info.config = config.file;
+        info.default_class = config.default_class;
+        info.default_length_ipv4 = static_cast<uint8_t>(config.default_length_ipv4);
+        info.default_length_ipv6 = static_cast<uint8_t>(config.default_length_ipv6);
+        number_classes();
+        number_feeds();
+        add_services();
+        image_.generation = generation;
+        image_.flags = flags_of(config.gate);
+    }
+
+    void add_lengths()
+    {
+        for (const LengthConfig& length : config_.lengths) {
+            TableEntry entry = entry_of(length.prefix, static_cast<uint32_t>(length.where.line));
+            entry.site_length = static_cast<uint8_t>(length.length);
+            table_.entries.push_back(entry);
+        }
+    }
+
+    void add_feed(size_t order, const Feed& feed)
+    {
+        table_.entries.reserve(table_.entries.size() + feed.entries.size());
+        for (const FeedEntry& from : feed.entries) {
+            TableEntry entry = entry_of(from.prefix, from.line);
+            entry.feed = feed_number_[order];
+            entry.exclusion = from.exclusion;
+            table_.entries.push_back(entry);
+        }
+    }
+
+    // Entries that decide nothing, by feed number; exclusions do not count.
+    PolicyTable finish(std::vector<uint64_t>* shadowed)
+    {
+        std::vector<FeedRank> ranks;
+        FlattenInput input;
+        for (const FeedInfo& feed : table_.info.feeds) {
+            ranks.push_back({feed.priority, feed.order});
+            input.class_of_feed.push_back(feed.retired ? uint8_t{0} : class_id(feed.class_name));
+        }
+        const Precedence precedence(std::move(ranks));
+        sort_entries(table_.entries);
+        input.entries = &table_.entries;
+        input.precedence = &precedence;
+        input.default_class = class_id(config_.default_class);
+        input.default_length_ipv4 = table_.info.default_length_ipv4;
+        input.default_length_ipv6 = table_.info.default_length_ipv6;
+        PolicySet policies;
+        std::vector<bool> won(table_.entries.size(), false);
+        image_.ipv4 = flatten(input, MXG_FAMILY_IPV4, policies, won);
+        image_.ipv6 = flatten(input, MXG_FAMILY_IPV6, policies, won);
+        image_.policies = policies.all();
+        image_.prefixes = table_.entries.size();
+        image_.feeds = static_cast<uint32_t>(table_.info.feeds.size());
+        table_.plane = build_image(image_);
+        shadowed->assign(table_.info.feeds.size(), 0);
+        for (size_t i = 0; i < won.size(); i++)
+            if (table_.entries[i].feed != kNoFeed && !table_.entries[i].exclusion && !won[i])
+                ++(*shadowed)[table_.entries[i].feed];
+        return std::move(table_);
+    }
+
+    uint8_t feed_number(size_t order) const { return feed_number_[order]; }
+    void set_no_table() { image_.flags |= MXG_FLAG_NO_TABLE; }
+
+private:
+    static TableEntry entry_of(mxg_prefix prefix, uint32_t line)
+    {
+        TableEntry entry;
+        // A mapped address is IPv4 to the decision (RFC 4291 2.5.5.2), so to the table too.
+        if (prefix.address.family == MXG_FAMILY_IPV6 && prefix.length >= 96 &&
+            prefix.address.hi == 0 && prefix.address.lo >> 32 == 0xffff)
+            prefix = {{prefix.address.lo << 32, 0, MXG_FAMILY_IPV4, 0}, prefix.length - 96};
+        entry.hi = prefix.address.hi;
+        entry.lo = prefix.address.lo;
+        entry.family = static_cast<uint8_t>(prefix.address.family);
+        entry.length = static_cast<uint8_t>(prefix.length);
+        entry.line = line;
+        return entry;
+    }
+
+    uint8_t class_id(const std::string& name) const
+    {
+        for (size_t i = 0; i < config_.classes.size(); i++)
+            if (config_.classes[i].name == name)
+                return class_number_[i];
+        return 0;  // the configuration was checked: cannot be
+    }
+
+    void number_classes()
+    {
+        std::vector<std::string> names;
+        for (const ClassConfig& c : config_.classes)
+            names.push_back(c.name);
+        auto& slots = table_.info.classes;
+        class_number_ = assign_numbers(names, slots, MXG_MAX_CLASSES);
+        image_.classes.resize(slots.size());
+        for (size_t i = 0; i < names.size(); i++) {
+            slots[class_number_[i]].action = action_name(config_.classes[i].action);
+            image_.classes[class_number_[i]] = class_record(config_.classes[i], i);
+        }
+    }
+
+    void number_feeds()
+    {
+        std::vector<std::string> names;
+        for (const FeedConfig& feed : config_.feeds)
+            names.push_back(feed.name);
+        auto& slots = table_.info.feeds;
+        feed_number_ = assign_numbers(names, slots, MXG_MAX_FEEDS);
+        for (size_t i = 0; i < names.size(); i++) {
+            const FeedConfig& feed = config_.feeds[i];
+            slots[feed_number_[i]] = {feed.name,     feed.path,
+                                      feed.class_name, feed.priority,
+                                      static_cast<uint32_t>(i), false};
+        }
+    }
+
+    void add_services()
+    {
+        for (const ServiceConfig& service : config_.gate.services)
+            for (const mxg_prefix& address : service.addresses)
+                image_.services.push_back(service_record(address, service));
+    }
+
+    const Config& config_;
+    PolicyTable table_;
+    ImageInput image_;
+    std::vector<uint8_t> class_number_;
+    std::vector<uint8_t> feed_number_;
+};
+
+void take(CompileResult& result, const Feed& feed)
+{
+    auto& all = result.diagnostics;
+    all.insert(all.end(), feed.errors.begin(), feed.errors.end());
+    all.insert(all.end(), feed.warnings.begin(), feed.warnings.end());
+}
+
+}  // namespace
+
+CompileResult compile(const Config& config, uint64_t generation, const TableInfo* previous)
+{
+    const auto start = std::chrono::steady_clock::now();
+    CompileResult result;
+    Compiler compiler(config, generation, previous);
+    bool refused = false;
+    compiler.add_lengths();
+    for (size_t i = 0; i < config.feeds.size(); i++) {
+        const Feed feed = read_feed(config.feeds[i]);
+        take(result, feed);
+        refused |= !feed.errors.empty();
+        result.feeds.push_back({config.feeds[i].name, feed.entries.size(), feed.rejected, 0,
+                                feed.rejects});
+        compiler.add_feed(i, feed);
+    }
+    if (!refused) {
+        try {
+            std::vector<uint64_t> shadowed;
+            result.table = compiler.finish(&shadowed);
+            for (size_t i = 0; i < result.feeds.size(); i++)
+                result.feeds[i].shadowed = shadowed[compiler.feed_number(i)];
+        } catch (const std::length_error& error) {
+            Diagnostic diagnostic;
+            diagnostic.where.file = config.file;
+            diagnostic.text = error.what();
+            result.diagnostics.push_back(std::move(diagnostic));
+        }
+    }
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return result;
+}
+
+PolicyTable empty_table(const Config& config, const TableInfo* previous)
+{
+    Compiler compiler(config, 0, previous);
+    std::vector<uint64_t> shadowed;
+    compiler.set_no_table();
+    return compiler.finish(&shadowed);
+}
+
+}  // namespace mxgate

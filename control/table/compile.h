@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From configuration and feeds to a policy table.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/config/config.h"
+#include "control/feeds/feed.h"
+#include "control/table/policy_table.h"
+
+namespace mxgate {
+
+struct FeedReport {
+    std::string name;
+    uint64_t entries = 0;
+    uint64_t rejected = 0;
+    uint64_t shadowed = 0;  // entries that decide no address, because others win everywhere
+    std::vector<RejectedLine> rejects;
+};
+
+struct CompileResult {
+    std::optional<PolicyTable> table;  // absent when there is any error
+    std::vector<Diagnostic> diagnostics;
+    std::vector<FeedReport> feeds;
+    double seconds = 0;  // reading the feeds included
+};
+
+// Reads every feed of the configuration and compiles. `previous`, where there is one, is the table
+// in force: classes and feeds keep their numbers, so that counters keep their meaning.
+CompileResult compile(const Config& config, uint64_t generation,
+                      const TableInfo* previous = nullptr);
+
+// A table with services and classes but no entries, for a gate that has no table yet: attempts end
+// in reason no-table, and `gate.without_table` decides.
+PolicyTable empty_table(const Config& config, const TableInfo* previous = nullptr);
+
+}  // namespace mxgate

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What goes into a policy table: the entries of all feeds and of all length sources, in one order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/core/address.h"
+
+namespace mxgate {
+
+inline constexpr uint16_t kNoFeed = 0xffff;
+inline constexpr uint32_t kNoEntry = 0xffffffff;
+
+// One prefix as some source wrote it. Also the record of a table file's detail section, which is
+// why it has a fixed layout.
+struct TableEntry {
+    uint64_t hi = 0, lo = 0;     // host bits are zero
+    uint32_t line = 0;           // of the feed or configuration file
+    uint32_t parent = kNoEntry;  // the nearest entry that contains this one (kNoEntry: none)
+    uint16_t feed = kNoFeed;     // index of the feed; kNoFeed: an end-site length
+    uint8_t family = 0;
+    uint8_t length = 0;
+    uint8_t site_length = 0;  // not 0: the end-site prefix length that holds here
+    uint8_t exclusion = 0;    // 1: carved out of its feed
+    uint8_t reserved[2] = {};
+};
+static_assert(sizeof(TableEntry) == 32);
+
+using Wide = unsigned __int128;
+
+inline Wide first_address(const TableEntry& entry)
+{
+    return static_cast<Wide>(entry.hi) << 64 | entry.lo;
+}
+
+inline Wide last_address(const TableEntry& entry)
+{
+    const Wide ones = ~static_cast<Wide>(0);
+    return first_address(entry) | (entry.length == 0 ? ones : ~(ones << (128 - entry.length)));
+}
+
+inline mxg_prefix prefix_of(const TableEntry& entry)
+{
+    return {{entry.hi, entry.lo, entry.family, 0}, entry.length};
+}
+
+// By family, then address, then the wider first; equal prefixes stay in the order given.
+void sort_entries(std::vector<TableEntry>& entries);
+
+// The rule of precedence between feeds, used by the compiler and by `lookup` and `explain` alike:
+// highest priority, then longest prefix, then the feed that stands first in the configuration.
+struct FeedRank {
+    int32_t priority = 0;
+    uint32_t order = 0;  // place in the configuration
+};
+
+class Precedence
+{
+public:
+    explicit Precedence(std::vector<FeedRank> feeds) : feeds_(std::move(feeds)) {}
+
+    // Whether `a` beats `b` at an address that both contain.
+    bool beats(const TableEntry& a, const TableEntry& b) const
+    {
+        const FeedRank &rank_a = feeds_[a.feed], &rank_b = feeds_[b.feed];
+        if (rank_a.priority != rank_b.priority)
+            return rank_a.priority > rank_b.priority;
+        if (a.length != b.length)
+            return a.length > b.length;
+        return rank_a.order < rank_b.order;
+    }
+
+    // The winner among nested entries, outermost first, or kNoEntry; exclusions apply to their
+    // own feed only, whatever their length.
+    uint32_t winner(const std::vector<TableEntry>& entries,
+                    const std::vector<uint32_t>& chain) const;
+
+private:
+    std::vector<FeedRank> feeds_;
+};
+
+}  // namespace mxgate

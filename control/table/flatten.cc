@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/table/flatten.h"
+
+#include <cstring>
+#include <stdexcept>
+
+namespace mxgate {
+
+uint16_t PolicySet::index_of(const mxg_policy& policy)
+{
+    uint64_t key;
+    std::memcpy(&key, &policy, sizeof(key));
+    const auto found = index_.find(key);
+    if (found != index_.end())
+        return found->second;
+    if (all_.size() >= kMaxPolicies)
+        throw std::length_error("more than 8192 distinct policies (class, feed, end-site length)");
+    const auto index = static_cast<uint16_t>(all_.size());
+    all_.push_back(policy);
+    index_.emplace(key, index);
+    return index;
+}
+
+namespace {
+
+// A sweep over the sorted entries with the stack of those that contain the sweep's position.
+class Sweep
+{
+public:
+    Sweep(const FlattenInput& input, uint8_t family, PolicySet& policies, std::vector<bool>& won)
+        : input_(input), entries_(*input.entries), policies_(policies), won_(won)
+    {
+        const uint8_t length =
+            family == MXG_FAMILY_IPV4 ? input.default_length_ipv4 : input.default_length_ipv6;
+        push({~static_cast<Wide>(0), kNoEntry, length, 0});
+    }
+
+    void add(uint32_t index)
+    {
+        TableEntry& entry = entries_[index];
+        const Wide first = first_address(entry);
+        while (stack_.back().last < first)
+            pop();
+        if (first != 0)
+            cover(first - 1);
+        entry.parent = chain_.empty() ? kNoEntry : chain_.back();
+        chain_.push_back(index);
+        exclusions_ += entry.exclusion;
+        Level level = stack_.back();
+        level.last = last_address(entry);
+        if (entry.site_length != 0)
+            level.site_length = entry.site_length;
+        if (entry.feed != kNoFeed)
+            level.winner = winner_with(index, level.winner);
+        push(level);
+    }
+
+    std::vector<Edge> finish()
+    {
+        while (stack_.size() > 1)
+            pop();
+        cover(~static_cast<Wide>(0));
+        return std::move(edges_);
+    }
+
+private:
+    struct Level {
+        Wide last;  // last address of the level
+        uint32_t winner;
+        uint8_t site_length;
+        uint16_t policy;
+    };
+
+    uint32_t winner_with(uint32_t index, uint32_t current) const
+    {
+        if (exclusions_ > 0)
+            return input_.precedence->winner(entries_, chain_);
+        if (current == kNoEntry || input_.precedence->beats(entries_[index], entries_[current]))
+            return index;
+        return current;
+    }
+
+    void push(Level level)
+    {
+        mxg_policy policy{};
+        policy.length = level.site_length;
+        policy.feed = kNoFeed;
+        policy.class_id = input_.default_class;
+        policy.flags = MXG_POLICY_DEFAULT_CLASS;
+        if (level.winner != kNoEntry) {
+            policy.feed = entries_[level.winner].feed;
+            policy.class_id = input_.class_of_feed[policy.feed];
+            policy.flags = 0;
+        }
+        level.policy = policies_.index_of(policy);
+        stack_.push_back(level);
+    }
+
+    void pop()
+    {
+        cover(stack_.back().last);
+        stack_.pop_back();
+        exclusions_ -= entries_[chain_.back()].exclusion;
+        chain_.pop_back();
+    }
+
+    // From the cursor up to and with `last`, the innermost level decides.
+    void cover(Wide last)
+    {
+        if (done_ || cursor_ > last)
+            return;
+        const Level& level = stack_.back();
+        if (edges_.empty() || edges_.back().policy != level.policy)
+            edges_.push_back({static_cast<uint64_t>(cursor_ >> 64), static_cast<uint64_t>(cursor_),
+                              level.policy});
+        if (level.winner != kNoEntry)
+            won_[level.winner] = true;
+        cursor_ = last + 1;
+        done_ = cursor_ == 0;
+    }
+
+    const FlattenInput& input_;
+    std::vector<TableEntry>& entries_;
+    PolicySet& policies_;
+    std::vector<bool>& won_;
+    std::vector<Level> stack_;
+    std::vector<uint32_t> chain_;  // entries of stack_[1..]
+    unsigned exclusions_ = 0;      // in chain_
+    Wide cursor_ = 0;
+    bool done_ = false;
+    std::vector<Edge> edges_;
+};
+
+}  // namespace
+
+std::vector<Edge> flatten(const FlattenInput& input, uint8_t family, PolicySet& policies,
+                          std::vector<bool>& won)
+{
+    Sweep sweep(input, family, policies, won);
+    for (uint32_t i = 0; i < input.entries->size(); i++)
+        if ((*input.entries)[i].family == family)
+            sweep.add(i);
+    return sweep.finish();
+}
+
+}  // namespace mxgate

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A compiled policy table: the image that planes map, and what people want to know about it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "control/table/entries.h"
+#include "dataplane/core/image.h"
+
+namespace mxgate {
+
+struct ClassInfo {
+    std::string name;
+    std::string action;
+    bool retired = false;  // no longer in the configuration; its number still has counters
+};
+
+struct FeedInfo {
+    std::string name;
+    std::string path;
+    std::string class_name;
+    int32_t priority = 0;
+    uint32_t order = 0;
+    bool retired = false;
+};
+
+// The names behind the numbers of the image. A number keeps its name over generations.
+struct TableInfo {
+    uint64_t generation = 0;
+    int64_t created = 0;  // Unix time
+    std::string config;   // path of the configuration file
+    std::vector<ClassInfo> classes;
+    std::vector<FeedInfo> feeds;
+    std::string default_class;
+    uint8_t default_length_ipv4 = 32;
+    uint8_t default_length_ipv6 = 64;
+};
+
+struct PolicyTable {
+    std::vector<mxg_line> plane;
+    std::vector<TableEntry> entries;  // sorted, with parents
+    TableInfo info;
+
+    size_t plane_bytes() const { return plane.size() * MXG_LINE_BYTES; }
+};
+
+class TableError : public std::runtime_error
+{
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// Writes to a new file beside `path` and renames it: a reader never sees half a table.
+// Returns the bytes written; throws TableError.
+uint64_t write_table(const PolicyTable& table, const std::string& path);
+
+// Reads and verifies; throws TableError, which names the file and what is wrong with it.
+PolicyTable read_table(const std::string& path);
+
+// What the table says of one address, seen as one family.
+struct TableView {
+    mxg_address address{};
+    uint8_t class_id = 0;
+    uint32_t winner = kNoEntry;        // entry that decided the class; kNoEntry: default class
+    uint32_t length_entry = kNoEntry;  // entry that decided the length; kNoEntry: default
+    uint8_t end_site_length = 0;
+    mxg_prefix source_prefix{};
+    std::vector<uint32_t> chain;  // all entries that contain the address, outermost first
+};
+
+struct TableAnswer {
+    mxg_address address{};
+    TableView canonical;             // the view that state is kept under
+    std::optional<TableView> outer;  // of an embedded address: the IPv6 address itself
+    bool outer_decides = false;      // the outer view has the stricter class
+
+    const TableView& deciding() const { return outer_decides ? *outer : canonical; }
+};
+
+// Answers from the same image the planes map; the entries say which line of which feed it was.
+class TableReader
+{
+public:
+    explicit TableReader(const PolicyTable& table);
+
+    TableAnswer ask(const mxg_address& address) const;
+    const PolicyTable& table() const { return table_; }
+
+    // Whether entry `a` of a chain beats `b`; for `explain`.
+    const Precedence& precedence() const { return precedence_; }
+
+private:
+    TableView view(const mxg_address& address) const;
+    uint32_t last_not_above(const mxg_address& address) const;
+
+    struct FamilyIndex {
+        uint32_t begin = 0, end = 0;
+        std::vector<Wide> sample;  // first address of every kStride-th entry
+    };
+    static constexpr uint32_t kStride = 64;
+
+    const PolicyTable& table_;
+    Precedence precedence_;
+    FamilyIndex family_[3];
+};
+
+}  // namespace mxgate

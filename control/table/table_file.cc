@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The table file: header, the planes' image, entries, names (JSON). Integers are little-endian.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "control/table/policy_table.h"
+#include "dataplane/image/verify.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+struct FileHeader {
+    char magic[8];
+    uint64_t schema;
+    uint64_t plane_lines;
+    uint64_t entries;
+    uint64_t info_bytes;  // of JSON, without the zeros that fill its last 8 bytes
+    uint64_t checksum;    // of this header (this field 0), the entries and the names
+    uint64_t reserved[2];
+};
+static_assert(sizeof(FileHeader) == 64);
+constexpr char kMagic[8] = {'m', 'x', 'g', 't', 'a', 'b', 'l', 'e'};
+
+uint64_t mix(uint64_t sum, const void* data, size_t bytes)
+{
+    const auto* at = static_cast<const unsigned char*>(data);
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t word;
+        std::memcpy(&word, at + i, sizeof(word));
+        sum = std::rotl((sum ^ word) * 0xff51afd7ed558ccdULL, 29);
+    }
+    return sum;
+}
+
+uint64_t file_checksum(FileHeader header, const std::vector<TableEntry>& entries,
+                       const std::string& info)
+{
+    header.checksum = 0;
+    uint64_t sum = mix(1, &header, sizeof(header));
+    sum = mix(sum, entries.data(), entries.size() * sizeof(TableEntry));
+    return mix(sum, info.data(), info.size());
+}
+
+json to_json(const TableInfo& info)
+{
+    json out{{"generation", info.generation},
+             {"created", info.created},
+             {"config", info.config},
+             {"default_class", info.default_class},
+             {"default_length_ipv4", info.default_length_ipv4},
+             {"default_length_ipv6", info.default_length_ipv6},
+             {"classes", json::array()},
+             {"feeds", json::array()}};
+    for (const ClassInfo& c : info.classes)
+        out["classes"].push_back({{"name", c.name}, {"action", c.action}, {"retired", c.retired}});
+    for (const FeedInfo& f : info.feeds)
+        out["feeds"].push_back({{"name", f.name},
+                                {"path", f.path},
+                                {"class", f.class_name},
+                                {"priority", f.priority},
+                                {"order", f.order},
+                                {"retired", f.retired}});
+    return out;
+}
+
+TableInfo info_from(const json& in)
+{
+    TableInfo info;
+    info.generation = in.at("generation");
+    info.created = in.at("created");
+    info.config = in.at("config");
+    info.default_class = in.at("default_class");
+    info.default_length_ipv4 = in.at("default_length_ipv4");
+    info.default_length_ipv6 = in.at("default_length_ipv6");
+    for (const json& c : in.at("classes"))
+        info.classes.push_back({c.at("name"), c.at("action"), c.at("retired")});
+    for (const json& f : in.at("feeds"))
+        info.feeds.push_back({f.at("name"), f.at("path"), f.at("class"), f.at("priority"),
+                              f.at("order"), f.at("retired")});
+    return info;
+}
+
+class File
+{
+public:
+    File(const std::string& path, int flags) : path_(path), fd_(::open(path.c_str(), flags, 0644))
+    {
+        if (fd_ < 0)
+            fail(std::strerror(errno));
+    }
+    ~File() { ::close(fd_); }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+
+    void write(const void* data, size_t bytes)
+    {
+        const char* at = static_cast<const char*>(data);
+        while (bytes > 0) {
+            const ssize_t done = ::write(fd_, at, bytes);
+            if (done < 0)
+                fail(std::strerror(errno));
+            at += done;
+            bytes -= static_cast<size_t>(done);
+        }
+    }
+
+    void read(void* data, size_t bytes)
+    {
+        char* at = static_cast<char*>(data);
+        while (bytes > 0) {
+            const ssize_t got = ::read(fd_, at, bytes);
+            if (got <= 0)
+                fail(got == 0 ? "truncated" : std::strerror(errno));
+            at += got;
+            bytes -= static_cast<size_t>(got);
+        }
+    }
+
+
+    uint64_t size()
+    {
+        struct stat status{};
+        if (::fstat(fd_, &status) != 0)
+            fail(std::strerror(errno));
+        return static_cast<uint64_t>(status.st_size);
+    }
+
+    [[noreturn]] void fail(const std::string& what) const { throw TableError(path_ + ": " + what); }
+
+private:
+    std::string path_;
+    int fd_;
+};
+
+// The entries are what `lookup` and `explain` walk: their links must lead up and stay inside.
+std::string verify_entries(const PolicyTable& table)
+{
+    for (size_t i = 0; i < table.entries.size(); i++) {
+        const TableEntry& entry = table.entries[i];
+        if (entry.parent != kNoEntry && entry.parent >= i)
+            return "an entry's parent is damaged";
+        if (entry.feed != kNoFeed && entry.feed >= table.info.feeds.size())
+            return "an entry names a feed that is not there";
+        if ((entry.family != MXG_FAMILY_IPV4 && entry.family != MXG_FAMILY_IPV6) ||
+            entry.length > mxg_family_bits(entry.family))
+            return "an entry is damaged";
+    }
+    return {};
+}
+
+std::string verify_names(const PolicyTable& table)
+{
+    const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);
+    if (counts->classes != table.info.classes.size() || counts->feeds != table.info.feeds.size())
+        return "names and numbers of classes or feeds differ";
+    return {};
+}
+
+}  // namespace
+
+uint64_t write_table(const PolicyTable& table, const std::string& path)
+{
+    std::string info = to_json(table.info).dump();
+    FileHeader header{};
+    std::memcpy(header.magic, kMagic, sizeof(kMagic));
+    header.schema = MXG_SCHEMA;
+    header.plane_lines = table.plane.size();
+    header.entries = table.entries.size();
+    header.info_bytes = info.size();
+    info.resize((info.size() + 7) / 8 * 8, '\0');
+    header.checksum = file_checksum(header, table.entries, info);
+
+    const std::string fresh = path + ".new." + std::to_string(::getpid());
+    try {
+        File file(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+        file.write(&header, sizeof(header));
+        file.write(table.plane.data(), table.plane_bytes());
+        file.write(table.entries.data(), table.entries.size() * sizeof(TableEntry));
+        file.write(info.data(), info.size());
+        if (::rename(fresh.c_str(), path.c_str()) != 0)
+            throw TableError(path + ": " + std::strerror(errno));
+    } catch (...) {
+        ::unlink(fresh.c_str());
+        throw;
+    }
+    return sizeof(header) + table.plane_bytes() + table.entries.size() * sizeof(TableEntry) +
+           info.size();
+}
+
+PolicyTable read_table(const std::string& path)
+{
+    File file(path, O_RDONLY | O_CLOEXEC);
+    FileHeader header;
+    PolicyTable table;
+    const uint64_t size = file.size();
+    if (size < sizeof(header))
+        file.fail("not a policy table: too short");
+    file.read(&header, sizeof(header));
+    if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0)
+        file.fail("not a policy table: wrong magic number");
+    if (header.schema != MXG_SCHEMA)
+        file.fail("made by another version of mxgate; compile it again");
+    const uint64_t info_room = (header.info_bytes + 7) / 8 * 8;
+    if (header.plane_lines > MXG_MAX_LINES || header.entries > size / sizeof(TableEntry) ||
+        header.info_bytes > size ||
+        sizeof(header) + header.plane_lines * MXG_LINE_BYTES +
+                header.entries * sizeof(TableEntry) + info_room != size)
+        file.fail("length differs from the header's: truncated?");
+    table.plane.resize(header.plane_lines);
+    table.entries.resize(header.entries);
+    std::string info(info_room, '\0');
+    file.read(table.plane.data(), table.plane_bytes());
+    file.read(table.entries.data(), table.entries.size() * sizeof(TableEntry));
+    file.read(info.data(), info.size());
+    if (header.checksum != file_checksum(header, table.entries, info))
+        file.fail("checksum differs: the file is damaged");
+    if (const std::string error = verify_image(table.plane.data(), table.plane.size());
+        !error.empty())
+        file.fail(error);
+    info.resize(header.info_bytes);
+    try {
+        table.info = info_from(json::parse(info));
+    } catch (const json::exception& error) {
+        file.fail(std::string("names: ") + error.what());
+    }
+    for (const std::string& error : {verify_names(table), verify_entries(table)})
+        if (!error.empty())
+            file.fail(error);
+    return table;
+}
+
+}  // namespace mxgate
