@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "ebpf/gate_maps.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "dataplane/image/verify.h"
+
+namespace mxgate {
+namespace {
+
+constexpr long kBpfFsMagic = 0xcafe4a11;
+
+struct MapShape {
+    const char* name;
+    bpf_map_type type;
+    uint32_t value_size;
+    uint32_t flags;
+};
+
+// As in maps.h, in the order of MapKind; libbpf checks them against the program when it loads.
+constexpr MapShape kShapes[kMapKinds] = {
+    {"mxg_table_slot", BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(uint32_t), 0},
+    {"mxg_sources", BPF_MAP_TYPE_ARRAY, sizeof(mxg_bucket), BPF_F_MMAPABLE},
+    {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
+    {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
+    {"mxg_samples", BPF_MAP_TYPE_ARRAY, sizeof(mxg_ring), BPF_F_MMAPABLE},
+    {"mxg_meta", BPF_MAP_TYPE_ARRAY, sizeof(mxg_pinned_meta), 0},
+    {"mxg_replay", BPF_MAP_TYPE_ARRAY, sizeof(mxg_replay_io), BPF_F_MMAPABLE},
+};
+
+const MapShape& shape(MapKind kind)
+{
+    return kShapes[static_cast<size_t>(kind)];
+}
+
+uint32_t possible_cpus()
+{
+    return static_cast<uint32_t>(libbpf_num_possible_cpus());
+}
+
+Fd create_lines(uint32_t count)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+    Fd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "mxg_lines", sizeof(uint32_t), sizeof(mxg_line), count,
+                         &options));
+    if (!fd)
+        throw BpfError(error_text("no memory for the policy table in the kernel", errno));
+    return fd;
+}
+
+uint32_t entries_of(int fd)
+{
+    bpf_map_info info{};
+    uint32_t size = sizeof(info);
+    return bpf_obj_get_info_by_fd(fd, &info, &size) == 0 ? info.max_entries : 0;
+}
+
+std::vector<CounterValue> read_per_cpu(int fd, uint32_t count)
+{
+    const size_t cpus = possible_cpus();
+    std::vector<uint32_t> keys(count);
+    std::vector<uint64_t> values(count * cpus);
+    std::vector<CounterValue> out;
+    uint32_t batch = 0, got = count;
+    LIBBPF_OPTS(bpf_map_batch_opts, options);
+    if (bpf_map_lookup_batch(fd, nullptr, &batch, keys.data(), values.data(), &got, &options) != 0 &&
+        errno != ENOENT)
+        throw BpfError(error_text("cannot read counters", errno));
+    for (uint32_t i = 0; i < got; i++) {
+        uint64_t sum = 0;
+        for (size_t c = 0; c < cpus; c++)
+            sum += values[i * cpus + c];
+        if (sum != 0)
+            out.push_back({keys[i], sum});
+    }
+    return out;
+}
+
+}  // namespace
+
+Fd::~Fd()
+{
+    if (fd_ >= 0)
+        ::close(fd_);
+}
+
+Fd& Fd::operator=(Fd&& other) noexcept
+{
+    std::swap(fd_, other.fd_);
+    return *this;
+}
+
+Mapping::Mapping(int fd, size_t bytes, bool writable) : bytes_(bytes)
+{
+    data_ = ::mmap(nullptr, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+    if (data_ == MAP_FAILED)
+        throw BpfError(error_text("cannot map the memory of a BPF map", errno));
+}
+
+Mapping::~Mapping()
+{
+    if (data_)
+        ::munmap(data_, bytes_);
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+{
+    *this = std::move(other);
+}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept
+{
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+}
+
+const char* map_name(MapKind kind)
+{
+    return shape(kind).name;
+}
+
+std::string error_text(const std::string& what, int error)
+{
+    std::string out = what + ": " + std::strerror(error);
+    if (error == EPERM || error == EACCES)
+        out += " (needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)";
+    return out;
+}
+
+uint32_t GateMaps::buckets_for(uint64_t capacity)
+{
+    const uint64_t buckets = std::bit_ceil((std::max<uint64_t>(capacity, 1) + MXG_WAYS - 1) / MXG_WAYS);
+    if (buckets > (1u << 26))
+        throw BpfError("sources.capacity is beyond 256 Mi");
+    return static_cast<uint32_t>(buckets);
+}
+
+void GateMaps::create(MapKind kind, uint32_t entries)
+{
+    const MapShape& s = shape(kind);
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = s.flags);
+    Fd inner;
+    if (kind == MapKind::table_slot) {
+        inner = create_lines(1);
+        options.inner_map_fd = static_cast<uint32_t>(inner.get());
+    }
+    Fd fd(bpf_map_create(s.type, s.name, sizeof(uint32_t), s.value_size, entries, &options));
+    if (!fd)
+        throw BpfError(error_text(std::string("cannot create map ") + s.name, errno));
+    fds_[static_cast<size_t>(kind)] = std::move(fd);
+}
+
+void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
+{
+    const uint32_t buckets = buckets_for(capacity), zero = 0;
+    mxg_pinned_meta meta{};
+    const bool known = fd(MapKind::meta) >= 0 && fd(MapKind::sources) >= 0 &&
+                       bpf_map_lookup_elem(fd(MapKind::meta), &zero, &meta) == 0;
+    if (known && entries_of(fd(MapKind::sources)) == buckets) {
+        sources_ = meta.sources;
+    } else {
+        if (known)
+            notes->push_back("sources.capacity changed: the state of all sources is forgotten");
+        create(MapKind::sources, buckets);
+        create(MapKind::meta, 1);
+        if (::getrandom(sources_.key, sizeof(sources_.key), 0) != sizeof(sources_.key))
+            throw BpfError(error_text("no randomness for the source table's secret", errno));
+        sources_.bucket_mask = buckets - 1;
+        meta = {MXG_IMAGE_MAGIC, MXG_SCHEMA, 0, sources_};
+        if (bpf_map_update_elem(fd(MapKind::meta), &zero, &meta, BPF_ANY) != 0)
+            throw BpfError(error_text("cannot write map mxg_meta", errno));
+    }
+    for (const auto& [kind, entries] :
+         {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
+          std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}},
+          std::pair{MapKind::samples, possible_cpus()}, std::pair{MapKind::replay, 1u}})
+        if (fd(kind) < 0)
+            create(kind, entries);
+}
+
+GateMaps GateMaps::make(uint64_t capacity, const uint64_t (&key)[2])
+{
+    GateMaps maps;
+    std::vector<std::string> notes;
+    maps.complete(capacity, &notes);
+    std::memcpy(maps.sources_.key, key, sizeof(key));
+    return maps;
+}
+
+GateMaps GateMaps::open_pinned(const std::string& dir)
+{
+    GateMaps maps;
+    for (size_t i = 0; i < kMapKinds; i++)
+        maps.fds_[i] = Fd(bpf_obj_get((dir + "/" + kShapes[i].name).c_str()));
+    if (maps.fd(MapKind::meta) < 0 || maps.fd(MapKind::table_slot) < 0)
+        throw BpfError("no gate is pinned under " + dir);
+    const uint32_t zero = 0;
+    mxg_pinned_meta meta{};
+    if (bpf_map_lookup_elem(maps.fd(MapKind::meta), &zero, &meta) != 0 ||
+        meta.magic != MXG_IMAGE_MAGIC || meta.schema != MXG_SCHEMA)
+        throw BpfError("the gate pinned under " + dir + " was made by another version of mxgate");
+    maps.sources_ = meta.sources;
+    return maps;
+}
+
+void GateMaps::adopt_programs_maps(const std::vector<std::string>& interfaces)
+{
+    for (const std::string& name : interfaces) {
+        uint32_t id = 0;
+        const unsigned index = ::if_nametoindex(name.c_str());
+        if (index == 0 || bpf_xdp_query_id(static_cast<int>(index), 0, &id) != 0 || id == 0)
+            continue;
+        const Fd program(bpf_prog_get_fd_by_id(id));
+        uint32_t ids[32];
+        bpf_prog_info info{};
+        uint32_t size = sizeof(info);
+        info.nr_map_ids = 32;
+        info.map_ids = reinterpret_cast<uint64_t>(ids);
+        if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0)
+            continue;
+        for (uint32_t i = 0; i < std::min(info.nr_map_ids, 32u); i++) {
+            Fd map(bpf_map_get_fd_by_id(ids[i]));
+            bpf_map_info map_info{};
+            size = sizeof(map_info);
+            if (!map || bpf_obj_get_info_by_fd(map.get(), &map_info, &size) != 0)
+                continue;
+            for (size_t k = 0; k < kMapKinds; k++)
+                if (!fds_[k] && std::strcmp(map_info.name, kShapes[k].name) == 0)
+                    fds_[k] = std::move(map);
+        }
+    }
+}
+
+void GateMaps::check_schema(std::vector<std::string>* notes)
+{
+    const uint32_t zero = 0;
+    mxg_pinned_meta meta{};
+    bool any = false;
+    for (const Fd& fd : fds_)
+        any |= static_cast<bool>(fd);
+    if (!any)
+        return;
+    if (fd(MapKind::meta) >= 0 && bpf_map_lookup_elem(fd(MapKind::meta), &zero, &meta) == 0 &&
+        meta.magic == MXG_IMAGE_MAGIC && meta.schema == MXG_SCHEMA)
+        return;
+    notes->push_back("maps of another version of mxgate were there: state and counters start anew");
+    for (Fd& fd : fds_)
+        fd = Fd();
+}
+
+GateMaps GateMaps::take_over(const std::string& dir, const std::vector<std::string>& interfaces,
+                             uint64_t capacity, std::vector<std::string>* notes)
+{
+    ensure_bpffs();
+    GateMaps maps;
+    for (size_t i = 0; i < kMapKinds; i++)
+        maps.fds_[i] = Fd(bpf_obj_get((dir + "/" + kShapes[i].name).c_str()));
+    if (maps.fd(MapKind::meta) < 0)
+        maps.adopt_programs_maps(interfaces);
+    maps.check_schema(notes);
+    maps.complete(capacity, notes);
+    maps.pin(dir);
+    return maps;
+}
+
+void GateMaps::pin(const std::string& dir) const
+{
+    std::error_code ignored;
+    std::filesystem::create_directories(dir, ignored);
+    ::chmod(dir.c_str(), 0700);
+    for (size_t i = 0; i < kMapKinds; i++) {
+        if (static_cast<MapKind>(i) == MapKind::replay)
+            continue;
+        // A pin cannot be replaced in place: pin beside it and rename over it.
+        const std::string path = dir + "/" + kShapes[i].name, fresh = path + "_new";
+        ::unlink(fresh.c_str());
+        if (bpf_obj_pin(fds_[i].get(), fresh.c_str()) != 0 ||
+            ::rename(fresh.c_str(), path.c_str()) != 0)
+            throw BpfError(error_text("cannot pin " + path, errno));
+    }
+}
+
+void GateMaps::publish(const std::vector<mxg_line>& image)
+{
+    if (const std::string error = verify_image(image.data(), image.size()); !error.empty())
+        throw BpfError("the policy table is refused: " + error);
+    const Fd lines = create_lines(static_cast<uint32_t>(image.size()));
+    {
+        const Mapping memory(lines.get(), image.size() * sizeof(mxg_line), true);
+        std::memcpy(memory.data(), image.data(), image.size() * sizeof(mxg_line));
+    }
+    bpf_map_freeze(lines.get());
+    // The kernel returns from this only when no running program can still hold the old map.
+    const uint32_t zero = 0;
+    const int fd_value = lines.get();
+    if (bpf_map_update_elem(fd(MapKind::table_slot), &zero, &fd_value, BPF_ANY) != 0)
+        throw BpfError(error_text("cannot put the policy table in force", errno));
+}
+
+std::vector<mxg_line> GateMaps::current_image() const
+{
+    const uint32_t zero = 0;
+    uint32_t id = 0;
+    if (bpf_map_lookup_elem(fd(MapKind::table_slot), &zero, &id) != 0)
+        return {};
+    const Fd lines(bpf_map_get_fd_by_id(id));
+    if (!lines)
+        return {};
+    std::vector<mxg_line> image(entries_of(lines.get()));
+    const Mapping memory(lines.get(), image.size() * sizeof(mxg_line), false);
+    std::memcpy(image.data(), memory.data(), image.size() * sizeof(mxg_line));
+    return image;
+}
+
+int64_t GateMaps::generation() const
+{
+    const uint32_t zero = 0;
+    uint32_t id = 0;
+    mxg_image_header header{};
+    if (bpf_map_lookup_elem(fd(MapKind::table_slot), &zero, &id) != 0)
+        return -1;
+    const Fd lines(bpf_map_get_fd_by_id(id));
+    if (!lines || bpf_map_lookup_elem(lines.get(), &zero, &header) != 0)
+        return -1;
+    return static_cast<int64_t>(header.generation);
+}
+
+std::vector<CounterValue> GateMaps::counters() const
+{
+    return read_per_cpu(fd(MapKind::counters), MXG_COUNTERS);
+}
+
+std::vector<CounterValue> GateMaps::feed_counters() const
+{
+    return read_per_cpu(fd(MapKind::feeds), MXG_FEED_COUNTERS);
+}
+
+mxg_ring* GateMaps::rings()
+{
+    if (!rings_map_.data())
+        rings_map_ = Mapping(fd(MapKind::samples), possible_cpus() * sizeof(mxg_ring), true);
+    return static_cast<mxg_ring*>(rings_map_.data());
+}
+
+mxg_bucket* GateMaps::buckets()
+{
+    if (!buckets_map_.data())
+        buckets_map_ = Mapping(fd(MapKind::sources), source_bytes(), false);
+    return static_cast<mxg_bucket*>(buckets_map_.data());
+}
+
+void GateMaps::drain_samples(const std::function<void(const mxg_sample&)>& take)
+{
+    mxg_ring* ring = rings();
+    for (uint32_t cpu = 0; cpu < possible_cpus(); cpu++, ring++) {
+        const uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+        uint64_t tail = ring->tail;
+        if (head - tail > MXG_RING_SAMPLES)
+            tail = head;  // not ours: start over
+        for (; tail != head; tail++)
+            take(ring->sample[tail & (MXG_RING_SAMPLES - 1)]);
+        __atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
+    }
+}
+
+uint64_t GateMaps::samples_lost()
+{
+    uint64_t lost = 0;
+    for (uint32_t cpu = 0; cpu < possible_cpus(); cpu++)
+        lost += rings()[cpu].lost;
+    return lost;
+}
+
+bool GateMaps::find_source(const mxg_prefix& prefix, mxg_source* out)
+{
+    const uint64_t hash = mxg_prefix_hash(sources_.key, &prefix);
+    mxg_bucket* bucket = &buckets()[mxg_bucket_number(hash, sources_.bucket_mask)];
+    const mxg_source* found = mxg_find_source(bucket, &prefix, hash | 1);
+    if (found)
+        *out = *found;
+    return found != nullptr;
+}
+
+GateMaps::SourceFill GateMaps::source_fill()
+{
+    SourceFill fill;
+    const uint64_t count = static_cast<uint64_t>(sources_.bucket_mask) + 1;
+    fill.capacity = count * MXG_WAYS;
+    const mxg_bucket* all = buckets();
+    for (uint64_t i = 0; i < count; i++)
+        for (const mxg_source& source : all[i].way)
+            fill.used += source.tag != 0;
+    return fill;
+}
+
+uint64_t GateMaps::source_bytes() const
+{
+    return (static_cast<uint64_t>(sources_.bucket_mask) + 1) * sizeof(mxg_bucket);
+}
+
+void unpin(const std::string& dir)
+{
+    for (const MapShape& s : kShapes)
+        ::unlink((dir + "/" + s.name).c_str());
+    ::rmdir(dir.c_str());
+}
+
+void ensure_bpffs()
+{
+    struct statfs status{};
+    const char* root = "/sys/fs/bpf";
+    if (::statfs(root, &status) == 0 && status.f_type == kBpfFsMagic)
+        return;
+    if (::mount("bpf", root, "bpf", 0, "mode=0700") != 0)
+        throw BpfError(error_text("cannot mount bpffs on /sys/fs/bpf", errno));
+}
+
+}  // namespace mxgate

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The maps of the XDP plane: made or taken over, pinned, and read. They outlive every process.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "dataplane/core/image.h"
+#include "dataplane/core/sample.h"
+#include "ebpf/shared.h"
+
+namespace mxgate {
+
+class BpfError : public std::runtime_error
+{
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// A file descriptor that closes itself.
+class Fd
+{
+public:
+    explicit Fd(int fd = -1) : fd_(fd) {}
+    ~Fd();
+    Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+    Fd& operator=(Fd&& other) noexcept;
+    int get() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+
+private:
+    int fd_;
+};
+
+// Memory of an mmap-able map.
+class Mapping
+{
+public:
+    Mapping() = default;
+    Mapping(int fd, size_t bytes, bool writable);
+    ~Mapping();
+    Mapping(Mapping&& other) noexcept;
+    Mapping& operator=(Mapping&& other) noexcept;
+    void* data() const { return data_; }
+
+private:
+    void* data_ = nullptr;
+    size_t bytes_ = 0;
+};
+
+enum class MapKind { table_slot, sources, counters, feeds, samples, meta, replay };
+inline constexpr size_t kMapKinds = 7;
+const char* map_name(MapKind kind);
+
+// Counts of one counter over all cores, with its place in the decision's space.
+struct CounterValue {
+    uint32_t index = 0;  // mxg_counter_index
+    uint64_t packets = 0;
+};
+
+class GateMaps
+{
+public:
+    // Buckets for at least `capacity` sources.
+    static uint32_t buckets_for(uint64_t capacity);
+
+    // Fresh maps of this process only: nothing pinned. For `replay` and tests.
+    // `key`: the secret of the source table's hash; replay uses a fixed one.
+    static GateMaps make(uint64_t capacity, const uint64_t (&key)[2]);
+
+    // The maps pinned under `dir`, or, where pins are lost, those of a program attached to one of
+    // `interfaces`. What is missing, of another schema, or of another size is made anew; notes say
+    // what state that lost. Mounts bpffs where it is missing. Pins everything.
+    static GateMaps take_over(const std::string& dir, const std::vector<std::string>& interfaces,
+                              uint64_t capacity, std::vector<std::string>* notes);
+
+    // Only what is pinned under `dir`; throws where that is nothing.
+    static GateMaps open_pinned(const std::string& dir);
+
+    int fd(MapKind kind) const { return fds_[static_cast<size_t>(kind)].get(); }
+    const mxg_source_settings& source_settings() const { return sources_; }
+
+    // Verifies and puts `image` in force, atomically: when this returns no core uses the old one.
+    void publish(const std::vector<mxg_line>& image);
+
+    // Generation of the image in force, or -1 if there is none.
+    int64_t generation() const;
+
+    // A copy of the image in force; empty if there is none.
+    std::vector<mxg_line> current_image() const;
+
+    std::vector<CounterValue> counters() const;  // those that are not 0
+    std::vector<CounterValue> feed_counters() const;  // index: feed * MXG_VERDICTS + verdict
+
+    // Takes the samples of all cores that came since the last call.
+    void drain_samples(const std::function<void(const mxg_sample&)>& take);
+    uint64_t samples_lost();
+
+    // The state of one source prefix, if there is any.
+    bool find_source(const mxg_prefix& prefix, mxg_source* out);
+    struct SourceFill {
+        uint64_t capacity = 0;
+        uint64_t used = 0;
+    };
+    SourceFill source_fill();
+    uint64_t source_bytes() const;
+
+private:
+    GateMaps() = default;
+    void create(MapKind kind, uint32_t entries);
+    void adopt_programs_maps(const std::vector<std::string>& interfaces);
+    void check_schema(std::vector<std::string>* notes);
+    void complete(uint64_t capacity, std::vector<std::string>* notes);
+    void pin(const std::string& dir) const;
+    mxg_ring* rings();
+    mxg_bucket* buckets();
+
+    std::array<Fd, kMapKinds> fds_;
+    mxg_source_settings sources_{};
+    Mapping rings_map_, buckets_map_;
+};
+
+// Removes the pins of `dir`, and the folder.
+void unpin(const std::string& dir);
+
+// Mounts bpffs on `dir`'s file system root (/sys/fs/bpf) if it is not there.
+void ensure_bpffs();
+
+std::string error_text(const std::string& what, int error);
+
+}  // namespace mxgate

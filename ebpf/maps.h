@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps of the XDP plane. All but replay_io are pinned and outlive the daemon. */
+#ifndef MXG_EBPF_MAPS_H
+#define MXG_EBPF_MAPS_H
+
+#include "dataplane/core/image.h"
+#include "dataplane/core/sample.h"
+#include "ebpf/shared.h"
+
+/* The image in force. Its lines are elements, so that a table of any size fits the same program:
+ * an inner array may differ in max_entries (BPF_F_INNER_MAP), not in value size. */
+struct mxg_lines {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, sizeof(struct mxg_line));
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __array(values, struct mxg_lines);
+} mxg_table_slot SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* set by the loader */
+    __type(key, __u32);
+    __type(value, struct mxg_bucket);
+} mxg_sources SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, MXG_COUNTERS);
+    __type(key, __u32);
+    __type(value, __u64);
+} mxg_counters SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, MXG_FEED_COUNTERS);
+    __type(key, __u32);
+    __type(value, __u64);
+} mxg_feeds SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* set by the loader: one ring per possible CPU */
+    __type(key, __u32);
+    __type(value, struct mxg_ring);
+} mxg_samples SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mxg_pinned_meta);
+} mxg_meta SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mxg_replay_io);
+} mxg_replay SEC(".maps");
+
+const volatile struct mxg_program_settings settings;
+
+#endif

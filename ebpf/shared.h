@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the XDP program and its loader agree on, beside the core's layouts. */
+#ifndef MXG_EBPF_SHARED_H
+#define MXG_EBPF_SHARED_H
+
+#include "dataplane/core/sources.h"
+#include "dataplane/core/verdict.h"
+
+/* Fixed when the program is loaded: a frozen constant for the verifier. */
+struct mxg_program_settings {
+    struct mxg_source_settings sources;
+    __u32 replay; /* 1: the clock and the decision go through replay_io */
+    __u32 reserved;
+};
+
+/* Memory shared with `mxgate replay`: the time in, the decision out. */
+struct mxg_replay_io {
+    __u64 now_ns;
+    struct mxg_decision decision;
+};
+
+/* Pinned beside the maps: what layout they have, and the source table's secret, so that the next
+ * program over the same maps hashes alike. */
+struct mxg_pinned_meta {
+    __u64 magic; /* MXG_IMAGE_MAGIC */
+    __u32 schema; /* MXG_SCHEMA */
+    __u32 reserved;
+    struct mxg_source_settings sources;
+};
+
+#define MXG_FEED_COUNTERS ((MXG_MAX_FEEDS + 1) * MXG_VERDICTS)
+
+#endif
