@@ -82,6 +82,9 @@ public:
     // Only what is pinned under `dir`; throws where that is nothing.
     static GateMaps open_pinned(const std::string& dir);
 
+    // Pins all maps under `dir`, replacing pins that are there.
+    void pin(const std::string& dir) const;
+
     int fd(MapKind kind) const { return fds_[static_cast<size_t>(kind)].get(); }
     const mxg_source_settings& source_settings() const { return sources_; }
 
@@ -116,7 +119,6 @@ private:
     void adopt_programs_maps(const std::vector<std::string>& interfaces);
     void check_schema(std::vector<std::string>* notes);
     void complete(uint64_t capacity, std::vector<std::string>* notes);
-    void pin(const std::string& dir) const;
     mxg_ring* rings();
     mxg_bucket* buckets();
 

@@ -139,6 +139,17 @@ void for_each_gate(const std::string& dir,
     ::if_freenameindex(all);
 }
 
+// 0, or a negative errno value.
+int detach(int index, const Multiprog& multiprog, xdp_program* gate)
+{
+    if (!multiprog.alone())
+        return xdp_program__detach(gate, index, XDP_MODE_UNSPEC, 0);
+    LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = xdp_program__fd(gate));
+    const bool generic = std::strcmp(multiprog.mode(), "generic") == 0;
+    const uint32_t mode = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+    return bpf_xdp_detach(index, mode | XDP_FLAGS_REPLACE, &options);
+}
+
 Attachment describe(const char* name, const Multiprog& multiprog, xdp_program* gate)
 {
     Attachment out{name, multiprog.mode(), !multiprog.alone(), xdp_program__id(gate), {}};
@@ -273,15 +284,7 @@ std::vector<std::string> detach_all(const std::string& dir)
     libxdp_set_print(silent_xdp);
     for_each_gate(dir, [&](int index, const char* name, const Multiprog& multiprog,
                            xdp_program* gate) {
-        int error;
-        if (multiprog.alone()) {
-            LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = xdp_program__fd(gate));
-            const bool generic = std::strcmp(multiprog.mode(), "generic") == 0;
-            const uint32_t mode = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-            error = bpf_xdp_detach(index, mode | XDP_FLAGS_REPLACE, &options);
-        } else {
-            error = xdp_program__detach(gate, index, XDP_MODE_UNSPEC, 0);
-        }
+        const int error = detach(index, multiprog, gate);
         if (error == 0)
             out.push_back(name);
         else
@@ -291,6 +294,16 @@ std::vector<std::string> detach_all(const std::string& dir)
         throw BpfError(failed);
     unpin(dir);
     return out;
+}
+
+void detach_one(const std::string& dir, const std::string& interface)
+{
+    for_each_gate(dir, [&](int index, const char* name, const Multiprog& multiprog,
+                           xdp_program* gate) {
+        const int error = name == interface ? detach(index, multiprog, gate) : 0;
+        if (error != 0)
+            throw BpfError(error_text(interface + ": cannot detach", -error));
+    });
 }
 
 TestRun::TestRun(const GateMaps& maps, XdpProgram& program)

@@ -57,6 +57,9 @@ std::vector<Attachment> find_attachments(const std::string& dir);
 // daemon. Returns the interfaces; throws BpfError only when an interface cannot be freed.
 std::vector<std::string> detach_all(const std::string& dir);
 
+// Takes the gate off one interface; pins stay.
+void detach_one(const std::string& dir, const std::string& interface);
+
 // Frames one at a time through the loaded program (BPF_PROG_TEST_RUN), with a clock of its own.
 class TestRun
 {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -88,6 +89,11 @@ public:
     explicit TableReader(const PolicyTable& table);
 
     TableAnswer ask(const mxg_address& address) const;
+
+    // Brings what `ask` will read for these addresses (at most kBurst) into the cache, with all
+    // the misses at once. Changes no answer.
+    void warm(std::span<const mxg_address> addresses) const;
+    static constexpr size_t kBurst = 64;
     const PolicyTable& table() const { return table_; }
 
     // Whether entry `a` of a chain beats `b`; for `explain`.
@@ -95,13 +101,19 @@ public:
 
 private:
     TableView view(const mxg_address& address) const;
+    mxg_address canonical(const mxg_address& address, int* both) const;
+    struct Block {
+        uint32_t from, to;
+    };
+    // The entries among which the last one not above `address` is; empty: there is none.
+    Block block_of(const mxg_address& address) const;
     uint32_t last_not_above(const mxg_address& address) const;
 
     struct FamilyIndex {
         uint32_t begin = 0, end = 0;
         std::vector<Wide> sample;  // first address of every kStride-th entry
     };
-    static constexpr uint32_t kStride = 64;
+    static constexpr uint32_t kStride = 16;  // 8 cache lines of entries
 
     const PolicyTable& table_;
     Precedence precedence_;

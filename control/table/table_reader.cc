@@ -4,6 +4,7 @@
 #include "control/table/policy_table.h"
 #include "dataplane/core/native.h"
 
+#include "dataplane/core/burst.h"
 #include "dataplane/core/decide.h"
 
 namespace mxgate {
@@ -43,20 +44,49 @@ TableReader::TableReader(const PolicyTable& table)
     }
 }
 
-uint32_t TableReader::last_not_above(const mxg_address& address) const
+TableReader::Block TableReader::block_of(const mxg_address& address) const
 {
     const FamilyIndex& index = family_[address.family];
-    const Wide key = wide(address);
-    const auto after = std::upper_bound(index.sample.begin(), index.sample.end(), key);
+    const auto after = std::upper_bound(index.sample.begin(), index.sample.end(), wide(address));
     if (after == index.sample.begin())
-        return kNoEntry;
+        return {0, 0};
     const auto block = static_cast<uint32_t>(after - index.sample.begin() - 1);
     const uint32_t from = index.begin + block * kStride;
-    const uint32_t to = std::min(from + kStride, index.end);
+    return {from, std::min(from + kStride, index.end)};
+}
+
+uint32_t TableReader::last_not_above(const mxg_address& address) const
+{
+    const Block block = block_of(address);
+    if (block.from == block.to)
+        return kNoEntry;
     const auto found = std::upper_bound(
-        table_.entries.begin() + from, table_.entries.begin() + to, key,
-        [](Wide k, const TableEntry& entry) { return k < first_address(entry); });
+        table_.entries.begin() + block.from, table_.entries.begin() + block.to, wide(address),
+        [](Wide key, const TableEntry& entry) { return key < first_address(entry); });
     return static_cast<uint32_t>(found - table_.entries.begin() - 1);
+}
+
+mxg_address TableReader::canonical(const mxg_address& address, int* both) const
+{
+    const mxg_address embedded = mxg_embedded_ipv4(&address, both);
+    return embedded.family == MXG_FAMILY_NONE ? address : embedded;
+}
+
+void TableReader::warm(std::span<const mxg_address> addresses) const
+{
+    mxg_address seen[kBurst];
+    const mxg_policy* policies[kBurst];
+    const size_t count = std::min(addresses.size(), kBurst);
+    for (size_t i = 0; i < count; i++) {
+        int both = 0;
+        seen[i] = canonical(addresses[i], &both);
+        const Block block = block_of(seen[i]);
+        for (uint32_t e = block.from; e < block.to; e += 2)  // two entries a line
+            __builtin_prefetch(&table_.entries[e]);
+    }
+    const mxg_table image{table_.plane.data(), static_cast<uint32_t>(table_.plane.size())};
+    mxg_lookup_burst(&image, reinterpret_cast<const mxg_image_header*>(table_.plane.data()), seen,
+                     static_cast<uint32_t>(count), policies);
 }
 
 TableView TableReader::view(const mxg_address& address) const
@@ -87,9 +117,8 @@ TableAnswer TableReader::ask(const mxg_address& address) const
 {
     TableAnswer answer;
     int both = 0;
-    const mxg_address embedded = mxg_embedded_ipv4(&address, &both);
     answer.address = address;
-    answer.canonical = view(embedded.family == MXG_FAMILY_NONE ? address : embedded);
+    answer.canonical = view(canonical(address, &both));
     if (!both)
         return answer;
     answer.outer = view(address);

@@ -106,7 +106,7 @@ MXG_INLINE int mxg_judge(const struct mxg_table *table, const struct mxg_image_h
 
     if (view.family == MXG_FAMILY_NONE)
         view = *source;
-    judgement->class_of_service = 0;
+    __builtin_memset(judgement, 0, sizeof(*judgement));
     /* The canonical view comes first, gives the source prefix and wins a tie; at most two. */
     for (views = 0; views < 2; views++) {
         policy = mxg_lookup(table, header, &view);

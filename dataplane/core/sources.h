@@ -104,7 +104,7 @@ MXG_INLINE void mxg_fill_source(struct mxg_source *source, const struct mxg_pref
 {
     source->hi = prefix->address.hi;
     source->lo = prefix->address.lo;
-    source->full_at_ns = 0;
+    source->full_at_ns = now; /* not 0: until it is charged a free entry is the better victim */
     source->first_seen_ns = now;
     source->last_seen_ns = 0;
     source->admitted = 0;
@@ -131,30 +131,49 @@ MXG_INLINE struct mxg_source *mxg_find_source(struct mxg_bucket *bucket,
     return 0;
 }
 
+/* Of the other entries, one that is of `prefix` too, or may become so. */
+MXG_INLINE struct mxg_source *mxg_rival(struct mxg_bucket *bucket, const struct mxg_source *mine,
+                                        const struct mxg_prefix *prefix, __u64 tag)
+{
+    for (int i = 0; i < MXG_WAYS; i++) {
+        struct mxg_source *other = &bucket->way[i];
+
+        if (other != mine &&
+            (mxg_load64(&other->tag) == MXG_TAG_BUSY || mxg_is_source(other, prefix, tag)))
+            return other;
+    }
+    return 0;
+}
+
 /* The entry of `prefix`, new if need be; 0 if other cores were at the bucket. */
 MXG_INLINE struct mxg_source *mxg_take_source(struct mxg_bucket *bucket,
                                               const struct mxg_prefix *prefix, __u64 tag,
                                               __u64 now)
 {
     struct mxg_source *source = mxg_find_source(bucket, prefix, tag), *victim = 0;
-    __u64 least = ~0ULL, old, full_at;
+    __u64 least = ~0ULL, old = 0, seen, full_at;
 
     if (source)
         return source;
     for (int i = 0; i < MXG_WAYS; i++) {
         source = &bucket->way[i];
-        old = mxg_load64(&source->tag);
-        full_at = old == 0 ? 0 : mxg_load64(&source->full_at_ns);
-        if (old != MXG_TAG_BUSY && full_at < least) {
+        seen = mxg_load64(&source->tag);
+        full_at = seen == 0 ? 0 : mxg_load64(&source->full_at_ns);
+        if (seen != MXG_TAG_BUSY && seen != tag && full_at < least) {
             least = full_at;
             victim = source;
+            old = seen;
         }
     }
-    if (!victim)
+    /* Only what was seen is replaced: another core may have made the entry of `prefix` there. */
+    if (!victim || __sync_val_compare_and_swap(&victim->tag, old, MXG_TAG_BUSY) != old)
         return 0;
-    old = mxg_load64(&victim->tag);
-    if (old == MXG_TAG_BUSY || __sync_val_compare_and_swap(&victim->tag, old, MXG_TAG_BUSY) != old)
-        return 0;
+    /* Or it is making it elsewhere: two entries would be twice the rate. */
+    source = mxg_rival(bucket, victim, prefix, tag);
+    if (source) {
+        __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, old);
+        return mxg_is_source(source, prefix, tag) ? source : 0;
+    }
     mxg_fill_source(victim, prefix, now);
     __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, tag);
     return victim;

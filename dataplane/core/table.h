@@ -13,31 +13,48 @@
 #include "dataplane/core/address.h"
 #include "dataplane/core/image.h"
 
-/* 1 if a < b, unsigned: the borrow of a - b. */
-MXG_INLINE __u64 mxg_below(__u64 a, __u64 b)
+/* ~value, which the compiler must keep as it is: it would move the ~ into each comparison. */
+MXG_INLINE __u64 mxg_complement(__u64 value)
 {
-    return ((~a & b) | (~(a ^ b) & (a - b))) >> 63;
+    value = ~value;
+    __asm__("" : "+r"(value));
+    return value;
 }
 
-/* The child of an inner line that holds `key`: separators are the last keys of children. */
+/* a + b and a + b + 1, halved; so bit 63 is the carry. */
+MXG_INLINE __u64 mxg_half_sum(__u64 a, __u64 b)
+{
+    return (a & b) + ((a ^ b) >> 1);
+}
+
+MXG_INLINE __u64 mxg_half_sum_up(__u64 a, __u64 b)
+{
+    return (a | b) - ((a ^ b) >> 1);
+}
+
+/* The child of an inner line that holds `key`: separators are the last keys of children. A
+ * separator is not below the key if separator + ~key + 1 carries. */
 MXG_INLINE __u32 mxg_child(const struct mxg_line *inner, __u64 key)
 {
-    __u64 child = 0;
+    const __u64 complement = mxg_complement(key);
+    __u64 child = MXG_INNER_KEYS;
 
 #pragma GCC unroll 8
     for (int i = 0; i < MXG_INNER_KEYS; i++)
-        child += mxg_below(inner->word[i], key);
+        child -= mxg_half_sum_up(inner->word[i], complement) >> 63;
     return (__u32)child;
 }
 
-/* The entry of a leaf that holds `key`: the last start not above it, 0..5. */
+/* The entry of a leaf that holds `key`: the last start not above it, 0..5. A start is above the
+ * key if start + ~key carries. */
 MXG_INLINE __u32 mxg_entry(const struct mxg_leaf *leaf, __u64 key)
 {
+    const __u64 complement = mxg_complement(key);
     __u64 entry = MXG_LEAF_ENTRIES - 1;
 
 #pragma GCC unroll 8
     for (int i = 1; i < MXG_LEAF_ENTRIES; i++)
-        entry -= mxg_below(key, leaf->start[i]);
+        entry -= mxg_half_sum(leaf->start[i], complement) >> 63;
     return (__u32)entry;
 }
 
@@ -107,6 +124,7 @@ MXG_INLINE int mxg_find_long(const struct mxg_table *table, const struct mxg_ima
     return (leaf->start[at] ^ low) >> (code->shift & 63) ? code->out : code->in;
 }
 
+#ifndef MXG_CUSTOM_LOOKUP /* perf/lpm_peer.bpf.c puts another structure in its place */
 /* Index of the policy for `address`, or -1 if the image is damaged. */
 MXG_INLINE int mxg_find_policy(const struct mxg_table *table,
                                const struct mxg_image_header *header,
@@ -142,5 +160,6 @@ MXG_INLINE const struct mxg_policy *mxg_lookup(const struct mxg_table *table,
     return index < 0 ? 0
                      : (const struct mxg_policy *)mxg_record(table, header->policies, (__u32)index);
 }
+#endif
 
 #endif

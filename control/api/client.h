@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The CLI's end of the control socket.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+
+namespace mxgate {
+
+// The daemon does not answer: not running, or not for us.
+class NoDaemon : public std::runtime_error
+{
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// The daemon's answer. Throws NoDaemon, or std::runtime_error with the daemon's own words.
+nlohmann::json api_get(const std::string& run_dir, const std::string& path);
+nlohmann::json api_post(const std::string& run_dir, const std::string& path);
+
+}  // namespace mxgate

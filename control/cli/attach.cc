@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `attach` and `detach`: the gate on and off, with or without the daemon.
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+
+#include "control/api/client.h"
+#include "control/cli/verbs.h"
+#include "control/gate/gate.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+// The daemon holds the maps where it runs; without it this process does its start and leaves.
+json attach_somehow(const CliOptions& options, const std::string& config)
+{
+    try {
+        return api_post(options.run_dir, "/v1/attach");
+    } catch (const NoDaemon&) {
+    }
+    spdlog::set_default_logger(spdlog::stderr_color_mt("mxgate"));
+    spdlog::set_level(spdlog::level::warn);
+    Gate gate({config, options.pin_dir, options.state_dir});
+    gate.start();
+    return gate.status()["interfaces"];
+}
+
+int attach(const CliOptions& options, const std::string& config)
+{
+    for (const json& line : attach_somehow(options, config)) {
+        if (options.json)
+            fmt::print("{}\n", line.dump());
+        else
+            fmt::print("{}: attached in {} mode{}{}\n", line["interface"].get<std::string>(),
+                       line["attach"].get<std::string>(),
+                       line["remark"].get<std::string>().empty() ? "" : "; ",
+                       line["remark"].get<std::string>());
+    }
+    return 0;
+}
+
+int detach(const CliOptions& options)
+{
+    const std::vector<std::string> interfaces = detach_all(options.pin_dir);
+    if (options.json)
+        fmt::print("{}\n", json{{"detached", interfaces}}.dump());
+    else if (interfaces.empty())
+        fmt::print("no gate was attached\n");
+    for (const std::string& name : interfaces)
+        if (!options.json)
+            fmt::print("{}: detached; everything passes\n", name);
+    return 0;
+}
+
+}  // namespace
+
+void add_attach_verbs(CLI::App& app, CliOptions& options)
+{
+    CLI::App* on = add_verb(app, options, "attach",
+                            "attach the gate to the configured interfaces; where mxgated does not\n"
+                            "run, feeds are compiled here and the gate works without it",
+                            "mxgate attach --config /etc/mxgate/mxgate.yaml");
+    auto config = std::make_shared<std::string>("/etc/mxgate/mxgate.yaml");
+    on->add_option("--config", *config, "configuration file, where mxgated does not run")
+        ->capture_default_str();
+    on->callback([&options, config] {
+        options.run = [&options, config] { return attach(options, *config); };
+    });
+    CLI::App* off = add_verb(app, options, "detach",
+                             "the emergency switch: take the gate off every interface and remove\n"
+                             "its pins; needs no daemon",
+                             "mxgate detach");
+    off->callback([&options] { options.run = [&options] { return detach(options); }; });
+}
+
+}  // namespace mxgate

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `check` and `compile`: from configuration and feeds to a table, or to what is wrong with them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "control/cli/verbs.h"
+#include "control/table/compile.h"
+#include "dataplane/core/sources.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+json to_json(const FeedReport& feed)
+{
+    json rejects = json::array();
+    for (const RejectedLine& line : feed.rejects)
+        rejects.push_back({{"line", line.line}, {"reason", line.reason}});
+    return {{"feed", feed.name},
+            {"entries", feed.entries},
+            {"rejected", feed.rejected},
+            {"rejects", rejects},
+            {"shadowed", feed.shadowed}};
+}
+
+void print_feed(const FeedReport& feed, bool as_json)
+{
+    if (as_json) {
+        fmt::print("{}\n", to_json(feed).dump());
+        return;
+    }
+    fmt::print("feed {}: {} entries, {} rejected, {} shadowed\n", feed.name, feed.entries,
+               feed.rejected, feed.shadowed);
+    for (const RejectedLine& line : feed.rejects)
+        fmt::print("  rejected line {}: {}\n", line.line, line.reason);
+    if (feed.rejected > feed.rejects.size())
+        fmt::print("  and {} more\n", feed.rejected - feed.rejects.size());
+}
+
+size_t errors_in(const std::vector<Diagnostic>& all)
+{
+    return static_cast<size_t>(std::count_if(all.begin(), all.end(), [](const Diagnostic& d) {
+        return d.severity == Diagnostic::Severity::error;
+    }));
+}
+
+struct Inputs {
+    ConfigResult loaded;
+    CompileResult compiled;
+    size_t errors = 0, warnings = 0;
+};
+
+// Loads and compiles, prints what is wrong; what can be compiled is, so that all errors show.
+Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo* previous)
+{
+    Inputs in;
+    in.loaded = load_config(path);
+    print_diagnostics(in.loaded.diagnostics);
+    in.errors = errors_in(in.loaded.diagnostics);
+    in.warnings = in.loaded.diagnostics.size() - in.errors;
+    if (in.loaded.config) {
+        in.compiled = compile(*in.loaded.config, generation, previous);
+        print_diagnostics(in.compiled.diagnostics);
+        const size_t errors = errors_in(in.compiled.diagnostics);
+        in.errors += errors;
+        in.warnings += in.compiled.diagnostics.size() - errors;
+    }
+    return in;
+}
+
+int check(const std::string& path, bool as_json)
+{
+    const Inputs in = read_inputs(path, 1, nullptr);
+    for (const FeedReport& feed : in.compiled.feeds)
+        print_feed(feed, as_json);
+    const bool ok = in.errors == 0 && in.compiled.table;
+    uint64_t source_bytes = 0;
+    if (in.loaded.config)
+        source_bytes = std::bit_ceil((in.loaded.config->source_capacity + MXG_WAYS - 1) / MXG_WAYS) *
+                       sizeof(mxg_bucket);
+    const uint64_t plane_bytes = ok ? in.compiled.table->plane_bytes() : 0;
+    if (as_json)
+        fmt::print("{}\n", json{{"config", path},
+                                {"ok", ok},
+                                {"errors", in.errors},
+                                {"warnings", in.warnings},
+                                {"plane_bytes", plane_bytes},
+                                {"source_table_bytes", source_bytes}}
+                               .dump());
+    else if (ok)
+        fmt::print("{}: good; memory in the kernel: policy table {:.1f} MiB, source table {:.1f} "
+                   "MiB\n",
+                   path, static_cast<double>(plane_bytes) / 1048576,
+                   static_cast<double>(source_bytes) / 1048576);
+    else
+        fmt::print("{}: {} error{}\n", path, in.errors, in.errors == 1 ? "" : "s");
+    return ok ? 0 : kExitError;
+}
+
+// The table that is being replaced: its numbers are kept. A damaged one is simply replaced.
+std::optional<TableInfo> info_of(const std::string& path)
+{
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error))
+        return std::nullopt;
+    try {
+        return read_table(path).info;
+    } catch (const TableError&) {
+        return std::nullopt;
+    }
+}
+
+int compile_to(const std::string& config, const std::string& output, bool as_json)
+{
+    const std::optional<TableInfo> previous = info_of(output);
+    const auto start = std::chrono::steady_clock::now();
+    const Inputs in = read_inputs(config, previous ? previous->generation + 1 : 1,
+                                  previous ? &*previous : nullptr);
+    for (const FeedReport& feed : in.compiled.feeds)
+        print_feed(feed, as_json);
+    if (in.errors > 0 || !in.compiled.table)
+        return kExitError;
+    const PolicyTable& table = *in.compiled.table;
+    const uint64_t file_bytes = write_table(table, output);
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);
+    const uint64_t generation = table.info.generation;
+    if (as_json)
+        fmt::print("{}\n", json{{"generation", generation},
+                                {"prefixes", counts->prefixes},
+                                {"intervals", counts->intervals},
+                                {"plane_bytes", table.plane_bytes()},
+                                {"file_bytes", file_bytes},
+                                {"seconds", seconds}}
+                               .dump());
+    else
+        fmt::print("{}: generation {}, {} prefixes in {} intervals; planes map {} bytes "
+                   "({:.1f} a prefix), file {} bytes; {:.3f} s\n",
+                   output, generation, counts->prefixes, counts->intervals, table.plane_bytes(),
+                   static_cast<double>(table.plane_bytes()) /
+                       static_cast<double>(std::max<uint64_t>(counts->prefixes, 1)),
+                   file_bytes, seconds);
+    return 0;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, CliOptions& options)
+{
+    CLI::App* verb = add_verb(app, options, "check",
+                              "validate a configuration and read every feed it names",
+                              "mxgate check /etc/mxgate/mxgate.yaml");
+    auto path = std::make_shared<std::string>();
+    verb->add_option("CONFIG", *path, "configuration file (YAML)")->required();
+    verb->callback([&options, path] {
+        options.run = [&options, path] { return check(*path, options.json); };
+    });
+}
+
+void add_compile(CLI::App& app, CliOptions& options)
+{
+    CLI::App* verb = add_verb(app, options, "compile",
+                              "merge all feeds of a configuration into a policy table",
+                              "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg");
+    auto path = std::make_shared<std::string>();
+    auto output = std::make_shared<std::string>();
+    verb->add_option("CONFIG", *path, "configuration file (YAML)")->required();
+    verb->add_option("-o,--output", *output, "table file to write")->required();
+    verb->callback([&options, path, output] {
+        options.run = [&options, path, output] {
+            return compile_to(*path, *output, options.json);
+        };
+    });
+}
+
+}  // namespace mxgate

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The verbs that ask the running gate: status, counters, refused, explain, reload.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "control/api/client.h"
+#include "control/cli/verbs.h"
+#include "control/gate/gate.h"
+#include "control/net/address_text.h"
+#include "control/text/names.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+GatePaths paths_of(const CliOptions& options)
+{
+    return {"", options.pin_dir, options.state_dir};
+}
+
+std::string text(const json& value)
+{
+    return value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string clock_text(const json& unix_time)
+{
+    if (unix_time.is_null())
+        return "-";
+    const double seconds = unix_time.get<double>();
+    const auto whole = static_cast<std::time_t>(seconds);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(whole),
+                       static_cast<int>((seconds - static_cast<double>(whole)) * 1e6));
+}
+
+int status(const CliOptions& options)
+{
+    json s;
+    try {
+        s = api_get(options.run_dir, "/v1/status");
+    } catch (const NoDaemon& error) {
+        fmt::print(stderr, "mxgate: {}\n", error.what());
+        s = status_from_pins(paths_of(options));  // the gate works without its daemon
+    }
+    if (options.json) {
+        fmt::print("{}\n", s.dump());
+        return 0;
+    }
+    fmt::print("daemon      {}\n", s["daemon"].get<bool>() ? "running" : "not running");
+    fmt::print("mode        {}\n", text(s["mode"]));
+    const json& t = s["table"];
+    if (t.is_null())
+        fmt::print("table       none\n");
+    else
+        fmt::print("table       generation {}{}, {} prefixes, {} bytes, {} s old\n",
+                   text(t["generation"]), t["is_empty"].get<bool>() ? " (no feeds yet)" : "",
+                   text(t["prefixes"]), text(t["plane_bytes"]), text(t["age_seconds"]));
+    for (const json& i : s["interfaces"])
+        fmt::print("interface   {}: attach: {}{}{}\n", text(i["interface"]), text(i["attach"]),
+                   text(i["remark"]).empty() ? "" : "; ", text(i["remark"]));
+    if (s["interfaces"].empty())
+        fmt::print("interface   none: the gate is not attached\n");
+    fmt::print("sources     {} of {} in use, {} bytes\n", text(s["sources"]["used"]),
+               text(s["sources"]["capacity"]), text(s["sources"]["bytes"]));
+    fmt::print("samples     {} lost\n", text(s["samples_lost"]));
+    if (s.value("failed_reloads", 0) > 0)
+        fmt::print("reloads     {} failed; last: {}\n", text(s["failed_reloads"]),
+                   text(s["last_error"]));
+    return 0;
+}
+
+json counters_now(const CliOptions& options)
+{
+    try {
+        return api_get(options.run_dir, "/v1/counters");
+    } catch (const NoDaemon&) {
+        return counters_from_pins(paths_of(options));
+    }
+}
+
+std::string counter_row(const json& c, const char* key)
+{
+    return fmt::format("{:<12} {:<12} {:<12} {:<6} {:<8}", text(c["verdict"]), text(c["reason"]),
+                       text(c[key]), text(c["family"]),
+                       c["enforced"].get<bool>() ? "enforce" : "monitor");
+}
+
+void print_counters(const json& now, std::map<std::string, uint64_t>* before, double seconds)
+{
+    fmt::print("{:<12} {:<12} {:<12} {:<6} {:<8} {:>14}{}\n", "verdict", "reason", "class",
+               "family", "mode", "packets", before ? "          /s" : "");
+    for (const json& c : now["counters"]) {
+        const std::string row = counter_row(c, "class");
+        const auto packets = c["packets"].get<uint64_t>();
+        fmt::print("{} {:>14}", row, packets);
+        if (before) {
+            const auto known = before->find(row);
+            const uint64_t old = known == before->end() ? 0 : known->second;
+            fmt::print(" {:>11.0f}", static_cast<double>(packets - old) / seconds);
+            (*before)[row] = packets;
+        }
+        fmt::print("\n");
+    }
+}
+
+// On a terminal a table in place, elsewhere plain lines.
+int watch_counters(const CliOptions& options, double seconds)
+{
+    const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+    std::map<std::string, uint64_t> before;
+    bool first = true;
+    for (;;) {
+        const json now = counters_now(options);
+        if (options.json) {
+            for (const json& c : now["counters"])
+                fmt::print("{}\n", c.dump());
+        } else {
+            if (terminal)
+                fmt::print("\x1b[H\x1b[2J");
+            std::map<std::string, uint64_t> ignored;
+            fmt::print("{:%H:%M:%S}\n", fmt::gmtime(std::time(nullptr)));
+            if (first)
+                for (const json& c : now["counters"])
+                    before[counter_row(c, "class")] = c["packets"].get<uint64_t>();
+            print_counters(now, &before, seconds);
+        }
+        first = false;
+        std::fflush(stdout);
+        std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    }
+}
+
+int counters(const CliOptions& options, double watch, bool feeds)
+{
+    if (watch > 0)
+        return watch_counters(options, watch);
+    const json now = counters_now(options);
+    if (options.json) {
+        for (const json& line : now[feeds ? "feeds" : "counters"])
+            fmt::print("{}\n", line.dump());
+        return 0;
+    }
+    if (!feeds) {
+        print_counters(now, nullptr, 1);
+        return 0;
+    }
+    fmt::print("{:<24} {:<12} {:>14}\n", "feed", "verdict", "packets");
+    for (const json& line : now["feeds"])
+        fmt::print("{:<24} {:<12} {:>14}\n", text(line["feed"]), text(line["verdict"]),
+                   text(line["packets"]));
+    return 0;
+}
+
+int refused(const CliOptions& options, size_t limit)
+{
+    const json answer =
+        api_get(options.run_dir, fmt::format("/v1/refused?limit={}", limit));
+    if (options.json) {
+        for (const json& line : answer["senders"])
+            fmt::print("{}\n", line.dump());
+        return 0;
+    }
+    fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {}\n", "source prefix", "class", "reason",
+               "feed", "samples", "last (UTC), address and port");
+    for (const json& s : answer["senders"])
+        fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {} {} port {}{}\n",
+                   text(s["source_prefix"]), text(s["class"]), text(s["reason"]), text(s["feed"]),
+                   text(s["count"]), clock_text(s["last"]), text(s["last_address"]),
+                   text(s["last_port"]), s["enforced"].get<bool>() ? "" : " (monitor: passed)");
+    const auto lost = answer["samples_lost"].get<uint64_t>();
+    if (lost > 0)
+        fmt::print("{} more denials were counted, not sampled: see `mxgate counters`\n", lost);
+    return 0;
+}
+
+void print_entry(const char* label, const json& e)
+{
+    fmt::print("{:<16}{}{} in feed {} (class {}, priority {}), {}:{}\n", label,
+               e.value("exclusion", false) ? "exclusion " : "", text(e["prefix"]), text(e["feed"]),
+               text(e["class"]), text(e["priority"]), text(e["file"]), text(e["line"]));
+}
+
+void print_view(const json& view)
+{
+    if (view["decided_by"].is_null())
+        fmt::print("{:<16}no feed lists it: the default class\n", "decided by");
+    else
+        print_entry("decided by", view["decided_by"]);
+    for (const json& other : view["others"])
+        print_entry("  beaten", other);
+    fmt::print("{:<16}/{} ({})\n", "end-site length", text(view["end_site_length"]),
+               text(view["length_origin"]));
+    for (const json& length : view["lengths"])
+        fmt::print("{:<16}{} has /{}, configuration line {}{}\n", "  length", text(length["prefix"]),
+                   text(length["length"]), text(length["line"]),
+                   length["in_force"].get<bool>() ? "" : " (a longer prefix wins)");
+}
+
+void print_explanation(const json& e)
+{
+    fmt::print("{:<16}{}\n", "address", text(e["address"]));
+    if (e["canonical"] != e["address"])
+        fmt::print("{:<16}{} (embedded)\n", "canonical", text(e["canonical"]));
+    fmt::print("{:<16}{}\n", "source prefix", text(e["source_prefix"]));
+    fmt::print("{:<16}{}, action {}{}\n", "class", text(e["class"]), text(e["action"]),
+               e["mode"] == "monitor" ? " (monitor: passes whatever the verdict)" : "");
+    print_view(e["view"]);
+    if (!e["outer"].is_null()) {
+        fmt::print("as the IPv6 address itself{}:\n",
+                   e["outer_decides"].get<bool>() ? ", which is the stricter and decides" : "");
+        print_view(e["outer"]);
+    }
+    if (const json& r = e["rate"]; !r.is_null())
+        fmt::print("{:<16}{} of {} attempts left, one more every {} s; {} admitted, {} denied, "
+                   "last admitted {}\n",
+                   "rate", text(r["attempts_left"]), text(r["burst"]),
+                   text(r["seconds_per_attempt"]), text(r["admitted"]), text(r["denied"]),
+                   clock_text(r["last_admitted"]));
+    for (const json& v : e["recent"])
+        fmt::print("{:<16}{} {} port {}: {} {}{}\n", "refused", clock_text(v["time"]),
+                   text(v["source"]), text(v["port"]), text(v["verdict"]), text(v["reason"]),
+                   v["enforced"].get<bool>() ? "" : " (monitor: passed)");
+    fmt::print("{:<16}{}\n", "generation", text(e["generation"]));
+}
+
+// Without the daemon: what the last good table says; budgets and verdicts are not known then.
+json explain_offline(const CliOptions& options, const std::string& address)
+{
+    const auto parsed = parse_address(address);
+    if (!parsed)
+        throw std::runtime_error("not an IPv4 or IPv6 address: " + address);
+    const PolicyTable table = read_table(table_path(options.state_dir));
+    json out = explain_table(TableReader(table), *parsed);
+    out["mode"] = nullptr;
+    out["rate"] = nullptr;
+    out["recent"] = json::array();
+    return out;
+}
+
+int explain(const CliOptions& options, const std::string& address)
+{
+    json answer;
+    try {
+        answer = api_get(options.run_dir, "/v1/explain?address=" + address);
+    } catch (const NoDaemon& error) {
+        fmt::print(stderr, "mxgate: {}; answering from the last good table only\n", error.what());
+        answer = explain_offline(options, address);
+    }
+    if (options.json)
+        fmt::print("{}\n", answer.dump());
+    else
+        print_explanation(answer);
+    return 0;
+}
+
+int reload(const CliOptions& options)
+{
+    json answer;
+    try {
+        answer = api_post(options.run_dir, "/v1/reload");
+    } catch (const NoDaemon&) {
+        throw;
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(std::string("reload refused, the old table stays:\n") +
+                                 error.what());
+    }
+    if (options.json) {
+        fmt::print("{}\n", answer.dump());
+        return 0;
+    }
+    fmt::print("generation {} in force\n", text(answer["generation"]));
+    for (const json& key : answer["needs_restart"])
+        fmt::print("{} changed: takes effect when mxgated is restarted\n", text(key));
+    return 0;
+}
+
+}  // namespace
+
+void add_live_verbs(CLI::App& app, CliOptions& options)
+{
+    CLI::App* verb = add_verb(app, options, "status", "what the gate is doing, and how",
+                              "mxgate status");
+    verb->callback([&options] { options.run = [&options] { return status(options); }; });
+
+    verb = add_verb(app, options, "counters", "packets by verdict, reason, class and family",
+                    "mxgate counters --watch 1");
+    auto watch = std::make_shared<double>(0);
+    auto feeds = std::make_shared<bool>(false);
+    verb->add_option("--watch", *watch, "again every so many seconds, with rates")
+        ->check(CLI::Range(0.1, 3600.0));
+    verb->add_flag("--feeds", *feeds, "connection attempts by the feed that decided them");
+    verb->callback([&options, watch, feeds] {
+        options.run = [&options, watch, feeds] { return counters(options, *watch, *feeds); };
+    });
+
+    verb = add_verb(app, options, "refused",
+                    "senders refused of late, with reason, feed and count of samples",
+                    "mxgate refused --limit 20");
+    auto limit = std::make_shared<size_t>(100);
+    verb->add_option("--limit", *limit, "how many, the most refused first")->capture_default_str();
+    verb->callback([&options, limit] {
+        options.run = [&options, limit] { return refused(options, *limit); };
+    });
+
+    verb = add_verb(app, options, "explain",
+                    "the whole answer on an address: class and why, source prefix, budget left,\n"
+                    "recent refusals",
+                    "mxgate explain 2001:db8::25");
+    auto address = std::make_shared<std::string>();
+    verb->add_option("ADDRESS", *address, "IPv4 or IPv6 address")->required();
+    verb->callback([&options, address] {
+        options.run = [&options, address] { return explain(options, *address); };
+    });
+
+    verb = add_verb(app, options, "reload",
+                    "read configuration and feeds again; a new table that fails is refused and\n"
+                    "the old one stays",
+                    "mxgate reload");
+    verb->callback([&options] { options.run = [&options] { return reload(options); }; });
+}
+
+}  // namespace mxgate

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// mxgated: the control plane's daemon, in the foreground. The gate does not depend on its life.
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "control/api/server.h"
+#include "control/gate/gate.h"
+
+namespace {
+
+using mxgate::Gate;
+
+struct Options {
+    std::string config = "/etc/mxgate/mxgate.yaml";
+    std::string run_dir = "/run/mxgate";
+    std::string state_dir = "/var/lib/mxgate";
+    std::string pin_dir = "/sys/fs/bpf/mxgate";
+    std::string log_level = "info";
+};
+
+// One daemon per run directory: held until the process ends, however it ends.
+class OnlyOne
+{
+public:
+    explicit OnlyOne(const std::string& run_dir)
+    {
+        std::filesystem::create_directories(run_dir);
+        const std::string path = run_dir + "/lock";
+        fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd_ < 0)
+            throw mxgate::GateError(path + ": " + std::strerror(errno));
+        if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
+            throw mxgate::GateError("another mxgated runs with " + run_dir +
+                                    "; stop it first, or give this one its own --run-dir, "
+                                    "--state-dir and --pin-dir");
+    }
+    ~OnlyOne() { ::close(fd_); }
+    OnlyOne(const OnlyOne&) = delete;
+    OnlyOne& operator=(const OnlyOne&) = delete;
+
+private:
+    int fd_;
+};
+
+sigset_t handled_signals()
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        sigaddset(&set, signal);
+    return set;
+}
+
+// Until SIGTERM or SIGINT; SIGHUP reloads.
+void wait_for_end(Gate& gate)
+{
+    const sigset_t set = handled_signals();
+    for (;;) {
+        int signal = 0;
+        if (sigwait(&set, &signal) != 0 || signal != SIGHUP)
+            return;
+        try {
+            gate.reload();
+        } catch (const mxgate::GateError&) {
+            // Logged and counted where it happened.
+        }
+    }
+}
+
+int serve(const Options& options)
+{
+    const OnlyOne only(options.run_dir);
+    Gate gate({options.config, options.pin_dir, options.state_dir});
+    gate.start();
+    const mxgate::ApiServer server(gate, options.run_dir);
+    std::atomic<bool> ending = false;
+    std::thread sampler([&] {
+        while (!ending) {
+            gate.drain_samples();
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
+    });
+    spdlog::info("ready: control socket {}", mxgate::socket_path(options.run_dir));
+    wait_for_end(gate);
+    ending = true;
+    sampler.join();
+    spdlog::info("ending; the gate stays attached and enforcing (`mxgate detach` takes it off)");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv)
+{
+    Options options;
+    CLI::App app(
+        "mxgated: compiles feeds into the policy table, loads and attaches the gate, answers\n"
+        "`mxgate`. Runs in the foreground and logs to standard error. SIGHUP reloads; SIGTERM ends\n"
+        "the daemon, and the gate goes on with the last table.\n"
+        "\nExample: mxgated --config /etc/mxgate/mxgate.yaml");
+    app.add_option("--config", options.config, "configuration file")->capture_default_str();
+    app.add_option("--run-dir", options.run_dir, "folder of the control socket")
+        ->envname("MXGATE_RUN_DIR")
+        ->capture_default_str();
+    app.add_option("--state-dir", options.state_dir, "folder of the last good table")
+        ->envname("MXGATE_STATE_DIR")
+        ->capture_default_str();
+    app.add_option("--pin-dir", options.pin_dir, "bpffs folder of the gate's pins")
+        ->envname("MXGATE_PIN_DIR")
+        ->capture_default_str();
+    app.add_option("--log-level", options.log_level, "what to log")
+        ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+        ->capture_default_str();
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    spdlog::set_default_logger(spdlog::stderr_color_mt("mxgated"));
+    spdlog::set_level(spdlog::level::from_str(options.log_level));
+    // Blocked before any thread starts, so that only wait_for_end sees them.
+    const sigset_t set = handled_signals();
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    try {
+        return serve(options);
+    } catch (const std::exception& error) {
+        spdlog::error("{}", error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/gate/gate.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+
+#include "dataplane/core/image.h"
+
+namespace mxgate {
+namespace {
+
+AttachWish wish_of(AttachMode mode)
+{
+    switch (mode) {
+    case AttachMode::native:
+        return AttachWish::native;
+    case AttachMode::generic:
+        return AttachWish::generic;
+    default:
+        return AttachWish::automatic;
+    }
+}
+
+// All errors as one text; warnings go to the log.
+std::string errors_of(const std::vector<Diagnostic>& diagnostics)
+{
+    std::string out;
+    for (const Diagnostic& d : diagnostics) {
+        if (d.severity == Diagnostic::Severity::warning)
+            spdlog::warn("{}", to_string(d));
+        else
+            out += (out.empty() ? "" : "\n") + to_string(d);
+    }
+    return out;
+}
+
+void log_feeds(const std::vector<FeedReport>& feeds)
+{
+    for (const FeedReport& feed : feeds) {
+        spdlog::info("feed {}: {} entries, {} rejected, {} shadowed", feed.name, feed.entries,
+                     feed.rejected, feed.shadowed);
+        for (const RejectedLine& line : feed.rejects)
+            spdlog::warn("feed {}: line {} rejected: {}", feed.name, line.line, line.reason);
+    }
+}
+
+}  // namespace
+
+std::string table_path(const std::string& state_dir)
+{
+    return state_dir + "/table.mxg";
+}
+
+int64_t monotonic_to_unix_ns()
+{
+    timespec real{}, mono{};
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &real);
+    return (real.tv_sec - mono.tv_sec) * 1'000'000'000 + (real.tv_nsec - mono.tv_nsec);
+}
+
+Gate::Gate(GatePaths paths) : paths_(std::move(paths)) {}
+
+Config Gate::load()
+{
+    ConfigResult loaded = load_config(paths_.config);
+    const std::string errors = errors_of(loaded.diagnostics);
+    if (!loaded.config)
+        throw GateError(errors);
+    if (loaded.config->gate.plane != PlaneKind::xdp)
+        throw GateError(paths_.config + ": `gate.plane: dpdk` is not in this version");
+    if (loaded.config->gate.interfaces.empty())
+        throw GateError(paths_.config + ": `gate.interfaces` names no interface to gate");
+    return *loaded.config;
+}
+
+void Gate::publish(PolicyTable table)
+{
+    maps_->publish(table.plane);
+    reader_.reset();
+    table_ = std::move(table);
+    reader_ = std::make_unique<TableReader>(table_);
+    spdlog::info("generation {} in force: {} entries, {} bytes", table_.info.generation,
+                 table_.entries.size(), table_.plane_bytes());
+}
+
+void Gate::publish_first_table()
+{
+    std::optional<PolicyTable> last_good;
+    try {
+        last_good = read_table(table_path(paths_.state_dir));
+    } catch (const TableError& error) {
+        spdlog::info("no last good table: {}", error.what());
+    }
+    const uint64_t in_force = static_cast<uint64_t>(std::max<int64_t>(maps_->generation(), 0));
+    const uint64_t generation =
+        std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
+    CompileResult compiled = compile(config_, generation, last_good ? &last_good->info : nullptr);
+    log_feeds(compiled.feeds);
+    const std::string errors = errors_of(compiled.diagnostics);
+    if (compiled.table) {
+        write_table(*compiled.table, table_path(paths_.state_dir));
+        return publish(std::move(*compiled.table));
+    }
+    failed_reloads_++;
+    last_error_ = errors;
+    spdlog::error("no new table:\n{}", errors);
+    if (last_good) {
+        spdlog::error("the last good table, generation {}, stays in force",
+                      last_good->info.generation);
+        return publish(std::move(*last_good));
+    }
+    spdlog::error("there is no last good table either: `without_table: {}` until a reload succeeds",
+                  config_.gate.without_table == DropOrPass::drop ? "drop" : "pass");
+    publish(empty_table(config_));
+}
+
+void Gate::attach_interfaces()
+{
+    const std::vector<Attachment> before = find_attachments(paths_.pin_dir);
+    std::vector<Attachment> now;
+    program_ = std::make_unique<XdpProgram>(*maps_, false);
+    try {
+        for (const std::string& name : config_.gate.interfaces) {
+            now.push_back(program_->attach(name, wish_of(config_.gate.attach)));
+            const Attachment& a = now.back();
+            spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
+                         a.remark.empty() ? "" : ": ", a.remark);
+        }
+    } catch (const BpfError&) {
+        if (before.empty())
+            detach_all(paths_.pin_dir);
+        throw;
+    }
+    for (const Attachment& old : before)
+        if (std::find(config_.gate.interfaces.begin(), config_.gate.interfaces.end(),
+                      old.interface) == config_.gate.interfaces.end()) {
+            detach_one(paths_.pin_dir, old.interface);
+            spdlog::info("detached from {}: no longer in gate.interfaces", old.interface);
+        }
+    attachments_ = std::move(now);
+}
+
+void Gate::start()
+{
+    const std::lock_guard lock(mutex_);
+    config_ = load();
+    std::filesystem::create_directories(paths_.state_dir);
+    std::vector<std::string> notes;
+    maps_ = std::make_unique<GateMaps>(GateMaps::take_over(
+        paths_.pin_dir, config_.gate.interfaces, config_.source_capacity, &notes));
+    for (const std::string& note : notes)
+        spdlog::warn("{}", note);
+    publish_first_table();
+    attach_interfaces();
+}
+
+nlohmann::json Gate::reload()
+{
+    const std::lock_guard lock(mutex_);
+    try {
+        const Config fresh = load();
+        CompileResult compiled =
+            compile(fresh, std::max<uint64_t>(table_.info.generation,
+                                              static_cast<uint64_t>(maps_->generation())) + 1,
+                    &table_.info);
+        log_feeds(compiled.feeds);
+        const std::string errors = errors_of(compiled.diagnostics);
+        if (!compiled.table)
+            throw GateError(errors);
+        write_table(*compiled.table, table_path(paths_.state_dir));
+        publish(std::move(*compiled.table));
+        nlohmann::json restart = nlohmann::json::array();
+        if (fresh.gate.interfaces != config_.gate.interfaces)
+            restart.push_back("gate.interfaces");
+        if (fresh.gate.attach != config_.gate.attach)
+            restart.push_back("gate.attach");
+        if (fresh.source_capacity != config_.source_capacity)
+            restart.push_back("sources.capacity");
+        config_ = fresh;
+        last_error_.clear();
+        return {{"generation", table_.info.generation}, {"needs_restart", restart}};
+    } catch (const std::runtime_error& error) {
+        failed_reloads_++;
+        last_error_ = error.what();
+        spdlog::error("reload failed, generation {} stays in force:\n{}", table_.info.generation,
+                      error.what());
+        throw GateError(error.what());
+    }
+}
+
+nlohmann::json Gate::attach()
+{
+    const std::lock_guard lock(mutex_);
+    maps_->pin(paths_.pin_dir);
+    attach_interfaces();
+    return attachments_report(attachments_);
+}
+
+void Gate::drain_samples()
+{
+    const std::lock_guard lock(mutex_);
+    const int64_t offset = monotonic_to_unix_ns();
+    maps_->drain_samples([&](const mxg_sample& sample) { refusals_.add(sample, offset); });
+}
+
+}  // namespace mxgate

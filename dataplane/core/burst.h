@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Look-up in the policy table for a burst of addresses, user space only.
+ *
+ * All addresses of a burst step down the tree together, level by level, and each asks for its
+ * next line before the first of them needs it: so the cache misses of a burst overlap, where one
+ * look-up alone waits for each of its own. With AVX-512 a line's separators are one comparison.
+ *
+ * The answers are those of mxg_lookup on an image that verify_image has passed; lines are not
+ * checked again here. Include after native.h.
+ */
+#ifndef MXG_CORE_BURST_H
+#define MXG_CORE_BURST_H
+
+#include "dataplane/core/table.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define MXG_WIDE __attribute__((target("avx512f,popcnt")))
+#endif
+
+#define MXG_BURST 64
+
+/* What is under way for the addresses of one family of a burst. */
+struct mxg_burst {
+    const struct mxg_line *lines;
+    __u32 count;
+    __u32 at[MXG_BURST]; /* node within its level, then the entry in its leaf */
+    __u64 key[MXG_BURST];
+    const struct mxg_line *line[MXG_BURST]; /* of that node */
+    __u8 from[MXG_BURST];                   /* place in the caller's burst */
+};
+
+/* The two things that differ between CPUs. `level` is the first line of the next level. */
+struct mxg_burst_steps {
+    void (*down)(struct mxg_burst *burst, const struct mxg_line *level);
+    void (*entry)(struct mxg_burst *burst);
+};
+
+static inline void mxg_down_scalar(struct mxg_burst *burst, const struct mxg_line *level)
+{
+    for (__u32 i = 0; i < burst->count; i++) {
+        burst->at[i] = burst->at[i] * MXG_FANOUT + mxg_child(burst->line[i], burst->key[i]);
+        burst->line[i] = level + burst->at[i];
+        __builtin_prefetch(burst->line[i]);
+    }
+}
+
+static inline void mxg_entry_scalar(struct mxg_burst *burst)
+{
+    for (__u32 i = 0; i < burst->count; i++)
+        burst->at[i] = mxg_entry((const struct mxg_leaf *)burst->line[i], burst->key[i]);
+}
+
+#ifdef MXG_WIDE
+MXG_WIDE static inline __u32 mxg_child_wide(const struct mxg_line *inner, __u64 key)
+{
+    return (__u32)__builtin_popcount(
+        _mm512_cmplt_epu64_mask(_mm512_loadu_si512(inner), _mm512_set1_epi64((long long)key)));
+}
+
+/* Entry 0 holds what no other start is at or below: five starts are compared. */
+MXG_WIDE static inline __u32 mxg_entry_wide(const struct mxg_line *leaf, __u64 key)
+{
+    return (__u32)__builtin_popcount(_mm512_mask_cmple_epu64_mask(
+        0x3e, _mm512_loadu_si512(leaf), _mm512_set1_epi64((long long)key)));
+}
+
+MXG_WIDE static inline void mxg_down_wide(struct mxg_burst *burst, const struct mxg_line *level)
+{
+    for (__u32 i = 0; i < burst->count; i++) {
+        burst->at[i] = burst->at[i] * MXG_FANOUT + mxg_child_wide(burst->line[i], burst->key[i]);
+        burst->line[i] = level + burst->at[i];
+        __builtin_prefetch(burst->line[i]);
+    }
+}
+
+MXG_WIDE static inline void mxg_entries_wide(struct mxg_burst *burst)
+{
+    for (__u32 i = 0; i < burst->count; i++)
+        burst->at[i] = mxg_entry_wide(burst->line[i], burst->key[i]);
+}
+
+MXG_WIDE static inline const struct mxg_leaf *
+mxg_find_leaf_wide(const struct mxg_line *lines, const struct mxg_tree *tree, __u64 key)
+{
+    __u32 node = 0;
+
+    for (__u32 level = 0; level < tree->depth; level++)
+        node = node * MXG_FANOUT + mxg_child_wide(&lines[tree->level[level] + node], key);
+    return (const struct mxg_leaf *)&lines[tree->level[tree->depth] + node];
+}
+#endif
+
+/* Whether this CPU and kernel have what the wide steps need. */
+MXG_INLINE int mxg_burst_is_wide(void)
+{
+#ifdef MXG_WIDE
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("popcnt");
+#else
+    return 0;
+#endif
+}
+
+MXG_INLINE struct mxg_burst_steps mxg_steps(int wide)
+{
+    struct mxg_burst_steps steps = {mxg_down_scalar, mxg_entry_scalar};
+
+#ifdef MXG_WIDE
+    if (wide) {
+        steps.down = mxg_down_wide;
+        steps.entry = mxg_entries_wide;
+    }
+#endif
+    return steps;
+}
+
+MXG_INLINE const struct mxg_tree *mxg_tree_of(const struct mxg_line *lines, __u32 family)
+{
+    return (const struct mxg_tree *)&lines[family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE
+                                                                     : MXG_TREE_IPV6_LINE];
+}
+
+/* The code of `entry` of a leaf. */
+MXG_INLINE const struct mxg_code *mxg_code_at(const struct mxg_table *table,
+                                              const struct mxg_image_header *header,
+                                              const struct mxg_leaf *leaf, __u32 entry)
+{
+    const struct mxg_code *codes = (const struct mxg_code *)&table->lines[header->codes];
+
+    return &codes[leaf->code[entry] & ~MXG_CODE_LONG];
+}
+
+/* Whether the answer for `key` takes the low half too. */
+MXG_INLINE int mxg_is_long(const struct mxg_leaf *leaf, const struct mxg_code *code, __u32 entry,
+                           __u64 key)
+{
+    return code->kind != MXG_CODE_BLOCK && leaf->start[entry] == key;
+}
+
+/* The policy where the top half is enough. */
+MXG_INLINE __u32 mxg_short_policy(const struct mxg_leaf *leaf, const struct mxg_code *code,
+                                  __u32 entry, __u64 key)
+{
+    int inside = (leaf->start[entry] ^ key) >> (code->shift & 63) == 0;
+
+    return inside & (code->kind == MXG_CODE_BLOCK) ? code->in : code->out;
+}
+
+/* The slot of a LONG code. */
+MXG_INLINE const struct mxg_slot *mxg_slot_at(const struct mxg_table *table,
+                                              const struct mxg_image_header *header,
+                                              const struct mxg_leaf *leaf, __u32 entry)
+{
+    const struct mxg_slot *slots = (const struct mxg_slot *)&table->lines[header->slots];
+    __u32 index = leaf->first_slot;
+
+    for (__u32 i = 0; i < entry; i++)
+        index += leaf->code[i] >> 15;
+    return &slots[index];
+}
+
+/* Addresses whose /64 holds longer prefixes, `place` in the burst: slot, line, answer, with the
+ * misses of each of the three steps overlapped. */
+static inline void mxg_finish_long(const struct mxg_table *table,
+                                   const struct mxg_image_header *header,
+                                   const struct mxg_address *addresses,
+                                   const struct mxg_burst *burst, const __u8 *place, __u32 count,
+                                   const struct mxg_policy **out)
+{
+    const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
+    const struct mxg_slot *slot[MXG_BURST];
+
+    for (__u32 i = 0; i < count; i++) {
+        slot[i] = mxg_slot_at(table, header, (const struct mxg_leaf *)burst->line[place[i]],
+                              burst->at[place[i]]);
+        __builtin_prefetch(slot[i]);
+    }
+    for (__u32 i = 0; i < count; i++) {
+        __u32 line = (__u32)slot[i]->value; /* not one with MXG_CODE_ONE: a guess then */
+
+        __builtin_prefetch(&table->lines[line < table->count ? line : 0]);
+    }
+    for (__u32 i = 0; i < count; i++) {
+        const struct mxg_leaf *leaf = (const struct mxg_leaf *)burst->line[place[i]];
+        __u32 entry = burst->at[place[i]], to = burst->from[place[i]];
+        const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
+        int policy = mxg_find_long(table, header, leaf, code, entry, addresses[to].lo);
+
+        out[to] = policy < 0 ? 0 : &policies[policy];
+    }
+}
+
+/* Down one family's tree and out of its leaves. */
+static inline void mxg_run_burst(const struct mxg_table *table,
+                                 const struct mxg_image_header *header,
+                                 const struct mxg_address *addresses,
+                                 const struct mxg_tree *tree,
+                                 const struct mxg_burst_steps *steps, struct mxg_burst *burst,
+                                 const struct mxg_policy **out)
+{
+    const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
+    __u8 place[MXG_BURST];
+    __u32 longs = 0;
+
+    for (__u32 level = 0; level < tree->depth; level++)
+        steps->down(burst, &table->lines[tree->level[level + 1]]);
+    steps->entry(burst);
+    for (__u32 i = 0; i < burst->count; i++) {
+        const struct mxg_leaf *leaf = (const struct mxg_leaf *)burst->line[i];
+        const struct mxg_code *code = mxg_code_at(table, header, leaf, burst->at[i]);
+
+        out[burst->from[i]] = &policies[mxg_short_policy(leaf, code, burst->at[i], burst->key[i])];
+        place[longs] = (__u8)i;
+        longs += (__u32)mxg_is_long(leaf, code, burst->at[i], burst->key[i]);
+    }
+    if (longs != 0)
+        mxg_finish_long(table, header, addresses, burst, place, longs, out);
+}
+
+/* policies_out[i]: the policy of addresses[i], for n <= MXG_BURST of either family. */
+static inline void mxg_lookup_burst_with(const struct mxg_table *table,
+                                         const struct mxg_image_header *header,
+                                         const struct mxg_address *addresses, __u32 n,
+                                         const struct mxg_policy **policies_out, int wide)
+{
+    const struct mxg_burst_steps steps = mxg_steps(wide);
+    struct mxg_burst burst;
+
+    for (__u32 family = MXG_FAMILY_IPV4; family <= MXG_FAMILY_IPV6; family++) {
+        const struct mxg_tree *tree = mxg_tree_of(table->lines, family);
+
+        burst.count = 0;
+        for (__u32 i = 0; i < n && i < MXG_BURST; i++) {
+            __u32 to = burst.count;
+
+            burst.key[to] = addresses[i].hi;
+            burst.at[to] = 0;
+            burst.line[to] = &table->lines[tree->level[0]];
+            burst.from[to] = (__u8)i;
+            burst.count += (addresses[i].family == MXG_FAMILY_IPV4) == (family == MXG_FAMILY_IPV4);
+        }
+        if (burst.count != 0)
+            mxg_run_burst(table, header, addresses, tree, &steps, &burst, policies_out);
+    }
+}
+
+static inline void mxg_lookup_burst(const struct mxg_table *table,
+                                    const struct mxg_image_header *header,
+                                    const struct mxg_address *addresses, __u32 n,
+                                    const struct mxg_policy **policies_out)
+{
+    mxg_lookup_burst_with(table, header, addresses, n, policies_out, mxg_burst_is_wide());
+}
+
+#ifdef MXG_WIDE
+MXG_WIDE static inline const struct mxg_policy *
+mxg_lookup_wide(const struct mxg_table *table, const struct mxg_image_header *header,
+                const struct mxg_address *address)
+{
+    const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
+    const struct mxg_leaf *leaf = mxg_find_leaf_wide(
+        table->lines, mxg_tree_of(table->lines, address->family), address->hi);
+    __u32 entry = mxg_entry_wide((const struct mxg_line *)leaf, address->hi);
+    const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
+    int policy;
+
+    if (!mxg_is_long(leaf, code, entry, address->hi))
+        return &policies[mxg_short_policy(leaf, code, entry, address->hi)];
+    policy = mxg_find_long(table, header, leaf, code, entry, address->lo);
+    return policy < 0 ? 0 : &policies[policy];
+}
+#endif
+
+/* mxg_lookup, the fastest way this CPU has. */
+static inline const struct mxg_policy *mxg_lookup_fast(const struct mxg_table *table,
+                                                       const struct mxg_image_header *header,
+                                                       const struct mxg_address *address)
+{
+#ifdef MXG_WIDE
+    if (mxg_burst_is_wide())
+        return mxg_lookup_wide(table, header, address);
+#endif
+    return mxg_lookup(table, header, address);
+}
+
+#endif
