@@ -19,8 +19,10 @@
 
 #include "dataplane/image/verify.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 constexpr long kBpfFsMagic = 0xcafe4a11;
 
@@ -77,7 +79,8 @@ std::vector<CounterValue> read_per_cpu(int fd, uint32_t count)
     std::vector<CounterValue> out;
     uint32_t batch = 0, got = count;
     LIBBPF_OPTS(bpf_map_batch_opts, options);
-    if (bpf_map_lookup_batch(fd, nullptr, &batch, keys.data(), values.data(), &got, &options) != 0 &&
+    if (bpf_map_lookup_batch(fd, nullptr, &batch, keys.data(), values.data(), &got, &options) !=
+            0 &&
         errno != ENOENT)
         throw BpfError(error_text("cannot read counters", errno));
     for (uint32_t i = 0; i < got; i++) {
@@ -106,7 +109,8 @@ Fd& Fd::operator=(Fd&& other) noexcept
 
 Mapping::Mapping(int fd, size_t bytes, bool writable) : bytes_(bytes)
 {
-    data_ = ::mmap(nullptr, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+    data_ =
+        ::mmap(nullptr, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
     if (data_ == MAP_FAILED)
         throw BpfError(error_text("cannot map the memory of a BPF map", errno));
 }
@@ -144,7 +148,8 @@ std::string error_text(const std::string& what, int error)
 
 uint32_t GateMaps::buckets_for(uint64_t capacity)
 {
-    const uint64_t buckets = std::bit_ceil((std::max<uint64_t>(capacity, 1) + MXG_WAYS - 1) / MXG_WAYS);
+    const uint64_t buckets =
+        std::bit_ceil((std::max<uint64_t>(capacity, 1) + MXG_WAYS - 1) / MXG_WAYS);
     if (buckets > (1u << 26))
         throw BpfError("sources.capacity is beyond 256 Mi");
     return static_cast<uint32_t>(buckets);
@@ -422,7 +427,8 @@ void unpin(const std::string& dir)
 
 void ensure_bpffs()
 {
-    struct statfs status{};
+    struct statfs status {
+    };
     const char* root = "/sys/fs/bpf";
     if (::statfs(root, &status) == 0 && status.f_type == kBpfFsMagic)
         return;

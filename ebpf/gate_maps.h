@@ -14,7 +14,8 @@
 #include "dataplane/core/sample.h"
 #include "ebpf/shared.h"
 
-namespace mxgate {
+namespace mxgate
+{
 
 class BpfError : public std::runtime_error
 {
@@ -97,7 +98,7 @@ public:
     // A copy of the image in force; empty if there is none.
     std::vector<mxg_line> current_image() const;
 
-    std::vector<CounterValue> counters() const;  // those that are not 0
+    std::vector<CounterValue> counters() const;       // those that are not 0
     std::vector<CounterValue> feed_counters() const;  // index: feed * MXG_VERDICTS + verdict
 
     // Takes the samples of all cores that came since the last call.

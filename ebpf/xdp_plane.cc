@@ -11,11 +11,13 @@
 #include <cstring>
 #include <functional>
 
-#include "ebpf/shared.h"
 #include "ebpf/gate.skel.h"
+#include "ebpf/shared.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 constexpr const char* kProgramName = "mxgate";
 
@@ -124,9 +126,9 @@ constexpr const char* kAlone =
     "single program: this kernel or driver refuses libxdp's dispatcher, no other XDP program can "
     "be added";
 
-void for_each_gate(const std::string& dir,
-                   const std::function<void(int index, const char* name, const Multiprog&,
-                                            xdp_program*)>& call)
+void for_each_gate(
+    const std::string& dir,
+    const std::function<void(int index, const char* name, const Multiprog&, xdp_program*)>& call)
 {
     const uint32_t slot_id = pinned_slot_id(dir);
     struct if_nameindex* all = ::if_nameindex();
@@ -137,6 +139,17 @@ void for_each_gate(const std::string& dir,
             call(static_cast<int>(i->if_index), i->if_name, multiprog, gate);
     }
     ::if_freenameindex(all);
+}
+
+// Whether a program over the table slot pinned under `dir` is loaded, whoever holds it.
+bool attached_elsewhere(const std::string& dir)
+{
+    const uint32_t slot_id = pinned_slot_id(dir);
+    uint32_t id = 0;
+    while (slot_id != 0 && bpf_prog_get_next_id(id, &id) == 0)
+        if (is_gate(id, slot_id))
+            return true;
+    return false;
 }
 
 // 0, or a negative errno value.
@@ -208,14 +221,16 @@ Attachment XdpProgram::attach(const std::string& interface, AttachWish wish)
         return replace(index, interface, wish);
     if (there.alone())
         throw BpfError(interface + ": another XDP program is attached there (`" +
-                       xdp_program__name(there.main()) + "`), and not through libxdp's dispatcher, "
+                       xdp_program__name(there.main()) +
+                       "`), and not through libxdp's dispatcher, "
                        "so the gate cannot be added beside it; take it off first");
     // Behind a dispatcher: the new one goes in before the old one comes out.
     Attachment out = attach_fresh(index, interface, wish);
     if (xdp_program* old = there.gate(0)) {
         const int error = xdp_program__detach(old, index, XDP_MODE_UNSPEC, 0);
         if (error != 0)
-            throw BpfError(error_text(interface + ": cannot remove the gate's old program", -error));
+            throw BpfError(
+                error_text(interface + ": cannot remove the gate's old program", -error));
     }
     return out;
 }
@@ -282,28 +297,32 @@ std::vector<std::string> detach_all(const std::string& dir)
     std::vector<std::string> out;
     std::string failed;
     libxdp_set_print(silent_xdp);
-    for_each_gate(dir, [&](int index, const char* name, const Multiprog& multiprog,
-                           xdp_program* gate) {
-        const int error = detach(index, multiprog, gate);
-        if (error == 0)
-            out.push_back(name);
-        else
-            failed += error_text(std::string(name) + ": cannot detach", -error) + "; ";
-    });
+    for_each_gate(
+        dir, [&](int index, const char* name, const Multiprog& multiprog, xdp_program* gate) {
+            const int error = detach(index, multiprog, gate);
+            if (error == 0)
+                out.push_back(name);
+            else
+                failed += error_text(std::string(name) + ": cannot detach", -error) + "; ";
+        });
     if (!failed.empty())
         throw BpfError(failed);
+    if (out.empty() && attached_elsewhere(dir))
+        throw BpfError(
+            "no interface of this network namespace has the gate, but its program is "
+            "loaded: it is attached in another network namespace; run this there");
     unpin(dir);
     return out;
 }
 
 void detach_one(const std::string& dir, const std::string& interface)
 {
-    for_each_gate(dir, [&](int index, const char* name, const Multiprog& multiprog,
-                           xdp_program* gate) {
-        const int error = name == interface ? detach(index, multiprog, gate) : 0;
-        if (error != 0)
-            throw BpfError(error_text(interface + ": cannot detach", -error));
-    });
+    for_each_gate(dir,
+                  [&](int index, const char* name, const Multiprog& multiprog, xdp_program* gate) {
+                      const int error = name == interface ? detach(index, multiprog, gate) : 0;
+                      if (error != 0)
+                          throw BpfError(error_text(interface + ": cannot detach", -error));
+                  });
 }
 
 TestRun::TestRun(const GateMaps& maps, XdpProgram& program)
@@ -322,8 +341,8 @@ mxg_decision TestRun::run(const void* frame, uint32_t bytes, uint64_t now_ns, ui
     io->now_ns = now_ns;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = bytes, .repeat = 1);
     if (bpf_prog_test_run_opts(program_fd_, &options) != 0)
-        throw BpfError(error_text("the kernel refuses a test run of " + std::to_string(bytes) +
-                                  " bytes", errno));
+        throw BpfError(error_text(
+            "the kernel refuses a test run of " + std::to_string(bytes) + " bytes", errno));
     *action = options.retval;
     return io->decision;
 }

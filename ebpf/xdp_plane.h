@@ -11,17 +11,18 @@
 struct gate_bpf;
 struct xdp_program;
 
-namespace mxgate {
+namespace mxgate
+{
 
 enum class AttachWish { automatic, native, generic };
 
 // How the program sits on an interface.
 struct Attachment {
     std::string interface;
-    std::string mode;          // "native" or "generic"
-    bool beside_others = false; // through libxdp's dispatcher, other programs may live beside it
+    std::string mode;            // "native" or "generic"
+    bool beside_others = false;  // through libxdp's dispatcher, other programs may live beside it
     uint32_t program_id = 0;
-    std::string remark;        // why not native, why alone; empty if all is as wished
+    std::string remark;  // why not native, why alone; empty if all is as wished
 };
 
 class XdpProgram

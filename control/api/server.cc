@@ -12,8 +12,10 @@
 
 #include "control/net/address_text.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 using nlohmann::json;
 

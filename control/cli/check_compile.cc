@@ -11,8 +11,10 @@
 #include "control/table/compile.h"
 #include "dataplane/core/sources.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 using nlohmann::json;
 
@@ -36,10 +38,6 @@ void print_feed(const FeedReport& feed, bool as_json)
     }
     fmt::print("feed {}: {} entries, {} rejected, {} shadowed\n", feed.name, feed.entries,
                feed.rejected, feed.shadowed);
-    for (const RejectedLine& line : feed.rejects)
-        fmt::print("  rejected line {}: {}\n", line.line, line.reason);
-    if (feed.rejected > feed.rejects.size())
-        fmt::print("  and {} more\n", feed.rejected - feed.rejects.size());
 }
 
 size_t errors_in(const std::vector<Diagnostic>& all)
@@ -81,8 +79,9 @@ int check(const std::string& path, bool as_json)
     const bool ok = in.errors == 0 && in.compiled.table;
     uint64_t source_bytes = 0;
     if (in.loaded.config)
-        source_bytes = std::bit_ceil((in.loaded.config->source_capacity + MXG_WAYS - 1) / MXG_WAYS) *
-                       sizeof(mxg_bucket);
+        source_bytes =
+            std::bit_ceil((in.loaded.config->source_capacity + MXG_WAYS - 1) / MXG_WAYS) *
+            sizeof(mxg_bucket);
     const uint64_t plane_bytes = ok ? in.compiled.table->plane_bytes() : 0;
     if (as_json)
         fmt::print("{}\n", json{{"config", path},
@@ -93,10 +92,11 @@ int check(const std::string& path, bool as_json)
                                 {"source_table_bytes", source_bytes}}
                                .dump());
     else if (ok)
-        fmt::print("{}: good; memory in the kernel: policy table {:.1f} MiB, source table {:.1f} "
-                   "MiB\n",
-                   path, static_cast<double>(plane_bytes) / 1048576,
-                   static_cast<double>(source_bytes) / 1048576);
+        fmt::print(
+            "{}: good; memory in the kernel: policy table {:.1f} MiB, source table {:.1f} "
+            "MiB\n",
+            path, static_cast<double>(plane_bytes) / 1048576,
+            static_cast<double>(source_bytes) / 1048576);
     else
         fmt::print("{}: {} error{}\n", path, in.errors, in.errors == 1 ? "" : "s");
     return ok ? 0 : kExitError;
@@ -140,12 +140,13 @@ int compile_to(const std::string& config, const std::string& output, bool as_jso
                                 {"seconds", seconds}}
                                .dump());
     else
-        fmt::print("{}: generation {}, {} prefixes in {} intervals; planes map {} bytes "
-                   "({:.1f} a prefix), file {} bytes; {:.3f} s\n",
-                   output, generation, counts->prefixes, counts->intervals, table.plane_bytes(),
-                   static_cast<double>(table.plane_bytes()) /
-                       static_cast<double>(std::max<uint64_t>(counts->prefixes, 1)),
-                   file_bytes, seconds);
+        fmt::print(
+            "{}: generation {}, {} prefixes in {} intervals; planes map {} bytes "
+            "({:.1f} a prefix), file {} bytes; {:.3f} s\n",
+            output, generation, counts->prefixes, counts->intervals, table.plane_bytes(),
+            static_cast<double>(table.plane_bytes()) /
+                static_cast<double>(std::max<uint64_t>(counts->prefixes, 1)),
+            file_bytes, seconds);
     return 0;
 }
 
@@ -153,9 +154,9 @@ int compile_to(const std::string& config, const std::string& output, bool as_jso
 
 void add_check(CLI::App& app, CliOptions& options)
 {
-    CLI::App* verb = add_verb(app, options, "check",
-                              "validate a configuration and read every feed it names",
-                              "mxgate check /etc/mxgate/mxgate.yaml");
+    CLI::App* verb =
+        add_verb(app, options, "check", "validate a configuration and read every feed it names",
+                 "mxgate check /etc/mxgate/mxgate.yaml");
     auto path = std::make_shared<std::string>();
     verb->add_option("CONFIG", *path, "configuration file (YAML)")->required();
     verb->callback([&options, path] {
@@ -165,17 +166,15 @@ void add_check(CLI::App& app, CliOptions& options)
 
 void add_compile(CLI::App& app, CliOptions& options)
 {
-    CLI::App* verb = add_verb(app, options, "compile",
-                              "merge all feeds of a configuration into a policy table",
-                              "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg");
+    CLI::App* verb =
+        add_verb(app, options, "compile", "merge all feeds of a configuration into a policy table",
+                 "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg");
     auto path = std::make_shared<std::string>();
     auto output = std::make_shared<std::string>();
     verb->add_option("CONFIG", *path, "configuration file (YAML)")->required();
     verb->add_option("-o,--output", *output, "table file to write")->required();
     verb->callback([&options, path, output] {
-        options.run = [&options, path, output] {
-            return compile_to(*path, *output, options.json);
-        };
+        options.run = [&options, path, output] { return compile_to(*path, *output, options.json); };
     });
 }
 

@@ -16,8 +16,10 @@
 #include "control/net/address_text.h"
 #include "control/text/names.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 using nlohmann::json;
 
@@ -67,7 +69,7 @@ int status(const CliOptions& options)
         fmt::print("interface   {}: attach: {}{}{}\n", text(i["interface"]), text(i["attach"]),
                    text(i["remark"]).empty() ? "" : "; ", text(i["remark"]));
     if (s["interfaces"].empty())
-        fmt::print("interface   none: the gate is not attached\n");
+        fmt::print("interface   none in this network namespace: the gate is not attached here\n");
     fmt::print("sources     {} of {} in use, {} bytes\n", text(s["sources"]["used"]),
                text(s["sources"]["capacity"]), text(s["sources"]["bytes"]));
     fmt::print("samples     {} lost\n", text(s["samples_lost"]));
@@ -161,8 +163,7 @@ int counters(const CliOptions& options, double watch, bool feeds)
 
 int refused(const CliOptions& options, size_t limit)
 {
-    const json answer =
-        api_get(options.run_dir, fmt::format("/v1/refused?limit={}", limit));
+    const json answer = api_get(options.run_dir, fmt::format("/v1/refused?limit={}", limit));
     if (options.json) {
         for (const json& line : answer["senders"])
             fmt::print("{}\n", line.dump());
@@ -171,10 +172,10 @@ int refused(const CliOptions& options, size_t limit)
     fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {}\n", "source prefix", "class", "reason",
                "feed", "samples", "last (UTC), address and port");
     for (const json& s : answer["senders"])
-        fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {} {} port {}{}\n",
-                   text(s["source_prefix"]), text(s["class"]), text(s["reason"]), text(s["feed"]),
-                   text(s["count"]), clock_text(s["last"]), text(s["last_address"]),
-                   text(s["last_port"]), s["enforced"].get<bool>() ? "" : " (monitor: passed)");
+        fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {} {} port {}{}\n", text(s["source_prefix"]),
+                   text(s["class"]), text(s["reason"]), text(s["feed"]), text(s["count"]),
+                   clock_text(s["last"]), text(s["last_address"]), text(s["last_port"]),
+                   s["enforced"].get<bool>() ? "" : " (monitor: passed)");
     const auto lost = answer["samples_lost"].get<uint64_t>();
     if (lost > 0)
         fmt::print("{} more denials were counted, not sampled: see `mxgate counters`\n", lost);
@@ -199,8 +200,8 @@ void print_view(const json& view)
     fmt::print("{:<16}/{} ({})\n", "end-site length", text(view["end_site_length"]),
                text(view["length_origin"]));
     for (const json& length : view["lengths"])
-        fmt::print("{:<16}{} has /{}, configuration line {}{}\n", "  length", text(length["prefix"]),
-                   text(length["length"]), text(length["line"]),
+        fmt::print("{:<16}{} has /{}, configuration line {}{}\n", "  length",
+                   text(length["prefix"]), text(length["length"]), text(length["line"]),
                    length["in_force"].get<bool>() ? "" : " (a longer prefix wins)");
 }
 
@@ -219,11 +220,14 @@ void print_explanation(const json& e)
         print_view(e["outer"]);
     }
     if (const json& r = e["rate"]; !r.is_null())
-        fmt::print("{:<16}{} of {} attempts left, one more every {} s; {} admitted, {} denied, "
-                   "last admitted {}\n",
-                   "rate", text(r["attempts_left"]), text(r["burst"]),
-                   text(r["seconds_per_attempt"]), text(r["admitted"]), text(r["denied"]),
-                   clock_text(r["last_admitted"]));
+        fmt::print(
+            "{:<16}{} of {} attempts left, one more every {} s; {} admitted, {} denied, "
+            "last admitted {}\n",
+            "rate", text(r["attempts_left"]), text(r["burst"]), text(r["seconds_per_attempt"]),
+            text(r["admitted"]), text(r["denied"]), clock_text(r["last_admitted"]));
+    if (e.contains("now"))
+        fmt::print("{:<16}{}: {} ({})\n", "a SYN now", text(e["now"]["verdict"]),
+                   text(e["now"]["reason"]), text(e["now"]["text"]));
     for (const json& v : e["recent"])
         fmt::print("{:<16}{} {} port {}: {} {}{}\n", "refused", clock_text(v["time"]),
                    text(v["source"]), text(v["port"]), text(v["verdict"]), text(v["reason"]),
@@ -286,8 +290,8 @@ int reload(const CliOptions& options)
 
 void add_live_verbs(CLI::App& app, CliOptions& options)
 {
-    CLI::App* verb = add_verb(app, options, "status", "what the gate is doing, and how",
-                              "mxgate status");
+    CLI::App* verb =
+        add_verb(app, options, "status", "what the gate is doing, and how", "mxgate status");
     verb->callback([&options] { options.run = [&options] { return status(options); }; });
 
     verb = add_verb(app, options, "counters", "packets by verdict, reason, class and family",

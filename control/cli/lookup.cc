@@ -11,8 +11,10 @@
 #include "control/table/policy_table.h"
 #include "control/text/names.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 std::string quoted(const std::string& text)
 {
@@ -75,8 +77,8 @@ private:
                            "{{\"address\":\"{}\",\"class\":{},\"feed\":{},\"prefix\":{},"
                            "\"end_site_length\":{},\"length_origin\":\"{}\","
                            "\"source_prefix\":\"{}\"",
-                           address, classes_[decides.class_id], feed, prefix,
-                           state.end_site_length, origin, to_string(state.source_prefix));
+                           address, classes_[decides.class_id], feed, prefix, state.end_site_length,
+                           origin, to_string(state.source_prefix));
         else
             fmt::format_to(at, "{}\t{}\t{}\t{}\t{}\t{}\t{}", address, classes_[decides.class_id],
                            feed, prefix, state.end_site_length, origin,

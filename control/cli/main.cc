@@ -4,7 +4,8 @@
 
 #include "control/cli/verbs.h"
 
-namespace mxgate {
+namespace mxgate
+{
 
 CLI::App* add_verb(CLI::App& app, CliOptions& options, const std::string& name,
                    const std::string& what, const std::string& example)
@@ -43,8 +44,9 @@ int main(int argc, char** argv)
     app.add_option("--pin-dir", options.pin_dir, "bpffs folder of the gate's pins")
         ->envname("MXGATE_PIN_DIR")
         ->capture_default_str();
-    app.footer("Exit codes: 0 done; 1 the input or the gate is at fault; 2 the command line is.\n"
-               "`mxgate VERB --help` explains a verb, with an example.");
+    app.footer(
+        "Exit codes: 0 done; 1 the input or the gate is at fault; 2 the command line is.\n"
+        "`mxgate VERB --help` explains a verb, with an example.");
     add_check(app, options);
     add_compile(app, options);
     add_lookup(app, options);

@@ -15,8 +15,10 @@
 
 #include "dataplane/core/decide.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 using nlohmann::json;
 
@@ -59,8 +61,8 @@ public:
         frames_ += report.frames;
         skipped_ += report.skipped_link + report.skipped_size;
         if (report.skipped_link > 0)
-            fmt::print(stderr, "{}: warning: {} frames skipped: neither Ethernet nor raw IP\n", file,
-                       report.skipped_link);
+            fmt::print(stderr, "{}: warning: {} frames skipped: neither Ethernet nor raw IP\n",
+                       file, report.skipped_link);
         if (report.skipped_size > 0)
             fmt::print(stderr, "{}: warning: {} frames skipped: over 64 KiB or under 14 bytes\n",
                        file, report.skipped_size);
@@ -82,8 +84,8 @@ public:
                               {"enforced", place.enforced},
                               {"packets", packets}});
         }
-        json summary{{"plane", plane}, {"frames", frames_}, {"skipped", skipped_},
-                     {"counters", counts}};
+        json summary{
+            {"plane", plane}, {"frames", frames_}, {"skipped", skipped_}, {"counters", counts}};
         if (const auto runs = plane_.runs())
             summary["program_runs"] = *runs;
         if (request_.json) {
@@ -129,12 +131,13 @@ private:
             return;
         }
         // `time` as a number with its six places, which a double in a JSON tree would not keep.
-        fmt::print("{{\"file\":{},\"packet\":{},\"time\":{},\"source\":{},\"verdict\":\"{}\","
-                   "\"reason\":\"{}\",\"class\":{},\"source_prefix\":{},\"enforced\":{}}}\n",
-                   json(file).dump(-1, ' ', false, json::error_handler_t::replace), frame.packet,
-                   time, source.dump(), verdict_name(decision.verdict),
-                   reason_name(decision.reason), or_null(class_text).dump(),
-                   prefix.empty() ? "null" : '"' + prefix + '"', decision.enforced != 0);
+        fmt::print(
+            "{{\"file\":{},\"packet\":{},\"time\":{},\"source\":{},\"verdict\":\"{}\","
+            "\"reason\":\"{}\",\"class\":{},\"source_prefix\":{},\"enforced\":{}}}\n",
+            json(file).dump(-1, ' ', false, json::error_handler_t::replace), frame.packet, time,
+            source.dump(), verdict_name(decision.verdict), reason_name(decision.reason),
+            or_null(class_text).dump(), prefix.empty() ? "null" : '"' + prefix + '"',
+            decision.enforced != 0);
     }
 
     const ReplayRequest& request_;
@@ -158,8 +161,9 @@ int replay(const ReplayRequest& request)
     if (name.empty())
         name = loaded.config->gate.plane == PlaneKind::dpdk ? "dpdk" : "xdp";
     if (name == "dpdk") {
-        fmt::print(stderr, "mxgate replay: plane dpdk is not in this version; say --plane model or "
-                           "--plane xdp\n");
+        fmt::print(stderr,
+                   "mxgate replay: plane dpdk is not in this version; say --plane model or "
+                   "--plane xdp\n");
         return kExitError;
     }
     const uint64_t capacity = loaded.config->source_capacity;

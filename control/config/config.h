@@ -9,7 +9,8 @@
 
 #include "dataplane/core/address.h"
 
-namespace mxgate {
+namespace mxgate
+{
 
 // Where in a file something stands; lines and columns count from 1, 0 means "the file as a whole".
 struct Location {
@@ -70,10 +71,10 @@ struct LengthConfig {
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
-    std::string path;            // made absolute against the folder of the configuration file
-    std::string class_name;      // a class of this configuration
-    int32_t priority = 0;        // the higher wins
-    uint64_t min_entries = 1;    // guard.min_entries: a version with fewer valid entries is refused
+    std::string path;          // made absolute against the folder of the configuration file
+    std::string class_name;    // a class of this configuration
+    int32_t priority = 0;      // the higher wins
+    uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
     Location where;
 };
 
@@ -101,8 +102,8 @@ struct Config {
 };
 
 struct ConfigResult {
-    std::optional<Config> config;           // absent when there is any error
-    std::vector<Diagnostic> diagnostics;    // all of them, in the order of the file
+    std::optional<Config> config;         // absent when there is any error
+    std::vector<Diagnostic> diagnostics;  // all of them, in the order of the file
 };
 
 // Reads and checks `path`. Never throws for what the file holds; every mistake is one located

@@ -18,7 +18,8 @@
 #include "control/api/server.h"
 #include "control/gate/gate.h"
 
-namespace {
+namespace
+{
 
 using mxgate::Gate;
 
@@ -107,7 +108,8 @@ int main(int argc, char** argv)
     Options options;
     CLI::App app(
         "mxgated: compiles feeds into the policy table, loads and attaches the gate, answers\n"
-        "`mxgate`. Runs in the foreground and logs to standard error. SIGHUP reloads; SIGTERM ends\n"
+        "`mxgate`. Runs in the foreground and logs to standard error. SIGHUP reloads; SIGTERM "
+        "ends\n"
         "the daemon, and the gate goes on with the last table.\n"
         "\nExample: mxgated --config /etc/mxgate/mxgate.yaml");
     app.add_option("--config", options.config, "configuration file")->capture_default_str();

@@ -10,7 +10,8 @@
 #include "control/config/config.h"
 #include "dataplane/core/address.h"
 
-namespace mxgate {
+namespace mxgate
+{
 
 struct FeedEntry {
     mxg_prefix prefix;
@@ -25,12 +26,13 @@ struct RejectedLine {
 
 struct Feed {
     std::vector<FeedEntry> entries;
-    uint64_t lines = 0;               // lines that should hold an entry (no comments, no blanks)
-    uint64_t rejected = 0;            // of those, the broken ones
-    std::vector<RejectedLine> rejects; // the first kRejectsKept of them
-    std::vector<Diagnostic> warnings; // FILE:LINE: host bits masked and the like, first kRejectsKept
+    uint64_t lines = 0;                 // lines that should hold an entry (no comments, no blanks)
+    uint64_t rejected = 0;              // of those, the broken ones
+    std::vector<RejectedLine> rejects;  // the first kRejectsKept of them
+    std::vector<Diagnostic>
+        warnings;  // FILE:LINE: host bits masked and the like, first kRejectsKept
     uint64_t warning_count = 0;
-    std::vector<Diagnostic> errors;   // not empty: this version of the feed must not be used
+    std::vector<Diagnostic> errors;  // not empty: this version of the feed must not be used
 };
 
 inline constexpr size_t kRejectsKept = 20;

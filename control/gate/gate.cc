@@ -9,18 +9,20 @@
 
 #include "dataplane/core/image.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 AttachWish wish_of(AttachMode mode)
 {
     switch (mode) {
-    case AttachMode::native:
-        return AttachWish::native;
-    case AttachMode::generic:
-        return AttachWish::generic;
-    default:
-        return AttachWish::automatic;
+        case AttachMode::native:
+            return AttachWish::native;
+        case AttachMode::generic:
+            return AttachWish::generic;
+        default:
+            return AttachWish::automatic;
     }
 }
 
@@ -39,12 +41,9 @@ std::string errors_of(const std::vector<Diagnostic>& diagnostics)
 
 void log_feeds(const std::vector<FeedReport>& feeds)
 {
-    for (const FeedReport& feed : feeds) {
+    for (const FeedReport& feed : feeds)
         spdlog::info("feed {}: {} entries, {} rejected, {} shadowed", feed.name, feed.entries,
                      feed.rejected, feed.shadowed);
-        for (const RejectedLine& line : feed.rejects)
-            spdlog::warn("feed {}: line {} rejected: {}", feed.name, line.line, line.reason);
-    }
 }
 
 }  // namespace
@@ -96,8 +95,7 @@ void Gate::publish_first_table()
         spdlog::info("no last good table: {}", error.what());
     }
     const uint64_t in_force = static_cast<uint64_t>(std::max<int64_t>(maps_->generation(), 0));
-    const uint64_t generation =
-        std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
+    const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
     CompileResult compiled = compile(config_, generation, last_good ? &last_good->info : nullptr);
     log_feeds(compiled.feeds);
     const std::string errors = errors_of(compiled.diagnostics);
@@ -122,10 +120,10 @@ void Gate::attach_interfaces()
 {
     const std::vector<Attachment> before = find_attachments(paths_.pin_dir);
     std::vector<Attachment> now;
-    program_ = std::make_unique<XdpProgram>(*maps_, false);
+    XdpProgram program(*maps_, false);  // the interfaces hold it, not we
     try {
         for (const std::string& name : config_.gate.interfaces) {
-            now.push_back(program_->attach(name, wish_of(config_.gate.attach)));
+            now.push_back(program.attach(name, wish_of(config_.gate.attach)));
             const Attachment& a = now.back();
             spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
                          a.remark.empty() ? "" : ": ", a.remark);
@@ -150,8 +148,8 @@ void Gate::start()
     config_ = load();
     std::filesystem::create_directories(paths_.state_dir);
     std::vector<std::string> notes;
-    maps_ = std::make_unique<GateMaps>(GateMaps::take_over(
-        paths_.pin_dir, config_.gate.interfaces, config_.source_capacity, &notes));
+    maps_ = std::make_unique<GateMaps>(GateMaps::take_over(paths_.pin_dir, config_.gate.interfaces,
+                                                           config_.source_capacity, &notes));
     for (const std::string& note : notes)
         spdlog::warn("{}", note);
     publish_first_table();
@@ -163,10 +161,11 @@ nlohmann::json Gate::reload()
     const std::lock_guard lock(mutex_);
     try {
         const Config fresh = load();
-        CompileResult compiled =
-            compile(fresh, std::max<uint64_t>(table_.info.generation,
-                                              static_cast<uint64_t>(maps_->generation())) + 1,
-                    &table_.info);
+        CompileResult compiled = compile(
+            fresh,
+            std::max<uint64_t>(table_.info.generation, static_cast<uint64_t>(maps_->generation())) +
+                1,
+            &table_.info);
         log_feeds(compiled.feeds);
         const std::string errors = errors_of(compiled.diagnostics);
         if (!compiled.table)

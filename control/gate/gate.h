@@ -16,7 +16,8 @@
 #include "control/table/policy_table.h"
 #include "ebpf/xdp_plane.h"
 
-namespace mxgate {
+namespace mxgate
+{
 
 struct GatePaths {
     std::string config;
@@ -69,7 +70,6 @@ private:
     PolicyTable table_;
     std::unique_ptr<TableReader> reader_;
     std::unique_ptr<GateMaps> maps_;
-    std::unique_ptr<XdpProgram> program_;
     std::vector<Attachment> attachments_;
     Refusals refusals_;
     uint64_t failed_reloads_ = 0;

@@ -5,7 +5,8 @@
 
 #include "control/text/names.h"
 
-namespace mxgate {
+namespace mxgate
+{
 
 void Refusals::add(const mxg_sample& sample, int64_t offset_ns)
 {
@@ -18,8 +19,13 @@ void Refusals::add(const mxg_sample& sample, int64_t offset_ns)
     mxg_prefix source = source_prefix(d);
     if (d.source_family == MXG_FAMILY_NONE)
         source = {sample.source, mxg_family_bits(sample.source.family)};
-    const Key key{source.address.hi, source.address.lo, source.address.family, source.length,
-                  d.reason,          d.class_id,        d.feed};
+    const Key key{source.address.hi,
+                  source.address.lo,
+                  source.address.family,
+                  source.length,
+                  d.reason,
+                  d.class_id,
+                  d.feed};
     const auto found = index_.find(key);
     if (found != index_.end()) {
         by_age_.splice(by_age_.begin(), by_age_, found->second);
@@ -65,8 +71,8 @@ std::vector<RecentVerdict> Refusals::recent(const mxg_prefix& prefix, size_t lim
         if (out.size() >= limit)
             break;
         const mxg_decision& d = verdict.decision;
-        const bool by_source = d.source_family != MXG_FAMILY_NONE &&
-                               mxg_contains(prefix, source_prefix(d).address);
+        const bool by_source =
+            d.source_family != MXG_FAMILY_NONE && mxg_contains(prefix, source_prefix(d).address);
         if (by_source || mxg_contains(prefix, verdict.source))
             out.push_back(verdict);
     }

@@ -12,15 +12,16 @@
 
 #include "dataplane/core/sample.h"
 
-namespace mxgate {
+namespace mxgate
+{
 
 struct Refusal {
     mxg_prefix source{};  // source prefix; for denials before the look-up the source address
     uint8_t verdict = 0, reason = 0, class_id = 0;
     bool enforced = true;
     uint16_t feed = 0;
-    uint64_t count = 0;     // samples, not packets: see lost samples
-    int64_t first_us = 0;   // Unix time, microseconds
+    uint64_t count = 0;    // samples, not packets: see lost samples
+    int64_t first_us = 0;  // Unix time, microseconds
     int64_t last_us = 0;
     mxg_address last_address{};
     uint16_t last_port = 0;

@@ -8,8 +8,10 @@
 #include "control/text/names.h"
 #include "dataplane/core/sources.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 using nlohmann::json;
 
@@ -113,6 +115,20 @@ json verdict_report(const RecentVerdict& recent, const TableInfo& info)
             {"reason", reason_name(d.reason)},
             {"class", or_null(class_name(info, d.class_id))},
             {"enforced", d.enforced != 0}};
+}
+
+// What a connection attempt would get now; `rate` is the source's state or null.
+json verdict_now(uint32_t action, const json& rate)
+{
+    uint32_t verdict = action == MXG_ACTION_DROP ? MXG_DROP : MXG_PASS;
+    uint32_t reason = action == MXG_ACTION_LIMIT ? MXG_CONFORMS : MXG_CLASS;
+    if (!rate.is_null() && rate["attempts_left"] == 0) {
+        verdict = MXG_DROP;
+        reason = MXG_RATE;
+    }
+    return {{"verdict", verdict_name(verdict)},
+            {"reason", reason_name(reason)},
+            {"text", reason_text(reason)}};
 }
 
 }  // namespace
@@ -255,6 +271,7 @@ json Gate::explain(const mxg_address& address)
     if (classes[answer.deciding().class_id].flags & MXG_CLASS_MONITOR)
         out["mode"] = "monitor";
     out["rate"] = source_state(answer.canonical.source_prefix, answer.deciding().class_id);
+    out["now"] = verdict_now(classes[answer.deciding().class_id].action, out["rate"]);
     out["recent"] = json::array();
     for (const RecentVerdict& recent : refusals_.recent(answer.canonical.source_prefix, 20))
         out["recent"].push_back(verdict_report(recent, table_.info));

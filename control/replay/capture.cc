@@ -11,8 +11,10 @@
 #include <memory>
 #include <stdexcept>
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 constexpr uint32_t kEthernetBytes = 14;
 
@@ -38,8 +40,8 @@ void fill(CapturedFrame& frame, const pcap_pkthdr& head, const u_char* data, boo
     frame.bytes.insert(frame.bytes.end(), data, data + head.caplen);
     const size_t whole = head.len + (raw ? kEthernetBytes : 0u);
     frame.bytes.resize(std::max(frame.bytes.size(), whole), 0);
-    frame.time_us = static_cast<uint64_t>(head.ts.tv_sec) * 1'000'000 +
-                    static_cast<uint64_t>(head.ts.tv_usec);
+    frame.time_us =
+        static_cast<uint64_t>(head.ts.tv_sec) * 1'000'000 + static_cast<uint64_t>(head.ts.tv_usec);
 }
 
 // A stream over a file that may be gzipped.
@@ -68,8 +70,8 @@ CaptureReport read_capture(const std::string& path,
 {
     char error[PCAP_ERRBUF_SIZE] = {};
     std::FILE* stream = open_stream(path);
-    const std::unique_ptr<pcap_t, decltype(&pcap_close)> capture(
-        pcap_fopen_offline(stream, error), pcap_close);
+    const std::unique_ptr<pcap_t, decltype(&pcap_close)> capture(pcap_fopen_offline(stream, error),
+                                                                 pcap_close);
     if (!capture) {
         std::fclose(stream);
         throw std::runtime_error(path + ": " + error);

@@ -8,8 +8,10 @@
 
 #include "dataplane/core/decide.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 constexpr uint64_t kReplayKey[2] = {0x6d78676174652d72ULL, 0x65706c61792d6b65ULL};
 
@@ -20,9 +22,8 @@ public:
         : buckets_(GateMaps::buckets_for(capacity))
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
-        gate_.sources = {{kReplayKey[0], kReplayKey[1]},
-                         static_cast<uint32_t>(buckets_.size() - 1),
-                         0};
+        gate_.sources = {
+            {kReplayKey[0], kReplayKey[1]}, static_cast<uint32_t>(buckets_.size() - 1), 0};
         gate_.buckets = buckets_.data();
     }
 

@@ -8,8 +8,10 @@
 #include "control/table/flatten.h"
 #include "control/table/image_builder.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 const char* action_name(Action action)
 {
@@ -108,8 +110,7 @@ std::vector<uint8_t> assign_numbers(const std::vector<std::string>& names, std::
 class Compiler
 {
 public:
-    Compiler(const Config& config, uint64_t generation, const TableInfo* previous)
-        : config_(config)
+    Compiler(const Config& config, uint64_t generation, const TableInfo* previous) : config_(config)
     {
         TableInfo& info = table_.info;
         if (previous)
@@ -131,7 +132,10 @@ public:
     {
         for (const LengthConfig& length : config_.lengths) {
             TableEntry entry = entry_of(length.prefix, static_cast<uint32_t>(length.where.line));
-            entry.site_length = static_cast<uint8_t>(length.length);
+            // Of a mapped prefix the length counts from the IPv4 address on, like the prefix's own.
+            const bool mapped = entry.family != length.prefix.address.family;
+            const uint32_t bits = mapped ? std::max(length.length, 97u) - 96 : length.length;
+            entry.site_length = static_cast<uint8_t>(bits);
             table_.entries.push_back(entry);
         }
     }
@@ -228,9 +232,9 @@ private:
         feed_number_ = assign_numbers(names, slots, MXG_MAX_FEEDS);
         for (size_t i = 0; i < names.size(); i++) {
             const FeedConfig& feed = config_.feeds[i];
-            slots[feed_number_[i]] = {feed.name,     feed.path,
-                                      feed.class_name, feed.priority,
-                                      static_cast<uint32_t>(i), false};
+            slots[feed_number_[i]] = {
+                feed.name, feed.path, feed.class_name, feed.priority, static_cast<uint32_t>(i),
+                false};
         }
     }
 
@@ -248,11 +252,47 @@ private:
     std::vector<uint8_t> feed_number_;
 };
 
-void take(CompileResult& result, const Feed& feed)
+// Actions that no plane carries out yet are refused, not taken for `drop`.
+std::vector<Diagnostic> unsupported_actions(const Config& config)
+{
+    std::vector<Diagnostic> out;
+    for (const ClassConfig& c : config.classes) {
+        if (c.action != Action::reset && c.action != Action::unreachable)
+            continue;
+        Diagnostic diagnostic;
+        diagnostic.where = c.where;
+        diagnostic.text = std::string("class `") + c.name + "`: action `" + action_name(c.action) +
+                          "` is not sent by this version; write `action: drop`";
+        out.push_back(std::move(diagnostic));
+    }
+    return out;
+}
+
+Diagnostic warning(const std::string& file, uint32_t line, std::string text)
+{
+    Diagnostic out;
+    out.severity = Diagnostic::Severity::warning;
+    out.where.file = file;
+    out.where.line = static_cast<int>(line);
+    out.text = std::move(text);
+    return out;
+}
+
+// What is wrong with a version of a feed; of rejected lines the first ones and a count.
+void take(CompileResult& result, const Feed& feed, const std::string& path)
 {
     auto& all = result.diagnostics;
     all.insert(all.end(), feed.errors.begin(), feed.errors.end());
     all.insert(all.end(), feed.warnings.begin(), feed.warnings.end());
+    if (feed.warning_count > feed.warnings.size())
+        all.push_back(warning(
+            path, 0, std::to_string(feed.warning_count - feed.warnings.size()) + " more warnings"));
+    for (const RejectedLine& line : feed.rejects)
+        all.push_back(warning(path, line.line, line.reason));
+    if (feed.rejected > feed.rejects.size())
+        all.push_back(warning(
+            path, 0,
+            std::to_string(feed.rejected - feed.rejects.size()) + " more lines are rejected"));
 }
 
 }  // namespace
@@ -262,14 +302,15 @@ CompileResult compile(const Config& config, uint64_t generation, const TableInfo
     const auto start = std::chrono::steady_clock::now();
     CompileResult result;
     Compiler compiler(config, generation, previous);
-    bool refused = false;
+    result.diagnostics = unsupported_actions(config);
+    bool refused = !result.diagnostics.empty();
     compiler.add_lengths();
     for (size_t i = 0; i < config.feeds.size(); i++) {
         const Feed feed = read_feed(config.feeds[i]);
-        take(result, feed);
+        take(result, feed, config.feeds[i].path);
         refused |= !feed.errors.empty();
-        result.feeds.push_back({config.feeds[i].name, feed.entries.size(), feed.rejected, 0,
-                                feed.rejects});
+        result.feeds.push_back(
+            {config.feeds[i].name, feed.entries.size(), feed.rejected, 0, feed.rejects});
         compiler.add_feed(i, feed);
     }
     if (!refused) {

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-namespace mxgate {
+namespace mxgate
+{
 
 void sort_entries(std::vector<TableEntry>& entries)
 {

@@ -12,8 +12,10 @@
 
 #include "dataplane/image/verify.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 constexpr uint64_t kLastKey = std::numeric_limits<uint64_t>::max();
 
@@ -28,8 +30,8 @@ struct LeafEntry {
 struct HalfEdge {
     uint64_t start = 0;
     uint16_t policy = 0;
-    std::span<const Edge> inside;   // not empty: this /64 holds prefixes longer than /64
-    uint16_t before = 0;            // with inside: the policy at its first address
+    std::span<const Edge> inside;  // not empty: this /64 holds prefixes longer than /64
+    uint16_t before = 0;           // with inside: the policy at its first address
 };
 
 // Log2 of the aligned block [start, start + size), or -1 if it is not one. size 0 means 2^64.
@@ -156,13 +158,13 @@ private:
                 continue;
             }
             const int shift = absorb ? block_shift(edge.start, next->start - edge.start) : -1;
-            const int code =
-                shift < 0 ? -1
-                          : codes_.index_of({edge.policy, next->policy, next->policy,
-                                             static_cast<uint8_t>(shift), MXG_CODE_BLOCK},
-                                            true);
-            out.push_back({edge.start, code < 0 ? whole(edge.policy) : static_cast<uint16_t>(code),
-                           0});
+            const int code = shift < 0
+                                 ? -1
+                                 : codes_.index_of({edge.policy, next->policy, next->policy,
+                                                    static_cast<uint8_t>(shift), MXG_CODE_BLOCK},
+                                                   true);
+            out.push_back(
+                {edge.start, code < 0 ? whole(edge.policy) : static_cast<uint16_t>(code), 0});
             i += code >= 0;
         }
         return out;
@@ -199,9 +201,9 @@ private:
         if (shift < 0)
             return -1;
         *start = low[at].start;
-        return codes_.index_of({low[at].policy, low[1 - at].policy, out,
-                                static_cast<uint8_t>(shift), MXG_CODE_ONE},
-                               true);
+        return codes_.index_of(
+            {low[at].policy, low[1 - at].policy, out, static_cast<uint8_t>(shift), MXG_CODE_ONE},
+            true);
     }
 
     uint64_t place_low_tree(const std::vector<LeafEntry>& entries)

@@ -12,8 +12,10 @@
 #include "control/table/policy_table.h"
 #include "dataplane/image/verify.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 using nlohmann::json;
 
@@ -124,10 +126,10 @@ public:
         }
     }
 
-
     uint64_t size()
     {
-        struct stat status{};
+        struct stat status {
+        };
         if (::fstat(fd_, &status) != 0)
             fail(std::strerror(errno));
         return static_cast<uint64_t>(status.st_size);
@@ -211,8 +213,9 @@ PolicyTable read_table(const std::string& path)
     const uint64_t info_room = (header.info_bytes + 7) / 8 * 8;
     if (header.plane_lines > MXG_MAX_LINES || header.entries > size / sizeof(TableEntry) ||
         header.info_bytes > size ||
-        sizeof(header) + header.plane_lines * MXG_LINE_BYTES +
-                header.entries * sizeof(TableEntry) + info_room != size)
+        sizeof(header) + header.plane_lines * MXG_LINE_BYTES + header.entries * sizeof(TableEntry) +
+                info_room !=
+            size)
         file.fail("length differs from the header's: truncated?");
     table.plane.resize(header.plane_lines);
     table.entries.resize(header.entries);

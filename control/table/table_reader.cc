@@ -7,8 +7,10 @@
 #include "dataplane/core/burst.h"
 #include "dataplane/core/decide.h"
 
-namespace mxgate {
-namespace {
+namespace mxgate
+{
+namespace
+{
 
 Precedence precedence_of(const TableInfo& info)
 {
@@ -124,8 +126,8 @@ TableAnswer TableReader::ask(const mxg_address& address) const
     answer.outer = view(address);
     const auto* header = reinterpret_cast<const mxg_image_header*>(table_.plane.data());
     const auto* classes = reinterpret_cast<const mxg_class*>(&table_.plane[header->classes]);
-    answer.outer_decides = classes[answer.outer->class_id].strictness >
-                           classes[answer.canonical.class_id].strictness;
+    answer.outer_decides =
+        classes[answer.outer->class_id].strictness > classes[answer.canonical.class_id].strictness;
     return answer;
 }
 
