@@ -19,10 +19,8 @@
 
 #include "dataplane/image/verify.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr long kBpfFsMagic = 0xcafe4a11;
 

@@ -14,8 +14,7 @@
 #include "dataplane/core/sample.h"
 #include "ebpf/shared.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 class BpfError : public std::runtime_error
 {

@@ -14,10 +14,8 @@
 #include "ebpf/gate.skel.h"
 #include "ebpf/shared.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr const char* kProgramName = "mxgate";
 

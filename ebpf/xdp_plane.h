@@ -11,8 +11,7 @@
 struct gate_bpf;
 struct xdp_program;
 
-namespace mxgate
-{
+namespace mxgate {
 
 enum class AttachWish { automatic, native, generic };
 

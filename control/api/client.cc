@@ -5,10 +5,8 @@
 
 #include "control/api/server.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 nlohmann::json ask(const std::string& run_dir, const std::string& path, bool post)
 {

@@ -6,8 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace mxgate
-{
+namespace mxgate {
 
 // The daemon does not answer: not running, or not for us.
 class NoDaemon : public std::runtime_error

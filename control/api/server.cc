@@ -12,10 +12,8 @@
 
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using nlohmann::json;
 

@@ -15,13 +15,11 @@
 
 #include "control/gate/gate.h"
 
-namespace httplib
-{
+namespace httplib {
 class Server;
 }
 
-namespace mxgate
-{
+namespace mxgate {
 
 // Path of the control socket.
 std::string socket_path(const std::string& run_dir);

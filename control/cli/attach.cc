@@ -10,10 +10,8 @@
 #include "control/cli/verbs.h"
 #include "control/gate/gate.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using nlohmann::json;
 

@@ -11,10 +11,8 @@
 #include "control/table/compile.h"
 #include "dataplane/core/sources.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using nlohmann::json;
 

@@ -16,10 +16,8 @@
 #include "control/net/address_text.h"
 #include "control/text/names.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using nlohmann::json;
 

@@ -11,10 +11,8 @@
 #include "control/table/policy_table.h"
 #include "control/text/names.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 std::string quoted(const std::string& text)
 {

@@ -4,8 +4,7 @@
 
 #include "control/cli/verbs.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 CLI::App* add_verb(CLI::App& app, CliOptions& options, const std::string& name,
                    const std::string& what, const std::string& example)

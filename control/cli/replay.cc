@@ -15,10 +15,8 @@
 
 #include "dataplane/core/decide.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using nlohmann::json;
 

@@ -9,8 +9,7 @@
 
 #include "control/config/config.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 // Exit codes: 0 done, 1 the input or the gate is at fault, 2 the command line is.
 inline constexpr int kExitError = 1;

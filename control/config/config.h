@@ -9,8 +9,7 @@
 
 #include "dataplane/core/address.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 // Where in a file something stands; lines and columns count from 1, 0 means "the file as a whole".
 struct Location {

@@ -3,10 +3,8 @@
 
 #include <algorithm>
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using Kind = YamlNode::Kind;
 

@@ -17,8 +17,7 @@
 #include "control/config/yaml_tree.h"
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 // One map of the configuration whose keys are known. The constructor reports every key that is
 // unknown, or known but not enforced by this version.

@@ -4,10 +4,8 @@
 
 #include "control/config/reader.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr size_t kMaxFileBytes = 16 << 20;
 constexpr size_t kMaxClasses = 16;

@@ -4,10 +4,8 @@
 
 #include "control/config/reader.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr size_t kMaxAddresses = 64;  // over all services
 constexpr size_t kMaxPortRanges = 8;  // of one service

@@ -7,8 +7,7 @@
 #include "control/config/config.h"
 #include "control/config/fields.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 class Reader
 {

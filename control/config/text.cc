@@ -11,10 +11,8 @@
 #include <cstring>
 #include <numeric>
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr size_t kMaxQuoted = 80;
 

@@ -7,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mxgate
-{
+namespace mxgate {
 
 // Text from an input file for a message: in backquotes, cut when long, and pure ASCII (other bytes
 // become \xNN) so that no file can send control sequences to a terminal or break JSON.

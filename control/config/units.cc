@@ -4,10 +4,8 @@
 #include <charconv>
 #include <span>
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 struct Unit {
     std::string_view name;

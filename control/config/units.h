@@ -8,8 +8,7 @@
 
 #include "control/config/config.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 // `250`, `64k`, `1M`, `2G` (decimal), `64Ki`, `16Mi`, `1Gi` (binary).
 std::optional<uint64_t> parse_number(std::string_view text);

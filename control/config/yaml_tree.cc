@@ -12,8 +12,7 @@
 #include "control/config/text.h"
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 void Report::error(int line, int column, std::string text)
 {
@@ -49,8 +48,7 @@ const YamlEntry* YamlNode::find(std::string_view key) const
     return nullptr;
 }
 
-namespace
-{
+namespace {
 
 using Kind = YamlNode::Kind;
 

@@ -11,8 +11,7 @@
 
 #include "control/config/config.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct YamlNode;
 

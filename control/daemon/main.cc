@@ -18,8 +18,7 @@
 #include "control/api/server.h"
 #include "control/gate/gate.h"
 
-namespace
-{
+namespace {
 
 using mxgate::Gate;
 

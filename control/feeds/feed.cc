@@ -8,10 +8,8 @@
 #include "control/config/text.h"
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr size_t kMaxFileBytes = 1 << 30;
 // Ranges can multiply: one line may become 254 prefixes. Above what any table takes, below what

@@ -10,8 +10,7 @@
 #include "control/config/config.h"
 #include "dataplane/core/address.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct FeedEntry {
     mxg_prefix prefix;

@@ -9,10 +9,8 @@
 
 #include "dataplane/core/image.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 AttachWish wish_of(AttachMode mode)
 {

@@ -16,8 +16,7 @@
 #include "control/table/policy_table.h"
 #include "ebpf/xdp_plane.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct GatePaths {
     std::string config;

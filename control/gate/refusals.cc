@@ -5,8 +5,7 @@
 
 #include "control/text/names.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 void Refusals::add(const mxg_sample& sample, int64_t offset_ns)
 {

@@ -12,8 +12,7 @@
 
 #include "dataplane/core/sample.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct Refusal {
     mxg_prefix source{};  // source prefix; for denials before the look-up the source address

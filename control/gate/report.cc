@@ -8,10 +8,8 @@
 #include "control/text/names.h"
 #include "dataplane/core/sources.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using nlohmann::json;
 

@@ -6,10 +6,8 @@
 #include <charconv>
 #include <utility>
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 // The value of a hexadecimal digit, 16 for any other character.
 constexpr std::array<uint8_t, 256> kHex = [] {

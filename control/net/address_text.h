@@ -8,8 +8,7 @@
 
 #include "dataplane/core/address.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 // `192.0.2.1` or `2001:db8::1`; no prefix length, no zone, no surrounding space. An IPv4-mapped
 // IPv6 address stays IPv6. A million of these a second and more: used on whole feeds.

@@ -11,10 +11,8 @@
 #include <memory>
 #include <stdexcept>
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr uint32_t kEthernetBytes = 14;
 

@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct CapturedFrame {
     uint64_t packet = 0;         // place in the file, from 1

@@ -8,10 +8,8 @@
 
 #include "dataplane/core/decide.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr uint64_t kReplayKey[2] = {0x6d78676174652d72ULL, 0x65706c61792d6b65ULL};
 

@@ -10,8 +10,7 @@
 #include "control/table/policy_table.h"
 #include "dataplane/core/verdict.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 class ReplayPlane
 {

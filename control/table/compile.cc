@@ -8,10 +8,8 @@
 #include "control/table/flatten.h"
 #include "control/table/image_builder.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 const char* action_name(Action action)
 {

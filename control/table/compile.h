@@ -10,8 +10,7 @@
 #include "control/feeds/feed.h"
 #include "control/table/policy_table.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct FeedReport {
     std::string name;

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-namespace mxgate
-{
+namespace mxgate {
 
 void sort_entries(std::vector<TableEntry>& entries)
 {

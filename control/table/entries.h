@@ -8,8 +8,7 @@
 
 #include "dataplane/core/address.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 inline constexpr uint16_t kNoFeed = 0xffff;
 inline constexpr uint32_t kNoEntry = 0xffffffff;

@@ -4,8 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 
-namespace mxgate
-{
+namespace mxgate {
 
 uint16_t PolicySet::index_of(const mxg_policy& policy)
 {
@@ -22,8 +21,7 @@ uint16_t PolicySet::index_of(const mxg_policy& policy)
     return index;
 }
 
-namespace
-{
+namespace {
 
 // A sweep over the sorted entries with the stack of those that contain the sweep's position.
 class Sweep

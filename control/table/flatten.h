@@ -10,8 +10,7 @@
 #include "control/table/entries.h"
 #include "dataplane/core/image.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 // From `hi:lo` on, up to the next edge, `policy` holds.
 struct Edge {

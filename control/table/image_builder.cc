@@ -12,10 +12,8 @@
 
 #include "dataplane/image/verify.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr uint64_t kLastKey = std::numeric_limits<uint64_t>::max();
 

@@ -9,8 +9,7 @@
 #include "control/table/flatten.h"
 #include "dataplane/core/image.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct ImageInput {
     uint64_t generation = 0;

@@ -12,8 +12,7 @@
 #include "control/table/entries.h"
 #include "dataplane/core/image.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 struct ClassInfo {
     std::string name;

@@ -12,10 +12,8 @@
 #include "control/table/policy_table.h"
 #include "dataplane/image/verify.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using nlohmann::json;
 

@@ -7,10 +7,8 @@
 #include "dataplane/core/burst.h"
 #include "dataplane/core/decide.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 Precedence precedence_of(const TableInfo& info)
 {

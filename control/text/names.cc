@@ -3,10 +3,8 @@
 
 #include <iterator>
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr const char* kVerdicts[] = {"pass", "drop", "reset", "unreachable"};
 static_assert(std::size(kVerdicts) == MXG_VERDICTS);

@@ -9,8 +9,7 @@
 #include "dataplane/core/address.h"
 #include "dataplane/core/verdict.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 const char* verdict_name(uint32_t verdict);
 const char* reason_name(uint32_t reason);

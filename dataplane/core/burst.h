@@ -22,7 +22,6 @@
 
 /* What is under way for the addresses of one family of a burst. */
 struct mxg_burst {
-    const struct mxg_line *lines;
     __u32 count;
     __u32 at[MXG_BURST]; /* node within its level, then the entry in its leaf */
     __u64 key[MXG_BURST];
@@ -80,8 +79,9 @@ MXG_WIDE static inline void mxg_entries_wide(struct mxg_burst *burst)
         burst->at[i] = mxg_entry_wide(burst->line[i], burst->key[i]);
 }
 
-MXG_WIDE static inline const struct mxg_leaf *
-mxg_find_leaf_wide(const struct mxg_line *lines, const struct mxg_tree *tree, __u64 key)
+MXG_WIDE static inline const struct mxg_leaf *mxg_find_leaf_wide(const struct mxg_line *lines,
+                                                                 const struct mxg_tree *tree,
+                                                                 __u64 key)
 {
     __u32 node = 0;
 
@@ -141,9 +141,10 @@ MXG_INLINE int mxg_is_long(const struct mxg_leaf *leaf, const struct mxg_code *c
 MXG_INLINE __u32 mxg_short_policy(const struct mxg_leaf *leaf, const struct mxg_code *code,
                                   __u32 entry, __u64 key)
 {
-    int inside = (leaf->start[entry] ^ key) >> (code->shift & 63) == 0;
+    __u32 beyond = (leaf->start[entry] ^ key) >> (code->shift & 63) != 0;
+    __u32 use_out = 0 - (beyond | (code->kind != MXG_CODE_BLOCK)); /* a branch would be a guess */
 
-    return inside & (code->kind == MXG_CODE_BLOCK) ? code->in : code->out;
+    return code->in ^ ((code->in ^ code->out) & use_out);
 }
 
 /* The slot of a LONG code. */
@@ -193,8 +194,7 @@ static inline void mxg_finish_long(const struct mxg_table *table,
 /* Down one family's tree and out of its leaves. */
 static inline void mxg_run_burst(const struct mxg_table *table,
                                  const struct mxg_image_header *header,
-                                 const struct mxg_address *addresses,
-                                 const struct mxg_tree *tree,
+                                 const struct mxg_address *addresses, const struct mxg_tree *tree,
                                  const struct mxg_burst_steps *steps, struct mxg_burst *burst,
                                  const struct mxg_policy **out)
 {
@@ -224,24 +224,27 @@ static inline void mxg_lookup_burst_with(const struct mxg_table *table,
                                          const struct mxg_policy **policies_out, int wide)
 {
     const struct mxg_burst_steps steps = mxg_steps(wide);
-    struct mxg_burst burst;
+    const struct mxg_tree *tree[2] = {
+        (const struct mxg_tree *)&table->lines[MXG_TREE_IPV4_LINE],
+        (const struct mxg_tree *)&table->lines[MXG_TREE_IPV6_LINE],
+    };
+    struct mxg_burst burst[2];
 
-    for (__u32 family = MXG_FAMILY_IPV4; family <= MXG_FAMILY_IPV6; family++) {
-        const struct mxg_tree *tree = mxg_tree_of(table->lines, family);
+    burst[0].count = burst[1].count = 0;
+    for (__u32 i = 0; i < n && i < MXG_BURST; i++) {
+        __u32 which = addresses[i].family != MXG_FAMILY_IPV4;
+        struct mxg_burst *to = &burst[which];
+        __u32 at = to->count++;
 
-        burst.count = 0;
-        for (__u32 i = 0; i < n && i < MXG_BURST; i++) {
-            __u32 to = burst.count;
-
-            burst.key[to] = addresses[i].hi;
-            burst.at[to] = 0;
-            burst.line[to] = &table->lines[tree->level[0]];
-            burst.from[to] = (__u8)i;
-            burst.count += (addresses[i].family == MXG_FAMILY_IPV4) == (family == MXG_FAMILY_IPV4);
-        }
-        if (burst.count != 0)
-            mxg_run_burst(table, header, addresses, tree, &steps, &burst, policies_out);
+        to->key[at] = addresses[i].hi;
+        to->at[at] = 0;
+        to->line[at] = &table->lines[tree[which]->level[0]];
+        to->from[at] = (__u8)i;
     }
+    for (int which = 0; which < 2; which++)
+        if (burst[which].count != 0)
+            mxg_run_burst(table, header, addresses, tree[which], &steps, &burst[which],
+                          policies_out);
 }
 
 static inline void mxg_lookup_burst(const struct mxg_table *table,
@@ -253,13 +256,13 @@ static inline void mxg_lookup_burst(const struct mxg_table *table,
 }
 
 #ifdef MXG_WIDE
-MXG_WIDE static inline const struct mxg_policy *
-mxg_lookup_wide(const struct mxg_table *table, const struct mxg_image_header *header,
-                const struct mxg_address *address)
+MXG_WIDE static inline const struct mxg_policy *mxg_lookup_wide(
+    const struct mxg_table *table, const struct mxg_image_header *header,
+    const struct mxg_address *address)
 {
     const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
-    const struct mxg_leaf *leaf = mxg_find_leaf_wide(
-        table->lines, mxg_tree_of(table->lines, address->family), address->hi);
+    const struct mxg_leaf *leaf =
+        mxg_find_leaf_wide(table->lines, mxg_tree_of(table->lines, address->family), address->hi);
     __u32 entry = mxg_entry_wide((const struct mxg_line *)leaf, address->hi);
     const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
     int policy;

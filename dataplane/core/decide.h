@@ -171,14 +171,14 @@ MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judge
     enum mxg_charge charge;
 
     switch (class_of_service->action) {
-    case MXG_ACTION_PASS:
-        return mxg_set(decision, MXG_PASS, MXG_CLASS);
-    case MXG_ACTION_DROP:
-        return mxg_set(decision, MXG_DROP, MXG_CLASS);
-    case MXG_ACTION_RESET:
-        return mxg_set(decision, MXG_RESET, MXG_CLASS);
-    case MXG_ACTION_UNREACHABLE:
-        return mxg_set(decision, MXG_UNREACHABLE, MXG_CLASS);
+        case MXG_ACTION_PASS:
+            return mxg_set(decision, MXG_PASS, MXG_CLASS);
+        case MXG_ACTION_DROP:
+            return mxg_set(decision, MXG_DROP, MXG_CLASS);
+        case MXG_ACTION_RESET:
+            return mxg_set(decision, MXG_RESET, MXG_CLASS);
+        case MXG_ACTION_UNREACHABLE:
+            return mxg_set(decision, MXG_UNREACHABLE, MXG_CLASS);
     }
     mxg_set(decision, MXG_PASS, MXG_CONFORMS);
     if (!(class_of_service->flags & MXG_CLASS_RATE))

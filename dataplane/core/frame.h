@@ -14,11 +14,11 @@
 #include "dataplane/core/address.h"
 
 enum mxg_frame_kind {
-    MXG_FRAME_NOT_IP = 0,      /* no IPv4 or IPv6 destination could be read */
+    MXG_FRAME_NOT_IP = 0, /* no IPv4 or IPv6 destination could be read */
     MXG_FRAME_NOT_TCP,
-    MXG_FRAME_BROKEN,          /* malformed before the destination port could be read */
-    MXG_FRAME_BROKEN_AT_PORT,  /* malformed, destination port known */
-    MXG_FRAME_LATER_FRAGMENT,  /* TCP, not the first fragment: no port */
+    MXG_FRAME_BROKEN,         /* malformed before the destination port could be read */
+    MXG_FRAME_BROKEN_AT_PORT, /* malformed, destination port known */
+    MXG_FRAME_LATER_FRAGMENT, /* TCP, not the first fragment: no port */
     MXG_FRAME_TCP,
 };
 
@@ -110,8 +110,7 @@ MXG_INLINE void mxg_parse_tcp(struct mxg_frame *frame, struct mxg_packet *packet
 {
     struct mxg_wire_tcp *tcp = &wire->tcp;
     __u32 header;
-    int whole =
-        offset + sizeof(*tcp) <= end && !mxg_frame_load(frame, offset, tcp, sizeof(*tcp));
+    int whole = offset + sizeof(*tcp) <= end && !mxg_frame_load(frame, offset, tcp, sizeof(*tcp));
 
     packet->kind = MXG_FRAME_BROKEN;
     if (!whole && (offset + 4 > end || mxg_frame_load(frame, offset, tcp, 4)))
@@ -169,8 +168,8 @@ MXG_INLINE void mxg_parse_ipv4(struct mxg_frame *frame, struct mxg_packet *packe
 }
 
 /* Headers that are walked over, as bits. */
-#define MXG_EXTENSIONS                                                                     \
-    (1ULL << MXG_HOP_BY_HOP | 1ULL << MXG_ROUTING | 1ULL << MXG_FRAGMENT_HEADER |          \
+#define MXG_EXTENSIONS                                                            \
+    (1ULL << MXG_HOP_BY_HOP | 1ULL << MXG_ROUTING | 1ULL << MXG_FRAGMENT_HEADER | \
      1ULL << MXG_AUTHENTICATION | 1ULL << MXG_DESTINATION_OPTIONS)
 
 /* Bytes of the extension header `type` whose length field is `field`; branch-free. */

@@ -35,7 +35,7 @@
 #define MXG_INNER_KEYS 8
 #define MXG_FANOUT (MXG_INNER_KEYS + 1)
 #define MXG_LEAF_ENTRIES 6
-#define MXG_MAX_DEPTH 9 /* inner levels: 9^9 leaves and more than 2 G entries */
+#define MXG_MAX_DEPTH 9          /* inner levels: 9^9 leaves and more than 2 G entries */
 #define MXG_MAX_LINES (1u << 27) /* 8 GiB: line numbers times 64 stay in 33 bits */
 
 #define MXG_MAX_SERVICE_ADDRESSES 64

@@ -14,7 +14,7 @@
 #define MXG_RING_SAMPLES 1024
 
 struct mxg_sample {
-    __u64 time_ns; /* monotonic */
+    __u64 time_ns;             /* monotonic */
     struct mxg_address source; /* of the frame, not canonical */
     struct mxg_decision decision;
     __u64 reserved[7];
@@ -34,18 +34,18 @@ struct mxg_ring {
 _Static_assert(sizeof(struct mxg_sample) == 128, "two lines");
 
 /* `now` is evaluated only where the decision did not read the clock. */
-#define mxg_take_sample(ring, from, what, now)                                                  \
-    do {                                                                                        \
-        __u64 head_ = (ring)->head;                                                             \
-        if (head_ - mxg_load64(&(ring)->tail) >= MXG_RING_SAMPLES) {                            \
-            (ring)->lost++;                                                                     \
-            break;                                                                              \
-        }                                                                                       \
-        struct mxg_sample *sample_ = &(ring)->sample[head_ & (MXG_RING_SAMPLES - 1)];           \
-        sample_->source = *(from);                                                              \
-        sample_->decision = *(what);                                                            \
-        sample_->time_ns = (what)->time_ns ? (what)->time_ns : (now);                           \
-        __sync_fetch_and_add(&(ring)->head, 1); /* a barrier too: the sample is whole first */  \
+#define mxg_take_sample(ring, from, what, now)                                                 \
+    do {                                                                                       \
+        __u64 head_ = (ring)->head;                                                            \
+        if (head_ - mxg_load64(&(ring)->tail) >= MXG_RING_SAMPLES) {                           \
+            (ring)->lost++;                                                                    \
+            break;                                                                             \
+        }                                                                                      \
+        struct mxg_sample *sample_ = &(ring)->sample[head_ & (MXG_RING_SAMPLES - 1)];          \
+        sample_->source = *(from);                                                             \
+        sample_->decision = *(what);                                                           \
+        sample_->time_ns = (what)->time_ns ? (what)->time_ns : (now);                          \
+        __sync_fetch_and_add(&(ring)->head, 1); /* a barrier too: the sample is whole first */ \
     } while (0)
 
 #endif

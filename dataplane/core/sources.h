@@ -25,7 +25,7 @@
 
 struct mxg_source {
     __u64 tag;
-    __u64 hi, lo; /* source prefix */
+    __u64 hi, lo;     /* source prefix */
     __u64 full_at_ns; /* GCRA's theoretical arrival time: when the bucket of tokens is full */
     __u64 first_seen_ns;
     __u64 last_seen_ns; /* last attempt that was admitted */
@@ -52,12 +52,22 @@ struct mxg_source_settings {
 _Static_assert(sizeof(struct mxg_source) == 64, "one cache line");
 
 #define MXG_ROTATE(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-#define MXG_SIPROUND                                                                            \
-    do {                                                                                        \
-        v0 += v1; v1 = MXG_ROTATE(v1, 13); v1 ^= v0; v0 = MXG_ROTATE(v0, 32);                   \
-        v2 += v3; v3 = MXG_ROTATE(v3, 16); v3 ^= v2;                                            \
-        v0 += v3; v3 = MXG_ROTATE(v3, 21); v3 ^= v0;                                            \
-        v2 += v1; v1 = MXG_ROTATE(v1, 17); v1 ^= v2; v2 = MXG_ROTATE(v2, 32);                   \
+#define MXG_SIPROUND             \
+    do {                         \
+        v0 += v1;                \
+        v1 = MXG_ROTATE(v1, 13); \
+        v1 ^= v0;                \
+        v0 = MXG_ROTATE(v0, 32); \
+        v2 += v3;                \
+        v3 = MXG_ROTATE(v3, 16); \
+        v3 ^= v2;                \
+        v0 += v3;                \
+        v3 = MXG_ROTATE(v3, 21); \
+        v3 ^= v0;                \
+        v2 += v1;                \
+        v1 = MXG_ROTATE(v1, 17); \
+        v1 ^= v2;                \
+        v2 = MXG_ROTATE(v2, 32); \
     } while (0)
 
 /* SipHash-1-3 (Aumasson and Bernstein 2012) of three words: the prefix, and its length. */
@@ -147,8 +157,7 @@ MXG_INLINE struct mxg_source *mxg_rival(struct mxg_bucket *bucket, const struct 
 
 /* The entry of `prefix`, new if need be; 0 if other cores were at the bucket. */
 MXG_INLINE struct mxg_source *mxg_take_source(struct mxg_bucket *bucket,
-                                              const struct mxg_prefix *prefix, __u64 tag,
-                                              __u64 now)
+                                              const struct mxg_prefix *prefix, __u64 tag, __u64 now)
 {
     struct mxg_source *source = mxg_find_source(bucket, prefix, tag), *victim = 0;
     __u64 least = ~0ULL, old = 0, seen, full_at;

@@ -13,48 +13,63 @@
 #include "dataplane/core/address.h"
 #include "dataplane/core/image.h"
 
-/* ~value, which the compiler must keep as it is: it would move the ~ into each comparison. */
-MXG_INLINE __u64 mxg_complement(__u64 value)
+/* Comparisons with a key whose mxg_against is at hand: 1 or 0. a - key borrows nothing if
+ * a + ~key + 1 carries, and the carry is the top bit of half that sum. */
+#ifdef __bpf__
+MXG_INLINE __u64 mxg_against(__u64 key)
 {
-    value = ~value;
-    __asm__("" : "+r"(value));
-    return value;
+    key = ~key;
+    __asm__("" : "+r"(key)); /* else the compiler moves the ~ into every comparison */
+    return key;
 }
 
-/* a + b and a + b + 1, halved; so bit 63 is the carry. */
-MXG_INLINE __u64 mxg_half_sum(__u64 a, __u64 b)
+MXG_INLINE __u64 mxg_reaches(__u64 a, __u64 against) /* a >= key */
 {
-    return (a & b) + ((a ^ b) >> 1);
+    return ((a | against) - ((a ^ against) >> 1)) >> 63;
 }
 
-MXG_INLINE __u64 mxg_half_sum_up(__u64 a, __u64 b)
+MXG_INLINE __u64 mxg_exceeds(__u64 a, __u64 against) /* a > key */
 {
-    return (a | b) - ((a ^ b) >> 1);
+    return ((a & against) + ((a ^ against) >> 1)) >> 63;
+}
+#else
+MXG_INLINE __u64 mxg_against(__u64 key)
+{
+    return key;
 }
 
-/* The child of an inner line that holds `key`: separators are the last keys of children. A
- * separator is not below the key if separator + ~key + 1 carries. */
+MXG_INLINE __u64 mxg_reaches(__u64 a, __u64 against)
+{
+    return a >= against;
+}
+
+MXG_INLINE __u64 mxg_exceeds(__u64 a, __u64 against)
+{
+    return a > against;
+}
+#endif
+
+/* The child of an inner line that holds `key`: separators are the last keys of children. */
 MXG_INLINE __u32 mxg_child(const struct mxg_line *inner, __u64 key)
 {
-    const __u64 complement = mxg_complement(key);
+    const __u64 against = mxg_against(key);
     __u64 child = MXG_INNER_KEYS;
 
 #pragma GCC unroll 8
     for (int i = 0; i < MXG_INNER_KEYS; i++)
-        child -= mxg_half_sum_up(inner->word[i], complement) >> 63;
+        child -= mxg_reaches(inner->word[i], against);
     return (__u32)child;
 }
 
-/* The entry of a leaf that holds `key`: the last start not above it, 0..5. A start is above the
- * key if start + ~key carries. */
+/* The entry of a leaf that holds `key`: the last start not above it, 0..5. */
 MXG_INLINE __u32 mxg_entry(const struct mxg_leaf *leaf, __u64 key)
 {
-    const __u64 complement = mxg_complement(key);
+    const __u64 against = mxg_against(key);
     __u64 entry = MXG_LEAF_ENTRIES - 1;
 
 #pragma GCC unroll 8
     for (int i = 1; i < MXG_LEAF_ENTRIES; i++)
-        entry -= mxg_half_sum(leaf->start[i], complement) >> 63;
+        entry -= mxg_exceeds(leaf->start[i], against);
     return (__u32)entry;
 }
 
@@ -126,8 +141,7 @@ MXG_INLINE int mxg_find_long(const struct mxg_table *table, const struct mxg_ima
 
 #ifndef MXG_CUSTOM_LOOKUP /* perf/lpm_peer.bpf.c puts another structure in its place */
 /* Index of the policy for `address`, or -1 if the image is damaged. */
-MXG_INLINE int mxg_find_policy(const struct mxg_table *table,
-                               const struct mxg_image_header *header,
+MXG_INLINE int mxg_find_policy(const struct mxg_table *table, const struct mxg_image_header *header,
                                const struct mxg_address *address)
 {
     __u32 root = address->family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE : MXG_TREE_IPV6_LINE;

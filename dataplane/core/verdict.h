@@ -17,17 +17,17 @@ enum mxg_verdict {
 };
 
 /* X(enumerator, name, text) */
-#define MXG_REASON_LIST(X)                                                                       \
-    X(MXG_NOT_GATED, "not-gated", "not TCP to a protected address and port")                     \
-    X(MXG_ESTABLISHED, "established", "not a connection attempt: no SYN, or SYN with ACK")       \
-    X(MXG_CLASS, "class", "the action of the class of service")                                  \
-    X(MXG_CONFORMS, "conforms", "a connection attempt within the limits of its class")           \
-    X(MXG_MALFORMED, "malformed", "truncated or inconsistent headers, or SYN with FIN or RST")   \
-    X(MXG_FRAGMENT, "fragment", "a TCP fragment other than the first")                           \
-    X(MXG_MARTIAN, "martian", "a source address that no sender can have")                        \
-    X(MXG_RATE, "rate", "more connection attempts than the rate of the class")                   \
-    X(MXG_CONTENDED, "contended", "the state of the source prefix was busy on other cores")      \
-    X(MXG_NO_TABLE, "no-table", "no policy table yet: `gate.without_table` decides")             \
+#define MXG_REASON_LIST(X)                                                                     \
+    X(MXG_NOT_GATED, "not-gated", "not TCP to a protected address and port")                   \
+    X(MXG_ESTABLISHED, "established", "not a connection attempt: no SYN, or SYN with ACK")     \
+    X(MXG_CLASS, "class", "the action of the class of service")                                \
+    X(MXG_CONFORMS, "conforms", "a connection attempt within the limits of its class")         \
+    X(MXG_MALFORMED, "malformed", "truncated or inconsistent headers, or SYN with FIN or RST") \
+    X(MXG_FRAGMENT, "fragment", "a TCP fragment other than the first")                         \
+    X(MXG_MARTIAN, "martian", "a source address that no sender can have")                      \
+    X(MXG_RATE, "rate", "more connection attempts than the rate of the class")                 \
+    X(MXG_CONTENDED, "contended", "the state of the source prefix was busy on other cores")    \
+    X(MXG_NO_TABLE, "no-table", "no policy table yet: `gate.without_table` decides")           \
     X(MXG_TABLE_FAULT, "table-fault", "the policy table could not be read: passed, never right")
 
 enum mxg_reason {
@@ -44,18 +44,18 @@ enum mxg_reason {
 
 /* Everything a plane says of one frame. */
 struct mxg_decision {
-    __u64 source_hi;      /* source prefix, for attempts only (source_family != 0) */
-    __u64 source_lo;      /*   canonical: the embedded IPv4 for 6to4 and mapped sources */
-    __u64 time_ns;        /* the clock, where the decision read it, else 0 */
-    __u16 feed;           /* that decided the class, or MXG_NO_FEED */
-    __u16 source_port;    /* host order */
-    __u8 verdict;         /* enum mxg_verdict: what the rules say */
-    __u8 reason;          /* enum mxg_reason */
-    __u8 class_id;        /* or MXG_NO_CLASS */
-    __u8 family;          /* of the frame: enum mxg_family */
-    __u8 enforced;        /* 0: monitor mode, the frame passes whatever the verdict */
-    __u8 source_family;   /* of the source prefix */
-    __u8 source_length;   /* end-site prefix length, bits */
+    __u64 source_hi;    /* source prefix, for attempts only (source_family != 0) */
+    __u64 source_lo;    /*   canonical: the embedded IPv4 for 6to4 and mapped sources */
+    __u64 time_ns;      /* the clock, where the decision read it, else 0 */
+    __u16 feed;         /* that decided the class, or MXG_NO_FEED */
+    __u16 source_port;  /* host order */
+    __u8 verdict;       /* enum mxg_verdict: what the rules say */
+    __u8 reason;        /* enum mxg_reason */
+    __u8 class_id;      /* or MXG_NO_CLASS */
+    __u8 family;        /* of the frame: enum mxg_family */
+    __u8 enforced;      /* 0: monitor mode, the frame passes whatever the verdict */
+    __u8 source_family; /* of the source prefix */
+    __u8 source_length; /* end-site prefix length, bits */
     __u8 reserved[5];
 };
 
@@ -66,10 +66,13 @@ struct mxg_decision {
 static inline __attribute__((always_inline, unused)) __u32
 mxg_counter_index(const struct mxg_decision *d)
 {
-    __u32 class_slot = d->class_id < MXG_MAX_CLASSES ? d->class_id : MXG_MAX_CLASSES;
+    __u32 index = d->reason;
 
-    return (((d->reason * MXG_CLASS_SLOTS + class_slot) * 3 + d->family) * MXG_VERDICTS +
-            d->verdict) * 2 + d->enforced;
+    index = index * MXG_CLASS_SLOTS +
+            (d->class_id < MXG_MAX_CLASSES ? d->class_id : MXG_MAX_CLASSES);
+    index = index * 3 + d->family;
+    index = index * MXG_VERDICTS + d->verdict;
+    return index * 2 + d->enforced;
 }
 
 #endif

@@ -121,10 +121,7 @@ private:
     }
 
     // Every visit costs one of a budget, so that trees that share lines cannot take for ever.
-    bool visit()
-    {
-        return ++visited_ <= 4 * count_ || fail("trees overlap");
-    }
+    bool visit() { return ++visited_ <= 4 * count_ || fail("trees overlap"); }
 
     // `long_allowed`: the tree over top halves, whose leaves may lead to trees over low halves.
     bool tree(uint32_t line, bool long_allowed)
