@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tests/frames/model.h"
+
+#include <numeric>
+
+namespace mxgate::frames
+{
+
+mxg_packet parse(const Bytes& frame)
+{
+    mxg_packet packet{};
+    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size())};
+    mxg_parse_frame(&view, &packet);
+    return packet;
+}
+
+Model::Model(const PolicyTable& table, uint32_t buckets)
+    : buckets_(buckets), counters_(MXG_COUNTERS, 0)
+{
+    gate_.sources = {{kSourceKey[0], kSourceKey[1]}, buckets - 1, 0};
+    gate_.buckets = buckets_.data();
+    publish(table);
+}
+
+void Model::publish(const PolicyTable& table)
+{
+    plane_ = table.plane;
+    gate_.table = {plane_.data(), static_cast<uint32_t>(plane_.size())};
+}
+
+mxg_decision Model::decide(const Bytes& frame, uint64_t now_ns)
+{
+    const mxg_packet packet = parse(frame);
+    mxg_decision decision;
+    gate_.now_ns = now_ns;
+    mxg_decide(&gate_, &packet, &decision);
+    counters_.at(mxg_counter_index(&decision))++;
+    return decision;
+}
+
+uint64_t Model::counted() const
+{
+    return std::accumulate(counters_.begin(), counters_.end(), uint64_t{0});
+}
+
+reference::Decision in_words(const mxg_decision& decision, const TableInfo& info)
+{
+    reference::Decision out;
+    out.verdict = static_cast<mxg_verdict>(decision.verdict);
+    out.reason = static_cast<mxg_reason>(decision.reason);
+    if (decision.class_id != MXG_NO_CLASS)
+        out.class_name = info.classes.at(decision.class_id).name;
+    if (decision.feed != MXG_NO_FEED)
+        out.feed = info.feeds.at(decision.feed).order;
+    out.family = decision.family == MXG_FAMILY_IPV4   ? 4
+                 : decision.family == MXG_FAMILY_IPV6 ? 6
+                                                      : 0;
+    out.enforced = decision.enforced;
+    if (decision.source_family != MXG_FAMILY_NONE)
+        out.source = reference::from(
+            mxg_prefix{{decision.source_hi, decision.source_lo, decision.source_family, 0},
+                       decision.source_length});
+    out.source_port = decision.source_port;
+    return out;
+}
+
+}  // namespace mxgate::frames

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The core compiled natively over a policy table, and its decisions in the reference's words.
+#pragma once
+
+#include <vector>
+
+#include "control/table/policy_table.h"
+#include "dataplane/core/native.h"
+
+#include "dataplane/core/decide.h"
+#include "tests/frames/frame.h"
+#include "tests/reference/gate.h"
+
+namespace mxgate::frames
+{
+
+inline constexpr uint64_t kSourceKey[2] = {0x0123456789abcdef, 0xfedcba9876543210};
+
+mxg_packet parse(const Bytes& frame);
+
+class Model
+{
+public:
+    // `buckets`: a power of two.
+    explicit Model(const PolicyTable& table, uint32_t buckets = 1 << 16);
+    Model(const Model&) = delete;
+    Model& operator=(const Model&) = delete;
+
+    mxg_decision decide(const Bytes& frame, uint64_t now_ns);
+    // Another table, the state stays.
+    void publish(const PolicyTable& table);
+
+    mxg_gate& gate() { return gate_; }
+    const std::vector<uint64_t>& counters() const { return counters_; }
+    uint64_t counted() const;
+
+private:
+    std::vector<mxg_line> plane_;
+    std::vector<mxg_bucket> buckets_;
+    std::vector<uint64_t> counters_;
+    mxg_gate gate_{};
+};
+
+reference::Decision in_words(const mxg_decision& decision, const TableInfo& info);
+
+}  // namespace mxgate::frames

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tests/reference/gate.h"
+
+#include <stdexcept>
+
+namespace mxgate::reference
+{
+
+bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
+{
+    const Number interval = limit.period_ns / limit.count;
+    const Number size = interval * limit.burst;
+    const Number passed = now_ns - at_ns_;
+    missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;
+    at_ns_ = now_ns;
+    if (missing_ns_ + interval > size)
+        return false;
+    missing_ns_ += interval;
+    return true;
+}
+
+bool Gate::protected_address(const Address& address) const
+{
+    for (const ServiceConfig& service : config_.gate.services)
+        for (const mxg_prefix& prefix : service.addresses)
+            if (contains(from(prefix), address))
+                return true;
+    return false;
+}
+
+bool Gate::protected_port(const Address& address, uint16_t port) const
+{
+    for (const ServiceConfig& service : config_.gate.services)
+        for (const mxg_prefix& prefix : service.addresses)
+            for (const PortRange& range : service.ports)
+                if (contains(from(prefix), address) && port >= range.first && port <= range.last)
+                    return true;
+    return false;
+}
+
+bool Gate::own_host(const Address& address) const
+{
+    for (const ServiceConfig& service : config_.gate.services)
+        for (const mxg_prefix& prefix : service.addresses)
+            if (from(prefix).length == address.width() && contains(from(prefix), address))
+                return true;
+    return false;
+}
+
+bool Gate::martian(const Parsed& packet) const
+{
+    const Address& source = *packet.source;
+    if (own_host(source) || source == *packet.destination || source.value == 0)
+        return true;
+    if (source.family == 4)
+        return contains({{4, Number{127} << 24}, 8}, source) ||
+               contains({{4, Number{224} << 24}, 4}, source);
+    return source.value == 1 || contains({{6, Number{0xff} << 120}, 8}, source);
+}
+
+const ClassConfig& Gate::class_named(const std::string& name) const
+{
+    for (const ClassConfig& c : config_.classes)
+        if (c.name == name)
+            return c;
+    throw std::logic_error("no class " + name);
+}
+
+// pass < limit < the denying ones; of one kind the later in the configuration.
+size_t Gate::strictness(const std::string& class_name) const
+{
+    const size_t order = static_cast<size_t>(&class_named(class_name) - config_.classes.data());
+    switch (config_.classes[order].action) {
+        case Action::pass:
+            return order;
+        case Action::limit:
+            return 1000 + order;
+        default:
+            return 2000 + order;
+    }
+}
+
+Answer Gate::judge(const Address& source, Prefix* state) const
+{
+    const auto mapped = mapped_ipv4(source), sixtofour = sixtofour_ipv4(source);
+    const Address canonical = mapped ? *mapped : sixtofour ? *sixtofour : source;
+    Answer answer = policy_.ask(canonical);
+    *state = cut(canonical, answer.length);
+    if (!sixtofour)
+        return answer;
+    Answer outer = policy_.ask(source);
+    return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;
+}
+
+void Gate::attempt(const Address& source, uint64_t now_ns, Decision* decision)
+{
+    Prefix state;
+    const Answer answer = judge(source, &state);
+    const ClassConfig& c = class_named(answer.class_name);
+    decision->class_name = answer.class_name;
+    decision->feed = answer.feed;
+    decision->source = state;
+    if (c.mode == Mode::monitor)
+        decision->enforced = false;
+    decision->reason = MXG_CLASS;
+    switch (c.action) {
+        case Action::pass:
+            decision->verdict = MXG_PASS;
+            return;
+        case Action::drop:
+            decision->verdict = MXG_DROP;
+            return;
+        case Action::reset:
+            decision->verdict = MXG_RESET;
+            return;
+        case Action::unreachable:
+            decision->verdict = MXG_UNREACHABLE;
+            return;
+        case Action::limit:
+            break;
+    }
+    const bool admitted = !c.rate || buckets_[to_string(state)].take(*c.rate, now_ns);
+    decision->verdict = admitted ? MXG_PASS : MXG_DROP;
+    decision->reason = admitted ? MXG_CONFORMS : MXG_RATE;
+}
+
+Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
+{
+    Decision out;
+    const Parsed packet = parse(frame);
+    const auto say = [&out](mxg_verdict verdict, mxg_reason reason) {
+        out.verdict = verdict;
+        out.reason = reason;
+        return out;
+    };
+    out.enforced = config_.gate.mode == Mode::enforce;
+    out.source_port = packet.source_port;
+    if (packet.source)
+        out.family = packet.source->family;
+    if (packet.kind == Kind::other || !protected_address(*packet.destination))
+        return out;
+    const bool port_known = packet.kind == Kind::tcp || packet.kind == Kind::broken_with_port;
+    if (port_known && !protected_port(*packet.destination, packet.destination_port))
+        return out;
+    if (packet.kind == Kind::broken || packet.kind == Kind::broken_with_port)
+        return say(MXG_DROP, MXG_MALFORMED);
+    const bool later = packet.kind == Kind::later_fragment;
+    if (later && config_.gate.fragments == DropOrPass::drop)
+        return say(MXG_DROP, MXG_FRAGMENT);
+    if (martian(packet))
+        return say(MXG_DROP, MXG_MARTIAN);
+    if (later)
+        return say(MXG_PASS, MXG_FRAGMENT);
+    const bool syn = packet.flags & 0x02, ack = packet.flags & 0x10;
+    if (!syn || ack)
+        return say(MXG_PASS, MXG_ESTABLISHED);
+    attempt(*packet.source, now_ns, &out);
+    return out;
+}
+
+std::string to_string(const Decision& d)
+{
+    return "verdict " + std::to_string(d.verdict) + " reason " + std::to_string(d.reason) +
+           " class " + (d.class_name.empty() ? "-" : d.class_name) + " feed " +
+           (d.feed ? std::to_string(*d.feed) : "-") + " family " + std::to_string(d.family) +
+           " enforced " + std::to_string(d.enforced) + " source " +
+           (d.source ? to_string(*d.source) : "-") + " port " + std::to_string(d.source_port);
+}
+
+}  // namespace mxgate::reference

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The decision once more, written from the design and not from the core: frames are byte vectors,
+// running out of bytes is an exception, what is remembered of senders is a map without bounds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/config/config.h"
+#include "dataplane/core/verdict.h"
+#include "tests/reference/policy_map.h"
+
+namespace mxgate::reference
+{
+
+using Bytes = std::vector<uint8_t>;
+
+enum class Kind {
+    other,             // not IPv4 or IPv6, or not TCP
+    broken,            // TCP or what may be TCP, malformed, no port to be read
+    broken_with_port,  // malformed, but the port can be read
+    later_fragment,    // TCP, a fragment other than the first
+    tcp,
+};
+
+struct Parsed {
+    Kind kind = Kind::other;
+    std::optional<Address> source, destination;  // both or none
+    uint16_t source_port = 0, destination_port = 0;
+    uint8_t flags = 0;
+};
+
+Parsed parse(const Bytes& frame);
+
+struct Decision {
+    mxg_verdict verdict = MXG_PASS;
+    mxg_reason reason = MXG_NOT_GATED;
+    std::string class_name;      // empty: none
+    std::optional<size_t> feed;  // place in the configuration
+    int family = 0;              // 4, 6, or 0: neither
+    bool enforced = true;
+    std::optional<Prefix> source;  // of attempts
+    uint16_t source_port = 0;
+
+    bool operator==(const Decision& other) const = default;
+};
+std::string to_string(const Decision& decision);
+
+// A bucket of `burst` tokens, full at first, refilled at one token per interval (whole
+// nanoseconds: period_ns / count). What is kept is how long it takes to be full again, because two
+// classes of different size may use the bucket of one source.
+class TokenBucket
+{
+public:
+    bool take(const RateLimit& limit, uint64_t now_ns);
+
+private:
+    Number missing_ns_ = 0;  // time until it is full
+    uint64_t at_ns_ = 0;
+};
+
+class Gate
+{
+public:
+    Gate(const Config& config, PolicyMap policy) : config_(config), policy_(std::move(policy)) {}
+
+    Decision decide(const Bytes& frame, uint64_t now_ns);
+    size_t sources() const { return buckets_.size(); }
+
+private:
+    bool protected_address(const Address& address) const;
+    bool protected_port(const Address& address, uint16_t port) const;
+    bool own_host(const Address& address) const;
+    bool martian(const Parsed& packet) const;
+    const ClassConfig& class_named(const std::string& name) const;
+    size_t strictness(const std::string& class_name) const;
+    Answer judge(const Address& source, Prefix* state) const;
+    void attempt(const Address& source, uint64_t now_ns, Decision* decision);
+
+    Config config_;
+    PolicyMap policy_;
+    std::map<std::string, TokenBucket> buckets_;
+};
+
+}  // namespace mxgate::reference

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tests/reference/policy_case.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "control/net/address_text.h"
+
+namespace mxgate::reference
+{
+namespace
+{
+
+std::string all_texts(const std::vector<Diagnostic>& diagnostics)
+{
+    std::string out;
+    for (const Diagnostic& diagnostic : diagnostics)
+        out += mxgate::to_string(diagnostic) + "\n";
+    return out;
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder()
+{
+    std::string pattern = (std::filesystem::temp_directory_path() / "mxgate-test-XXXXXX").string();
+    if (!::mkdtemp(pattern.data()))
+        throw std::runtime_error("no temporary folder");
+    path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder()
+{
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+PolicyCase PolicyCase::from_yaml(const std::string& yaml)
+{
+    ConfigResult read = parse_config(yaml, "/etc/mxgate/case.yaml");
+    if (!read.config)
+        throw std::runtime_error(all_texts(read.diagnostics));
+    PolicyCase out;
+    out.config = std::move(*read.config);
+    out.feeds.resize(out.config.feeds.size());
+    return out;
+}
+
+size_t PolicyCase::add_feed(const std::string& name, const std::string& class_name, int priority)
+{
+    FeedConfig feed;
+    feed.name = name;
+    feed.class_name = class_name;
+    feed.priority = priority;
+    feed.min_entries = 0;
+    config.feeds.push_back(feed);
+    feeds.emplace_back();
+    return feeds.size() - 1;
+}
+
+void PolicyCase::add(size_t feed, const std::string& text, bool exclusion)
+{
+    feeds[feed].push_back({prefix(text), exclusion});
+}
+
+void PolicyCase::add_length(const std::string& text, uint32_t length)
+{
+    add_length(prefix(text), length);
+}
+
+void PolicyCase::add_length(const Prefix& where, uint32_t length)
+{
+    LengthConfig entry;
+    entry.prefix = to_core(where);
+    entry.length = length;
+    config.lengths.push_back(entry);
+}
+
+CompileResult PolicyCase::compile_all(uint64_t generation) const
+{
+    const TemporaryFolder folder;
+    Config with_files = config;
+    for (size_t i = 0; i < feeds.size(); i++) {
+        FeedConfig& feed = with_files.feeds[i];
+        feed.path = folder.path() + "/" + feed.name;
+        std::ofstream file(feed.path);
+        for (const FeedLine& line : feeds[i])
+            file << (line.exclusion ? "!" : "") << to_string(line.prefix) << '\n';
+    }
+    CompileResult result = mxgate::compile(with_files, generation);
+    if (!result.table)
+        throw std::runtime_error(all_texts(result.diagnostics));
+    return result;
+}
+
+PolicyTable PolicyCase::compile(uint64_t generation) const
+{
+    return std::move(*compile_all(generation).table);
+}
+
+PolicyMap PolicyCase::reference() const
+{
+    PolicyMap out(config.default_class, static_cast<int>(config.default_length_ipv4),
+                  static_cast<int>(config.default_length_ipv6));
+    for (const FeedConfig& feed : config.feeds)
+        out.add_feed({feed.name, feed.class_name, feed.priority});
+    for (size_t i = 0; i < feeds.size(); i++)
+        for (const FeedLine& line : feeds[i])
+            out.add_entry(i, line.prefix, line.exclusion);
+    for (const LengthConfig& length : config.lengths)
+        out.add_length(from(length.prefix), static_cast<int>(length.length));
+    return out;
+}
+
+Prefix prefix(const std::string& text)
+{
+    const auto parsed = parse_prefix(text);
+    if (!parsed || parsed->host_bits_set)
+        throw std::runtime_error("not a prefix: " + text);
+    return from(parsed->prefix);
+}
+
+Address address(const std::string& text)
+{
+    const auto parsed = parse_address(text);
+    if (!parsed)
+        throw std::runtime_error("not an address: " + text);
+    return from(*parsed);
+}
+
+}  // namespace mxgate::reference

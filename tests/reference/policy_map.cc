@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tests/reference/policy_map.h"
+
+#include "control/net/address_text.h"
+
+namespace mxgate::reference
+{
+namespace
+{
+
+// The bits that a prefix leaves open, all set.
+Number open_bits(const Prefix& prefix)
+{
+    Number out = 0;
+    for (int bit = prefix.length; bit < prefix.first.width(); bit++)
+        out = out << 1 | 1;
+    return out;
+}
+
+}  // namespace
+
+Prefix unmapped(const Prefix& prefix)
+{
+    const auto inside = mapped_ipv4(prefix.first);
+    if (!inside || prefix.length < 96)
+        return prefix;
+    return {*inside, prefix.length - 96};
+}
+
+bool contains(const Prefix& prefix, const Address& address)
+{
+    if (prefix.first.family != address.family)
+        return false;
+    if (prefix.length == 0)
+        return true;
+    const int rest = address.width() - prefix.length;
+    return address.value >> rest == prefix.first.value >> rest;
+}
+
+Prefix cut(const Address& address, int length)
+{
+    Prefix out{address, length};
+    out.first.value &= ~open_bits(out);
+    return out;
+}
+
+Address last_of(const Prefix& prefix)
+{
+    Address out = prefix.first;
+    out.value |= open_bits(prefix);
+    return out;
+}
+
+Address from(const mxg_address& address)
+{
+    if (address.family == MXG_FAMILY_IPV4)
+        return {4, address.hi >> 32};
+    return {6, static_cast<Number>(address.hi) << 64 | address.lo};
+}
+
+mxg_address to_core(const Address& address)
+{
+    if (address.family == 4)
+        return {static_cast<uint64_t>(address.value) << 32, 0, MXG_FAMILY_IPV4, 0};
+    return {static_cast<uint64_t>(address.value >> 64), static_cast<uint64_t>(address.value),
+            MXG_FAMILY_IPV6, 0};
+}
+
+Prefix from(const mxg_prefix& prefix)
+{
+    return {from(prefix.address), static_cast<int>(prefix.length)};
+}
+
+mxg_prefix to_core(const Prefix& prefix)
+{
+    return {to_core(prefix.first), static_cast<uint32_t>(prefix.length)};
+}
+
+std::string to_string(const Address& address)
+{
+    return mxgate::to_string(to_core(address));
+}
+
+std::string to_string(const Prefix& prefix)
+{
+    return mxgate::to_string(to_core(prefix));
+}
+
+std::optional<Address> mapped_ipv4(const Address& address)
+{
+    if (address.family != 6 || address.value >> 32 != 0xffff)
+        return std::nullopt;
+    return Address{4, address.value & 0xffffffff};
+}
+
+std::optional<Address> sixtofour_ipv4(const Address& address)
+{
+    if (address.family != 6 || address.value >> 112 != 0x2002)
+        return std::nullopt;
+    return Address{4, address.value >> 80 & 0xffffffff};
+}
+
+void PolicyMap::add_entry(size_t feed, Prefix prefix, bool exclusion)
+{
+    entries_.push_back({feed, unmapped(prefix), exclusion});
+}
+
+void PolicyMap::add_length(Prefix prefix, int length)
+{
+    const Prefix as_ipv4 = unmapped(prefix);
+    if (as_ipv4.first.family != prefix.first.family)
+        length = length > 96 ? length - 96 : 1;
+    lengths_.push_back({as_ipv4, length});
+}
+
+bool PolicyMap::excluded(size_t feed, const Address& address) const
+{
+    for (const Entry& entry : entries_)
+        if (entry.exclusion && entry.feed == feed && contains(entry.prefix, address))
+            return true;
+    return false;
+}
+
+bool PolicyMap::better(const Entry& a, const Entry& b) const
+{
+    if (feeds_[a.feed].priority != feeds_[b.feed].priority)
+        return feeds_[a.feed].priority > feeds_[b.feed].priority;
+    if (a.prefix.length != b.prefix.length)
+        return a.prefix.length > b.prefix.length;
+    return a.feed < b.feed;
+}
+
+Answer PolicyMap::ask(const Address& address) const
+{
+    const Entry* best = nullptr;
+    for (const Entry& entry : entries_) {
+        if (entry.exclusion || !contains(entry.prefix, address))
+            continue;
+        if ((!best || better(entry, *best)) && !excluded(entry.feed, address))
+            best = &entry;
+    }
+    const Length* longest = nullptr;
+    for (const Length& length : lengths_)
+        if (contains(length.prefix, address) &&
+            (!longest || length.prefix.length > longest->prefix.length))
+            longest = &length;
+    Answer out;
+    out.class_name = best ? feeds_[best->feed].class_name : default_class_;
+    if (best) {
+        out.feed = best->feed;
+        out.prefix = best->prefix;
+    }
+    out.length = longest               ? longest->length
+                 : address.family == 4 ? default_length_ipv4_
+                                       : default_length_ipv6_;
+    return out;
+}
+
+std::vector<Prefix> PolicyMap::all_prefixes() const
+{
+    std::vector<Prefix> out;
+    for (const Entry& entry : entries_)
+        out.push_back(entry.prefix);
+    for (const Length& length : lengths_)
+        out.push_back(length.prefix);
+    return out;
+}
+
+}  // namespace mxgate::reference

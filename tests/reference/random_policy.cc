@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tests/reference/random_policy.h"
+
+#include <set>
+
+namespace mxgate::reference
+{
+namespace
+{
+
+constexpr const char* kClasses[] = {"good", "unknown", "mixed", "bad"};
+
+class Maker
+{
+public:
+    explicit Maker(uint64_t seed) : random_(seed) {}
+
+    PolicyCase make(size_t entries)
+    {
+        const size_t feeds = 1 + below(6);
+        for (size_t i = 0; i < feeds; i++)
+            case_.add_feed("feed" + std::to_string(i), kClasses[below(4)],
+                           static_cast<int>(below(3)) * 10);
+        for (size_t i = 0; i < entries; i++)
+            case_.feeds[below(feeds)].push_back({next(), below(8) == 0});
+        add_lengths(entries / 8);
+        return std::move(case_);
+    }
+
+private:
+    uint32_t below(size_t limit) { return static_cast<uint32_t>(random_() % limit); }
+
+    Prefix next()
+    {
+        Prefix out = made_.empty() || below(3) == 0 ? fresh() : beside(made_[below(made_.size())]);
+        made_.push_back(out);
+        return out;
+    }
+
+    Prefix fresh()
+    {
+        const int family = below(4) == 0 ? 4 : 6;
+        Address at = random_address(random_, family);
+        const int width = at.width();
+        const uint32_t kind = below(10);
+        if (kind == 0)
+            at.value = 0;
+        if (kind == 1)
+            at.value = last_of({{family, 0}, 0}).value;
+        if (kind == 2 && family == 6)
+            at.value = Number{0xffff} << 32 | static_cast<uint32_t>(at.value);  // mapped
+        return cut(at, static_cast<int>(below(static_cast<size_t>(width) + 1)));
+    }
+
+    // Inside, around, next to, or the same.
+    Prefix beside(const Prefix& known)
+    {
+        const int width = known.first.width();
+        switch (below(6)) {
+            case 0:
+                return known;
+            case 1:
+                return cut(known.first,
+                           static_cast<int>(below(static_cast<size_t>(known.length) + 1)));
+            case 2:
+                if (known.length > 0) {  // the other half of what is around it
+                    Prefix out = known;
+                    out.first.value ^= Number{1} << (width - known.length);
+                    return out;
+                }
+                return known;
+            case 3:
+                return cut(last_of(known), width);
+            case 4: {  // in the same /64, longer
+                Address at = known.first;
+                if (at.family == 6)
+                    at.value ^= random_() & (below(2) == 0 ? 0xff : ~0ULL);
+                return cut(at, at.family == 6 ? 65 + static_cast<int>(below(64)) : 32);
+            }
+            default: {
+                Address at = random_address(random_, known.first.family);
+                const Number inside = last_of(known).value ^ known.first.value;
+                at.value = known.first.value | (at.value & inside);
+                const size_t room = static_cast<size_t>(width - known.length) + 1;
+                return cut(at, known.length + static_cast<int>(below(room)));
+            }
+        }
+    }
+
+    void add_lengths(size_t count)
+    {
+        std::set<std::string> seen;
+        for (size_t i = 0; i < count; i++) {
+            const Prefix where = next();
+            if (!seen.insert(to_string(unmapped(where))).second)
+                continue;
+            const int width = where.first.width();
+            const int length =
+                where.length +
+                static_cast<int>(below(static_cast<size_t>(width - where.length) + 1));
+            case_.add_length(where, static_cast<uint32_t>(length == 0 ? 1 : length));
+        }
+    }
+
+    std::mt19937_64 random_;
+    PolicyCase case_ = plain_case();
+    std::vector<Prefix> made_;
+};
+
+}  // namespace
+
+PolicyCase plain_case()
+{
+    return PolicyCase::from_yaml(
+        "gate:\n"
+        "  plane: xdp\n"
+        "  interfaces: [eth0]\n"
+        "  services:\n"
+        "    - {name: mx, addresses: [\"2001:db8:2::25\", 192.0.2.25], ports: [25]}\n"
+        "classes:\n"
+        "  good: {action: pass}\n"
+        "  unknown: {action: limit, rate: 30/min, burst: 10}\n"
+        "  mixed: {action: limit, rate: 6/min, burst: 3}\n"
+        "  bad: {action: drop}\n"
+        "default_class: unknown\n");
+}
+
+PolicyCase random_case(uint64_t seed, size_t entries)
+{
+    return Maker(seed).make(entries);
+}
+
+std::vector<Address> edges_of(const std::vector<Prefix>& prefixes)
+{
+    std::vector<Address> out;
+    for (const Prefix& prefix : prefixes) {
+        const Number end = last_of({{prefix.first.family, 0}, 0}).value;
+        const Address first = prefix.first, last = last_of(prefix);
+        out.push_back(first);
+        out.push_back(last);
+        out.push_back({first.family, (first.value - 1) & end});
+        out.push_back({last.family, (last.value + 1) & end});
+    }
+    return out;
+}
+
+Address random_address(std::mt19937_64& random, int family)
+{
+    if (family == 4)
+        return {4, static_cast<uint32_t>(random())};
+    return {6, Number{random()} << 64 | random()};
+}
+
+}  // namespace mxgate::reference

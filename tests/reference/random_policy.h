@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Random policies that are full of what is hard: nesting, neighbours, ties, exclusions, both ends.
+#pragma once
+
+#include <random>
+#include <vector>
+
+#include "tests/reference/policy_case.h"
+
+namespace mxgate::reference
+{
+
+// A configuration with four classes and no feeds.
+PolicyCase plain_case();
+
+// Feeds with about `entries` entries together, and end-site lengths.
+PolicyCase random_case(uint64_t seed, size_t entries);
+
+// The addresses at which the answer can change, and those just beyond.
+std::vector<Address> edges_of(const std::vector<Prefix>& prefixes);
+
+Address random_address(std::mt19937_64& random, int family);
+
+}  // namespace mxgate::reference

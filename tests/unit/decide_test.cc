@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The order of the decision and what each rule says, for the core and for the reference alike.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/frames/generator.h"
+#include "tests/frames/model.h"
+#include "tests/reference/policy_case.h"
+
+namespace mxgate
+{
+namespace
+{
+
+using frames::Bytes;
+using frames::Frame;
+using namespace frames;
+using reference::PolicyCase;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+
+std::string yaml(const std::string& gate = {}, const std::string& bad = {})
+{
+    return "gate:\n"
+           "  plane: xdp\n"
+           "  interfaces: [eth0]\n" +
+           gate +
+           "  services:\n"
+           "    - {name: mx, addresses: [\"2001:db8:2::25\", 192.0.2.25], ports: [25]}\n"
+           "    - {name: net, addresses: [\"2001:db8:77::/48\", 198.51.100.0/24],"
+           " ports: [465, 587-600]}\n"
+           "classes:\n"
+           "  good: {action: pass}\n"
+           "  unknown: {action: limit, rate: 60/min, burst: 2}\n"
+           "  slow: {action: limit, rate: 1/min}\n"
+           "  bad: {action: drop" +
+           bad +
+           "}\n"
+           "  rude: {action: drop}\n"
+           "  far: {action: drop}\n"
+           "default_class: unknown\n";
+}
+
+// Both, side by side; what the core says is given only where the reference says the same.
+class Both
+{
+public:
+    explicit Both(const std::string& text) : case_(PolicyCase::from_yaml(text))
+    {
+        const size_t good = case_.add_feed("good", "good", 10);
+        const size_t bad = case_.add_feed("bad", "bad", 20);
+        const size_t slow = case_.add_feed("slow", "slow", 0);
+        const size_t rude = case_.add_feed("rude", "rude", 0);
+        const size_t far = case_.add_feed("far", "far", 0);
+        case_.add(good, "2001:db8:600d::/48");
+        case_.add(good, "203.0.113.0/25");
+        case_.add(bad, "2001:db8:bad::/48");
+        case_.add(bad, "203.0.113.128/25");
+        case_.add(bad, "2002:c612:1::/48");  // 6to4 of 198.18.0.1
+        case_.add(slow, "198.18.0.0/16");
+        case_.add(good, "2002:c612::/32");
+        case_.add(rude, "2001:db8:7e5e::/48");
+        case_.add(far, "2001:db8:fa7::/48");
+        case_.add_length("2001:db8:5000::/36", 56);
+        case_.add_length("198.19.0.0/16", 24);
+        table_ = case_.compile();
+        // The compiler may refuse what planes cannot send yet; the decision knows it all the same.
+        set_action("rude", Action::reset, MXG_ACTION_RESET);
+        set_action("far", Action::unreachable, MXG_ACTION_UNREACHABLE);
+        model_.emplace(table_);
+        gate_.emplace(case_.config, case_.reference());
+    }
+
+    reference::Decision decide(const Bytes& frame, uint64_t now_ns = kSecond)
+    {
+        const mxg_decision said = model_->decide(frame, now_ns);
+        const reference::Decision core = in_words(said, table_.info);
+        const reference::Decision slow = gate_->decide(frame, now_ns);
+        EXPECT_EQ(core, slow) << "core:      " << to_string(core)
+                              << "\nreference: " << to_string(slow);
+        EXPECT_EQ(mxg_effect(&said), core.enforced ? core.verdict : MXG_PASS);
+        return core;
+    }
+    // As `verdict reason`.
+    std::string say(const Frame& frame, uint64_t now_ns = kSecond)
+    {
+        static const char* const kVerdicts[] = {"pass", "drop", "reset", "unreachable"};
+        static const char* const kReasons[] = {
+#define NAME(enumerator, name, text) name,
+            MXG_REASON_LIST(NAME)
+#undef NAME
+        };
+        const reference::Decision d = decide(frame.bytes(), now_ns);
+        return std::string(kVerdicts[d.verdict]) + " " + kReasons[d.reason];
+    }
+    PolicyCase& policy()
+    {
+        return case_;
+    }
+    Model& model()
+    {
+        return *model_;
+    }
+    const PolicyTable& table() const
+    {
+        return table_;
+    }
+
+private:
+    void set_action(const std::string& name, Action action, mxg_action code)
+    {
+        const auto* header = reinterpret_cast<const mxg_image_header*>(table_.plane.data());
+        auto* classes = reinterpret_cast<mxg_class*>(&table_.plane[header->classes]);
+        for (size_t i = 0; i < case_.config.classes.size(); i++)
+            if (case_.config.classes[i].name == name)
+                case_.config.classes[i].action = action;
+        for (size_t i = 0; i < table_.info.classes.size(); i++)
+            if (table_.info.classes[i].name == name)
+                classes[i].action = code;
+    }
+
+    PolicyCase case_;
+    PolicyTable table_;
+    std::optional<Model> model_;
+    std::optional<reference::Gate> gate_;
+};
+
+constexpr const char* kMx = "2001:db8:2::25";
+constexpr const char* kMx4 = "192.0.2.25";
+
+Frame from(const std::string& source, const std::string& destination = kMx)
+{
+    return Frame().ip(source, destination);
+}
+
+TEST(Decide, DestinationFirst)
+{
+    Both both(yaml());
+    EXPECT_EQ(both.say(from("2001:db8:bad::1", "2001:db8:2::26").tcp(kSyn)), "pass not-gated");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").tcp(kSyn, 26)), "pass not-gated");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").udp()), "pass not-gated");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").tcp(kSyn)), "drop class");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1", "2001:db8:77:1::1").tcp(kSyn, 587)), "drop class");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1", "2001:db8:77:1::1").tcp(kSyn, 600)), "drop class");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1", "2001:db8:77::").tcp(kSyn, 601)), "pass not-gated");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1", "2001:db8:77::").tcp(kSyn, 586)), "pass not-gated");
+    // The ports of one service do not open those of another.
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").tcp(kSyn, 465)), "pass not-gated");
+    EXPECT_EQ(both.say(from("203.0.113.200", "198.51.100.9").tcp(kSyn, 465)), "drop class");
+    EXPECT_EQ(both.say(from("203.0.113.200", "198.51.100.9").tcp(kSyn)), "pass not-gated");
+}
+
+TEST(Decide, MalformedOnlyToProtected)
+{
+    Both both(yaml());
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn | kFin)), "drop malformed");
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn | kFin, 26)), "pass not-gated");
+    EXPECT_EQ(both.say(from("2001:db8::1", "2001:db8::2").tcp(kSyn | kFin)), "pass not-gated");
+    // The port cannot be read: the address decides.
+    EXPECT_EQ(both.say(from("2001:db8::1").protocol(6).data(2)), "drop malformed");
+    EXPECT_EQ(both.say(from("2001:db8::1", "2001:db8::2").protocol(6).data(2)), "pass not-gated");
+    EXPECT_EQ(both.say(from("2001:db8:600d::1").tcp(kSyn | kRst)), "drop malformed");
+    // Malformed comes before martian.
+    EXPECT_EQ(both.say(from("::1").tcp(kSyn | kRst)), "drop malformed");
+}
+
+TEST(Decide, FragmentsDropped)
+{
+    Both both(yaml());
+    EXPECT_EQ(both.say(from("2001:db8:600d::1").fragment(5, false).protocol(6).data(8)),
+              "drop fragment");
+    EXPECT_EQ(both.say(from("::1").fragment(5, false).protocol(6).data(8)), "drop fragment");
+    EXPECT_EQ(both.say(from("2001:db8::1").fragment(5, false).protocol(17).data(8)),
+              "pass not-gated");
+    EXPECT_EQ(both.say(from("203.0.113.1", kMx4).fragment(5, true).protocol(6).data(8)),
+              "drop fragment");
+    EXPECT_EQ(both.say(from("203.0.113.1", kMx4).fragment(1, true).protocol(6).data(8)),
+              "drop malformed");
+}
+
+TEST(Decide, FragmentsPassed)
+{
+    Both both(yaml("  fragments: pass\n"));
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").fragment(5, false).protocol(6).data(8)),
+              "pass fragment");
+    EXPECT_EQ(both.say(from("::1").fragment(5, false).protocol(6).data(8)), "drop martian");
+    EXPECT_EQ(both.say(from("203.0.113.1", kMx4).fragment(1, true).protocol(6).data(8)),
+              "drop malformed");
+}
+
+TEST(Decide, Martians)
+{
+    Both both(yaml());
+    for (const char* source : {"::", "::1", "ff02::1", "ffff::", "2001:db8:2::25"})
+        EXPECT_EQ(both.say(from(source).tcp(kSyn)), "drop martian") << source;
+    for (const char* source :
+         {"0.0.0.0", "127.0.0.1", "127.255.255.255", "224.0.0.1", "239.255.255.255", "192.0.2.25"})
+        EXPECT_EQ(both.say(from(source, kMx4).tcp(kSyn)), "drop martian") << source;
+    for (const char* source : {"::2", "fe80::1", "2001:db8:77::1", "2001:db8:2::24"})
+        EXPECT_EQ(both.say(from(source).tcp(kSyn)), "pass conforms") << source;
+    for (const char* source :
+         {"126.255.255.255", "128.0.0.0", "223.255.255.255", "240.0.0.0", "198.51.100.1"})
+        EXPECT_EQ(both.say(from(source, kMx4).tcp(kSyn)), "pass conforms") << source;
+    // Equal to the destination, inside a protected prefix that is no host.
+    EXPECT_EQ(both.say(from("198.51.100.1", "198.51.100.1").tcp(kSyn, 465)), "drop martian");
+    // Another protected host, and not only for attempts.
+    EXPECT_EQ(both.say(from(kMx, "2001:db8:77::1").tcp(kAck, 465)), "drop martian");
+}
+
+TEST(Decide, Established)
+{
+    Both both(yaml());
+    for (const int flags : {+kAck, +kRst, +kFin, 0})
+        EXPECT_EQ(both.say(from("2001:db8:bad::1").tcp(static_cast<uint8_t>(flags))),
+                  "pass established");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").tcp(kSyn | kAck)), "pass established");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").tcp(kSyn | kEce | kCwr).data(9)), "drop class");
+}
+
+TEST(Decide, Actions)
+{
+    Both both(yaml());
+    EXPECT_EQ(both.say(from("2001:db8:600d::1").tcp(kSyn)), "pass class");
+    EXPECT_EQ(both.say(from("2001:db8:bad::1").tcp(kSyn)), "drop class");
+    EXPECT_EQ(both.say(from("2001:db8:7e5e::1").tcp(kSyn)), "reset class");
+    EXPECT_EQ(both.say(from("2001:db8:fa7::1").tcp(kSyn)), "unreachable class");
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn)), "pass conforms");
+}
+
+TEST(Decide, RateOfThePrefix)
+{
+    Both both(yaml());
+    EXPECT_EQ(both.say(from("2001:db8:5000:1::1").tcp(kSyn)), "pass conforms");
+    EXPECT_EQ(both.say(from("2001:db8:5000:2::1").tcp(kSyn)), "pass conforms");
+    EXPECT_EQ(both.say(from("2001:db8:5000:3::1").tcp(kSyn)), "drop rate");
+    EXPECT_EQ(both.say(from("2001:db8:5000:100::1").tcp(kSyn)), "pass conforms");
+    EXPECT_EQ(both.say(from("2001:db8:5000:1::1").tcp(kSyn), 2 * kSecond - 1), "drop rate");
+    EXPECT_EQ(both.say(from("2001:db8:5000:1::1").tcp(kSyn), 2 * kSecond), "pass conforms");
+    const reference::Decision d = both.decide(from("198.19.7.7", kMx4).tcp(kSyn).bytes());
+    EXPECT_EQ(to_string(*d.source), "198.19.7.0/24");
+}
+
+TEST(Decide, MappedIsIpv4)
+{
+    Both both(yaml());
+    const auto d = both.decide(from("::ffff:203.0.113.200").tcp(kSyn).bytes());
+    EXPECT_EQ(d.class_name, "bad");
+    EXPECT_EQ(to_string(*d.source), "203.0.113.200/32");
+    EXPECT_EQ(d.family, 6);
+    // The state is that of the IPv4 sender.
+    EXPECT_EQ(both.say(from("198.18.9.9", kMx4).tcp(kSyn)), "pass conforms");
+    EXPECT_EQ(both.say(from("::ffff:198.18.9.9").tcp(kSyn)), "drop rate");
+}
+
+TEST(Decide, StricterViewOf6to4)
+{
+    Both both(yaml());
+    // Inside: slow. Outside: bad (the /48), which is stricter; the state is the IPv4 sender's.
+    auto d = both.decide(from("2002:c612:1::1").tcp(kSyn).bytes());
+    EXPECT_EQ(d.class_name, "bad");
+    EXPECT_EQ(to_string(*d.source), "198.18.0.1/32");
+    // Outside: good, which is milder.
+    d = both.decide(from("2002:c612:0002::1").tcp(kSyn).bytes());
+    EXPECT_EQ(d.class_name, "slow");
+    EXPECT_EQ(to_string(*d.source), "198.18.0.2/32");
+    EXPECT_EQ(d.reason, MXG_CONFORMS);
+    EXPECT_EQ(both.say(from("198.18.0.2", kMx4).tcp(kSyn)), "drop rate");
+    // A tie: the same class from the default; the inner view's feed (none) stands.
+    d = both.decide(from("2002:0909:0909::1").tcp(kSyn).bytes());
+    EXPECT_EQ(d.class_name, "unknown");
+    EXPECT_FALSE(d.feed);
+}
+
+TEST(Decide, MonitorOfTheGate)
+{
+    Both both(yaml("  mode: monitor\n"));
+    const auto d = both.decide(from("2001:db8:bad::1").tcp(kSyn).bytes());
+    EXPECT_EQ(d.verdict, MXG_DROP);
+    EXPECT_FALSE(d.enforced);
+    EXPECT_FALSE(both.decide(from("::1").tcp(kSyn).bytes()).enforced);
+    EXPECT_FALSE(both.decide(from("::1").tcp(kSyn | kFin).bytes()).enforced);
+    // State is charged as if it were enforced.
+    EXPECT_EQ(both.say(from("198.18.9.9", kMx4).tcp(kSyn)), "pass conforms");
+    EXPECT_EQ(both.say(from("198.18.9.9", kMx4).tcp(kSyn)), "drop rate");
+}
+
+TEST(Decide, MonitorOfOneClass)
+{
+    Both both(yaml({}, ", mode: monitor"));
+    const auto d = both.decide(from("2001:db8:bad::1").tcp(kSyn).bytes());
+    EXPECT_EQ(d.verdict, MXG_DROP);
+    EXPECT_FALSE(d.enforced);
+    EXPECT_TRUE(both.decide(from("2001:db8:7e5e::1").tcp(kSyn).bytes()).enforced);
+    EXPECT_TRUE(both.decide(from("2001:db8:bad::1").tcp(kSyn | kFin).bytes()).enforced);
+}
+
+TEST(Decide, WithoutATable)
+{
+    for (const bool drop : {false, true}) {
+        Both both(yaml(drop ? "  without_table: drop\n" : ""));
+        const PolicyTable empty = empty_table(both.policy().config);
+        Model model(empty);
+        const auto syn =
+            in_words(model.decide(from("2001:db8:bad::1").tcp(kSyn).bytes(), 1), empty.info);
+        EXPECT_EQ(syn.verdict, drop ? MXG_DROP : MXG_PASS);
+        EXPECT_EQ(syn.reason, MXG_NO_TABLE);
+        const auto ack =
+            in_words(model.decide(from("2001:db8::1").tcp(kAck).bytes(), 1), empty.info);
+        EXPECT_EQ(ack.reason, MXG_ESTABLISHED);
+        EXPECT_EQ(model.decide(from("2001:db8::1", "::5").tcp(kSyn).bytes(), 1).reason,
+                  MXG_NOT_GATED);
+    }
+    mxg_gate none{};
+    const mxg_packet packet = frames::parse(from("2001:db8::1").tcp(kSyn).bytes());
+    mxg_decision decision;
+    mxg_decide(&none, &packet, &decision);
+    EXPECT_EQ(decision.verdict, MXG_PASS);
+    EXPECT_EQ(decision.reason, MXG_NO_TABLE);
+}
+
+TEST(Decide, CounterIndexDenseAndUnique)
+{
+    std::set<uint32_t> seen;
+    for (int reason = 0; reason < MXG_REASONS; reason++)
+        for (int c = 0; c <= MXG_MAX_CLASSES; c++)
+            for (int family = 0; family < 3; family++)
+                for (int verdict = 0; verdict < MXG_VERDICTS; verdict++)
+                    for (int enforced = 0; enforced < 2; enforced++) {
+                        mxg_decision d{};
+                        d.reason = static_cast<uint8_t>(reason);
+                        d.class_id = static_cast<uint8_t>(c < MXG_MAX_CLASSES ? c : MXG_NO_CLASS);
+                        d.family = static_cast<uint8_t>(family);
+                        d.verdict = static_cast<uint8_t>(verdict);
+                        d.enforced = static_cast<uint8_t>(enforced);
+                        seen.insert(mxg_counter_index(&d));
+                    }
+    EXPECT_EQ(seen.size(), static_cast<size_t>(MXG_COUNTERS));
+    EXPECT_EQ(*seen.rbegin(), static_cast<uint32_t>(MXG_COUNTERS - 1));
+}
+
+TEST(Decide, RandomFramesAsTheReference)
+{
+    for (const char* gate : {"", "  mode: monitor\n", "  fragments: pass\n"}) {
+        Both both(yaml(gate));
+        Generator generator(both.policy().config, both.policy().reference().all_prefixes(), 7);
+        uint64_t now = kSecond;
+        for (int i = 0; i < 20'000; i++, now += kSecond / 50) {
+            both.decide(generator.next(), now);
+            ASSERT_FALSE(::testing::Test::HasFailure()) << "frame " << i;
+        }
+        EXPECT_EQ(both.model().counted(), 20'000u);
+    }
+}
+
+}  // namespace
+}  // namespace mxgate

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The page of reasons is held to the enum that BPF and C++ share.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "control/text/names.h"
+
+namespace mxgate {
+namespace {
+
+TEST(Docs, VerdictsPageListsEveryReasonWithItsText)
+{
+    std::ifstream file(MXGATE_SOURCE_DIR "/docs/verdicts.md");
+    std::stringstream page;
+    page << file.rdbuf();
+    size_t rows = 0;
+    for (uint32_t reason = 0; reason < MXG_REASONS; reason++) {
+        const std::string name = std::string("| `") + reason_name(reason) + "` |";
+        const size_t at = page.str().find(name);
+        ASSERT_NE(at, std::string::npos) << name;
+        const std::string row = page.str().substr(at, page.str().find('\n', at) - at);
+        EXPECT_NE(row.find(std::string("| ") + reason_text(reason) + " |"), std::string::npos)
+            << row;
+        rows++;
+    }
+    EXPECT_EQ(rows, MXG_REASONS);
+}
+
+TEST(Docs, CounterPlaceInvertsCounterIndex)
+{
+    for (uint32_t index = 0; index < MXG_COUNTERS; index++) {
+        const CounterPlace place = counter_place(index);
+        mxg_decision decision{};
+        decision.verdict = static_cast<uint8_t>(place.verdict);
+        decision.reason = static_cast<uint8_t>(place.reason);
+        decision.class_id = static_cast<uint8_t>(place.class_id);
+        decision.family = static_cast<uint8_t>(place.family);
+        decision.enforced = place.enforced;
+        ASSERT_EQ(mxg_counter_index(&decision), index);
+    }
+}
+
+}  // namespace
+}  // namespace mxgate

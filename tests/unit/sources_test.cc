@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The source table: exact rates, what a full bucket gives up, and cores that meet in it.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "dataplane/core/native.h"
+
+#include "dataplane/core/decide.h"
+#include "tests/reference/gate.h"
+
+namespace mxgate
+{
+namespace
+{
+
+constexpr uint64_t kSecond = 1'000'000'000;
+
+// A source table of its own, and attempts by prefix number.
+class Sources
+{
+public:
+    explicit Sources(uint32_t buckets, uint64_t interval = kSecond, uint64_t burst = 3)
+        : buckets_(buckets)
+    {
+        class_.action = MXG_ACTION_LIMIT;
+        class_.flags = MXG_CLASS_RATE;
+        class_.interval_ns = interval;
+        class_.tolerance_ns = interval * (burst - 1);
+        gate_.buckets = buckets_.data();
+        gate_.sources = {{1, 2}, buckets - 1, 0};
+    }
+
+    mxg_charge attempt(uint64_t number, uint64_t now)
+    {
+        mxg_judgement judgement{};
+        judgement.source = prefix(number);
+        judgement.class_of_service = &class_;
+        return mxg_charge_attempt(&gate_, &judgement, now);
+    }
+
+    const mxg_source* find(uint64_t number)
+    {
+        const mxg_prefix wanted = prefix(number);
+        const uint64_t hash = mxg_prefix_hash(gate_.sources.key, &wanted);
+        mxg_bucket* bucket =
+            mxg_source_bucket(&gate_, mxg_bucket_number(hash, gate_.sources.bucket_mask));
+        return mxg_find_source(bucket, &wanted, hash | 1);
+    }
+
+    size_t used() const
+    {
+        size_t out = 0;
+        for (const mxg_bucket& bucket : buckets_)
+            for (const mxg_source& source : bucket.way)
+                out += source.tag != 0;
+        return out;
+    }
+
+private:
+    static mxg_prefix prefix(uint64_t number)
+    {
+        return {{0x2001'0db8'0000'0000 + number, 0, MXG_FAMILY_IPV6, 0}, 64};
+    }
+
+    std::vector<mxg_bucket> buckets_;
+    mxg_class class_{};
+    mxg_gate gate_{};
+};
+
+TEST(Rate, BurstThenOnePerInterval)
+{
+    Sources sources(16);
+    const uint64_t t = 5 * kSecond;
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, t + kSecond - 1), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond - 1), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond), MXG_CHARGE_OK);
+    // Another prefix has a bucket of its own.
+    EXPECT_EQ(sources.attempt(2, t + 2 * kSecond), MXG_CHARGE_OK);
+}
+
+TEST(Rate, FillsToTheBurstAndNotBeyond)
+{
+    Sources sources(16);
+    for (int i = 0; i < 3; i++)
+        sources.attempt(1, kSecond);
+    for (const uint64_t t : {4 * kSecond, 4000 * kSecond}) {
+        for (int i = 0; i < 3; i++)
+            EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_OK);
+        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
+    }
+}
+
+TEST(Rate, DenialsCostNothing)
+{
+    Sources sources(16);
+    for (int i = 0; i < 3; i++)
+        sources.attempt(1, kSecond);
+    for (uint64_t t = kSecond; t < 2 * kSecond; t += kSecond / 1000)
+        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.find(1)->admitted, 4u);
+    EXPECT_EQ(sources.find(1)->denied, 1000u);
+}
+
+TEST(Rate, ClockBeginsAtZero)
+{
+    Sources sources(16);
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(sources.attempt(1, 0), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(1, 0), MXG_CHARGE_DENIED);
+}
+
+// The core's arrival times against the reference's bucket of tokens, to the nanosecond.
+TEST(Rate, AsABucketOfTokens)
+{
+    std::mt19937_64 random(3);
+    for (int round = 0; round < 200; round++) {
+        const RateLimit limit{1 + random() % 5, (1 + random() % 1000) * 60,  // divides
+                              static_cast<uint32_t>(1 + random() % 9)};
+        Sources sources(1, limit.period_ns / limit.count, limit.burst);
+        reference::TokenBucket bucket;
+        uint64_t now = random() % 1'000'000;
+        for (int i = 0; i < 500; i++) {
+            const uint64_t step = random() % 4;
+            now += step == 0   ? 0
+                   : step == 1 ? random() % 3
+                               : random() % (2 * limit.period_ns / limit.count + 2);
+            ASSERT_EQ(sources.attempt(1, now) == MXG_CHARGE_OK, bucket.take(limit, now))
+                << "round " << round << " attempt " << i;
+        }
+    }
+}
+
+TEST(Bucket, FullOneGivesUpTheFurthestInCredit)
+{
+    Sources sources(1, kSecond, 100);
+    uint64_t now = 10 * kSecond;
+    // 4 ways; number 3 has the least debt.
+    for (uint64_t number = 1; number <= 4; number++)
+        for (uint64_t i = 0; i < (number == 3 ? 1 : 10 * number); i++)
+            EXPECT_EQ(sources.attempt(number, now), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(5, now), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.find(3), nullptr);
+    for (const uint64_t number : {1, 2, 4, 5})
+        EXPECT_NE(sources.find(number), nullptr) << number;
+    EXPECT_EQ(sources.used(), 4u);
+}
+
+TEST(Bucket, AFloodDoesNotFreeWhoIsOverTheRate)
+{
+    Sources sources(1, 60 * kSecond, 3);
+    const uint64_t now = 10 * kSecond;
+    for (int i = 0; i < 4; i++)
+        sources.attempt(1, now);
+    for (uint64_t other = 100; other < 100'100; other++)
+        sources.attempt(other, now + other);
+    EXPECT_EQ(sources.attempt(1, now + kSecond), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.find(1)->admitted, 3u);
+}
+
+TEST(Bucket, MemoryIsBounded)
+{
+    Sources sources(64);
+    for (uint64_t number = 0; number < 100'000; number++)
+        ASSERT_EQ(sources.attempt(number, number), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.used(), 64u * MXG_WAYS);
+}
+
+TEST(Bucket, HashSpreads)
+{
+    Sources sources(1024);
+    for (uint64_t number = 0; number < 2048; number++)
+        sources.attempt(number, 1);
+    EXPECT_GT(sources.used(), 1900u);  // 2 of 4 ways on average: few buckets overflow
+}
+
+TEST(Bucket, AlikeInAllButTheLength)
+{
+    const __u64 key[2] = {1, 2};
+    const mxg_prefix a{{1, 0, MXG_FAMILY_IPV6, 0}, 64}, b{{1, 0, MXG_FAMILY_IPV6, 0}, 56};
+    EXPECT_NE(mxg_prefix_hash(key, &a), mxg_prefix_hash(key, &b));
+    mxg_bucket bucket{};
+    const uint64_t tag = 7;  // a collision of hashes
+    const mxg_source* of_a = mxg_take_source(&bucket, &a, tag, 1);
+    const mxg_source* of_b = mxg_take_source(&bucket, &b, tag, 1);
+    EXPECT_NE(of_a, of_b);
+    EXPECT_EQ(mxg_find_source(&bucket, &a, tag), of_a);
+    EXPECT_EQ(mxg_find_source(&bucket, &b, tag), of_b);
+}
+
+TEST(Bucket, BusyOnEverySide)
+{
+    Sources sources(1);
+    mxg_bucket bucket{};
+    for (mxg_source& source : bucket.way)
+        source.tag = MXG_TAG_BUSY;
+    const mxg_prefix prefix{{1, 0, MXG_FAMILY_IPV6, 0}, 64};
+    EXPECT_EQ(mxg_take_source(&bucket, &prefix, 7, 1), nullptr);
+}
+
+// Runs `body(thread)` on several threads at once.
+template <typename Body>
+void together(int threads, const Body& body)
+{
+    std::atomic<int> ready{0};
+    std::vector<std::jthread> running;
+    for (int t = 0; t < threads; t++)
+        running.emplace_back([&, t] {
+            ready++;
+            while (ready < threads) {
+            }
+            body(t);
+        });
+}
+
+TEST(Threads, OnePrefixNeverOverItsLimit)
+{
+    constexpr uint64_t kInterval = 1'000'000, kBurst = 5;
+    Sources sources(4, kInterval, kBurst);
+    std::atomic<uint64_t> admitted{0}, first{UINT64_MAX}, last{0};
+    const auto clock = [] {
+        return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+    };
+    sources.attempt(1, 1);  // the entry is there
+    const uint64_t start = clock();
+    together(2, [&](int) {
+        for (uint64_t now = clock(); now - start < 200'000'000; now = clock())
+            if (sources.attempt(1, now) == MXG_CHARGE_OK)
+                admitted++;
+    });
+    const uint64_t passed = clock() - start;
+    EXPECT_LE(admitted, kBurst + passed / kInterval + 1);
+    EXPECT_GE(admitted, 10u);
+}
+
+// A prefix that is new to two cores at the same moment has one bucket of tokens, not two.
+TEST(Threads, NewPrefixNeverOverItsLimit)
+{
+    constexpr int kRounds = 10'000;
+    constexpr uint64_t kBurst = 2;
+    Sources sources(1 << 16, kSecond, kBurst);  // no bucket is ever full
+    std::vector<std::atomic<uint32_t>> admitted(kRounds);
+    std::atomic<int> round[2] = {0, 0};
+    together(2, [&](int thread) {
+        for (int i = 0; i < kRounds; i++) {
+            round[thread] = i;
+            for (int spins = 0; round[1 - thread] < i && spins < 100'000; spins++) {
+            }
+            for (int attempt = 0; attempt < 4; attempt++)
+                if (sources.attempt(static_cast<uint64_t>(i), kSecond) == MXG_CHARGE_OK)
+                    admitted[static_cast<size_t>(i)]++;
+        }
+    });
+    int over = 0;
+    for (const auto& count : admitted)
+        over += count > kBurst;
+    EXPECT_EQ(over, 0) << "of " << kRounds << " prefixes";
+}
+
+}  // namespace
+}  // namespace mxgate

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Three that must say the same of every frame: the XDP program, the core compiled natively, and
+// the reference.
+#include "tests/frames/generator.h"
+#include "tests/reference/random_policy.h"
+#include "tests/xdp/plane.h"
+
+namespace mxgate
+{
+namespace
+{
+
+using frames::Bytes;
+using frames::Frame;
+using frames::Generator;
+using frames::in_words;
+using frames::Model;
+using reference::PolicyCase;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr int kFrames = 80'000;
+
+std::string yaml(const std::string& gate, const std::string& services, const std::string& mixed)
+{
+    return "gate:\n"
+           "  plane: xdp\n"
+           "  interfaces: [eth0]\n" +
+           gate + "  services:\n" + services +
+           "aggregation:\n"
+           "  default: {ipv6: 64, ipv4: 32}\n"
+           "classes:\n"
+           "  good: {action: pass}\n"
+           "  unknown: {action: limit, rate: 60/min, burst: 4}\n"
+           "  mixed: {action: limit, rate: 6/min" +
+           mixed +
+           "}\n"
+           "  bad: {action: drop}\n"
+           "default_class: unknown\n";
+}
+
+constexpr const char* kMx =
+    "    - {name: mx, addresses: [\"2001:db8:2::25\", 192.0.2.25], ports: [25, 465, 587-600]}\n"
+    "    - {name: net, addresses: [\"2001:db8:77::/48\", 198.51.100.0/24], ports: [25]}\n";
+constexpr const char* kEverything =
+    "    - {name: all, addresses: [\"::/0\", 0.0.0.0/0], ports: [1-65535]}\n";
+
+// Feeds and lengths of a random policy under the configuration `text`.
+PolicyCase make_case(const std::string& text, uint64_t seed)
+{
+    PolicyCase out = PolicyCase::from_yaml(text);
+    PolicyCase random = reference::random_case(seed, 150);
+    out.config.feeds = random.config.feeds;
+    out.config.lengths = random.config.lengths;
+    out.feeds = random.feeds;
+    const size_t feed = out.add_feed("embedded", "bad", 30);
+    out.add(feed, "2002:c612::/32");
+    out.add(feed, "203.0.113.0/24");
+    out.add(feed, "2001:db8:bad::/48");
+    return out;
+}
+
+bool same(const mxg_decision& a, const mxg_decision& b)
+{
+    return std::memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+std::string hex(const Bytes& bytes)
+{
+    static const char kDigits[] = "0123456789abcdef";
+    std::string out;
+    for (const uint8_t byte : bytes)
+        out += {kDigits[byte >> 4], kDigits[byte & 15]};
+    return out;
+}
+
+class Equal : public XdpTest
+{
+protected:
+    void start(const PolicyCase& policy)
+    {
+        table_ = policy.compile();
+        model_.emplace(table_);
+        reference_.emplace(policy.config, policy.reference());
+        plane().maps().publish(table_.plane);
+    }
+
+    void expect_equal(const Bytes& frame, uint64_t now)
+    {
+        const mxg_decision xdp = plane().decide(frame, now);
+        const mxg_decision model = model_->decide(frame, now);
+        const auto words = in_words(xdp, table_.info);
+        const auto wanted = reference_->decide(frame, now);
+        frames_++;
+        reasons_[wanted.reason]++;
+        ASSERT_TRUE(same(xdp, model) && words == wanted)
+            << "xdp:       " << to_string(words)
+            << "\nmodel:     " << to_string(in_words(model, table_.info))
+            << "\nreference: " << to_string(wanted) << "\n"
+            << hex(frame);
+        const bool passes = !wanted.enforced || wanted.verdict == MXG_PASS;
+        ASSERT_TRUE(passes ? plane().passed() : plane().dropped());
+    }
+
+    void run_random(const PolicyCase& policy, uint64_t seed, uint64_t step)
+    {
+        start(policy);
+        Generator generator(policy.config, policy.reference().all_prefixes(), seed);
+        uint64_t now = 1000 * kSecond;
+        for (int i = 0; i < kFrames; i++, now += step) {
+            expect_equal(generator.next(), now);
+            if (HasFatalFailure())
+                return;
+        }
+        expect_conserved();
+    }
+
+    void expect_conserved()
+    {
+        std::vector<uint64_t> xdp(MXG_COUNTERS, 0);
+        uint64_t sum = 0;
+        for (const CounterValue& value : plane().maps().counters()) {
+            xdp.at(value.index) = value.packets;
+            sum += value.packets;
+        }
+        EXPECT_EQ(sum, frames_);
+        EXPECT_EQ(plane().runs(), frames_);
+        EXPECT_EQ(model_->counted(), frames_);
+        EXPECT_EQ(xdp, model_->counters());
+        // Every rule had its share.
+        for (const mxg_reason reason : {MXG_NOT_GATED, MXG_ESTABLISHED, MXG_CLASS, MXG_CONFORMS,
+                                        MXG_MALFORMED, MXG_FRAGMENT, MXG_MARTIAN, MXG_RATE})
+            EXPECT_GT(reasons_[reason], 200u) << "reason " << reason;
+        EXPECT_EQ(reasons_[MXG_TABLE_FAULT] + reasons_[MXG_CONTENDED], 0u);
+        EXPECT_GT(plane().maps().source_fill().used, 20u);
+        EXPECT_EQ(plane().maps().source_fill().used, reference_->sources());
+    }
+
+    PolicyTable table_;
+    std::optional<Model> model_;
+    std::optional<reference::Gate> reference_;
+    uint64_t frames_ = 0;
+    uint64_t reasons_[MXG_REASONS] = {};
+};
+
+TEST_F(Equal, Enforce)
+{
+    run_random(make_case(yaml("", kMx, ", burst: 3"), 11), 1, kSecond / 100);
+}
+
+TEST_F(Equal, MonitorOfTheGate)
+{
+    run_random(make_case(yaml("  mode: monitor\n", kMx, ""), 12), 2, kSecond / 20);
+}
+
+TEST_F(Equal, FragmentsPassAndOneClassMonitored)
+{
+    run_random(make_case(yaml("  fragments: pass\n", kMx, ", mode: monitor"), 13), 3, 1);
+}
+
+TEST_F(Equal, EverythingIsProtected)
+{
+    run_random(make_case(yaml("", kEverything, ", burst: 2"), 14), 4, kSecond / 1000);
+}
+
+// Headers in the linear part, the rest in frags.
+TEST_F(Equal, FramesOfManyPages)
+{
+    const PolicyCase policy = make_case(yaml("", kMx, ""), 15);
+    start(policy);
+    const char* const mx = "2001:db8:2::25";
+    for (const size_t bytes : {3000, 3500, 4000, 4096, 8192, 30'000, 60'000}) {
+        for (const uint8_t flags :
+             {uint8_t{frames::kSyn}, uint8_t{frames::kAck}, uint8_t{frames::kSyn | frames::kFin}}) {
+            expect_equal(Frame().ip("2001:db8:9::1", mx).tcp(flags).data(bytes).bytes(), kSecond);
+            expect_equal(Frame().ip("203.0.113.7", "192.0.2.25").tcp(flags).data(bytes).bytes(),
+                         kSecond);
+        }
+        Frame chain = Frame().vlan().vlan().ip("2001:db8:bad::1", mx);
+        for (int i = 0; i < 8; i++)
+            chain.extension(frames::kDestinationOptions, 64);
+        expect_equal(chain.tcp(frames::kSyn).data(bytes).bytes(), kSecond);
+        // Lengths that agree with the whole frame only, and that do not.
+        expect_equal(Frame()
+                         .ip("2001:db8:9::1", mx)
+                         .set(4, 2, bytes + 21)
+                         .tcp(frames::kAck)
+                         .data(bytes)
+                         .bytes(),
+                     kSecond);
+        expect_equal(Frame()
+                         .ip("2001:db8:9::1", mx)
+                         .set(4, 2, 0)
+                         .extension(frames::kHopByHop)
+                         .tcp(frames::kAck)
+                         .data(bytes)
+                         .bytes(),
+                     kSecond);
+    }
+}
+
+TEST_F(Equal, EveryShortLength)
+{
+    const PolicyCase policy = make_case(yaml("", kMx, ""), 16);
+    start(policy);
+    const Bytes whole = Frame()
+                            .vlan()
+                            .ip("2001:db8:9::1", "2001:db8:2::25")
+                            .extension(frames::kRouting, 24)
+                            .tcp(frames::kSyn)
+                            .tcp_options(12)
+                            .data(5)
+                            .bytes();
+    for (size_t bytes = 14; bytes <= whole.size(); bytes++)
+        expect_equal(Bytes(whole.begin(), whole.begin() + static_cast<long>(bytes)), kSecond);
+}
+
+TEST_F(Equal, SamplesOfDenials)
+{
+    const PolicyCase policy = make_case(yaml("", kMx, ""), 17);
+    start(policy);
+    const Bytes denied =
+        Frame().ip("2001:db8:bad::7", "2001:db8:2::25").tcp(frames::kSyn, 25, 12345).bytes();
+    for (int i = 0; i < 3; i++)
+        expect_equal(denied, kSecond + static_cast<uint64_t>(i));
+    uint64_t samples = 0;
+    plane().maps().drain_samples([&](const mxg_sample& sample) {
+        EXPECT_EQ(to_string(reference::from(sample.source)), "2001:db8:bad::7");
+        EXPECT_EQ(sample.decision.source_port, 12345);
+        EXPECT_EQ(sample.time_ns, kSecond + samples++);
+    });
+    EXPECT_EQ(samples, 3u);
+    EXPECT_EQ(plane().maps().samples_lost(), 0u);
+    // A full ring loses and counts; the reader is never overtaken.
+    for (int i = 0; i < 2 * MXG_RING_SAMPLES; i++)
+        plane().decide(denied, kSecond);
+    samples = 0;
+    plane().maps().drain_samples([&](const mxg_sample&) { samples++; });
+    EXPECT_EQ(samples + plane().maps().samples_lost(), 2u * MXG_RING_SAMPLES);
+    EXPECT_GE(samples, uint64_t{MXG_RING_SAMPLES});
+}
+
+}  // namespace
+}  // namespace mxgate
