@@ -34,7 +34,8 @@ mxg_class class_record(const ClassConfig& config, size_t order)
         out.flags |= MXG_CLASS_MONITOR;
     if (config.rate) {
         out.flags |= MXG_CLASS_RATE;
-        out.interval_ns = config.rate->period_ns / config.rate->count;
+        // Up to whole nanoseconds: never more than the rate.
+        out.interval_ns = (config.rate->period_ns + config.rate->count - 1) / config.rate->count;
         out.tolerance_ns = (config.rate->burst - 1) * out.interval_ns;
     }
     return out;

@@ -8,7 +8,7 @@ namespace mxgate::reference
 
 bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
 {
-    const Number interval = limit.period_ns / limit.count;
+    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
     const Number size = interval * limit.burst;
     const Number passed = now_ns - at_ns_;
     missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;

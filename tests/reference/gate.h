@@ -50,7 +50,7 @@ struct Decision {
 std::string to_string(const Decision& decision);
 
 // A bucket of `burst` tokens, full at first, refilled at one token per interval (whole
-// nanoseconds: period_ns / count). What is kept is how long it takes to be full again, because two
+// nanoseconds: period_ns / count, rounded up). What is kept is how long it takes to be full again, because two
 // classes of different size may use the bucket of one source.
 class TokenBucket
 {
