@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A real Postfix in the gate namespace, apart from any Postfix of the host: its own configuration,
+# queue, data, log and mail are all below LAB_DIR.
+
+# postfix_start [ADDRESS…]: listens on these; by default on both addresses of the MX.
+postfix_start()
+{
+  local etc="$LAB_DIR/postfix/etc" addresses="${*:-$MX4 $MX6}"
+  mkdir -p "$etc" "$LAB_DIR/postfix/queue" "$LAB_DIR/postfix/data" "$LAB_DIR/mail"
+  sed -e "s|@LAB@|$LAB_DIR|g" -e "s|@ADDRESSES@|$addresses|" \
+    -e "s|@UID@|$(id -u nobody)|" -e "s|@GID@|$(id -g nobody)|" \
+    "$LAB_SOURCE/postfix/main.cf.in" >"$etc/main.cf"
+  cp "$LAB_SOURCE/postfix/master.cf" "$etc/"
+  chown postfix "$LAB_DIR/postfix/data"
+  chown nobody "$LAB_DIR/mail"
+  in_gate postfix -c "$etc" start >"$LAB_DIR/postfix.out" 2>&1 ||
+    lab_die "Postfix does not start: $(cat "$LAB_DIR/postfix.out" "$LAB_DIR/mail.log")"
+  wait_for 10 in_gate bash -c "echo QUIT >/dev/tcp/$MX4/25" || lab_die "Postfix does not listen"
+}
+
+postfix_stop()
+{
+  local pid_file="$LAB_DIR/postfix/queue/pid/master.pid" pid
+  [[ -s "$pid_file" ]] || return 0
+  pid="$(tr -d ' ' <"$pid_file")"
+  kill "$pid" 2>/dev/null
+  wait_for 5 process_gone "$pid" || kill -9 "$pid"
+}
+
+# The client address of every connection that Postfix has seen, one a line.
+postfix_clients()
+{
+  sed -n 's/.*smtpd\[[0-9]*\]: connect from unknown\[\(.*\)\]$/\1/p' "$LAB_DIR/mail.log"
+}
+
+# postfix_connections CLASS: how many of those were senders of this class.
+postfix_connections() { postfix_clients | class_of | grep -cx "$1" || true; }
+
+# mail_delivered CLASS: messages in the Maildir of the class.
+mail_delivered()
+{
+  find "$LAB_DIR/mail/$1/new" -type f 2>/dev/null | wc -l
+}

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What the scenario tests share: skipping, and expectations that are all checked in one run.
+#
+# A scenario passes with 0, fails with 1, and is skipped with 77, having printed `SKIP: reason`.
+# Scenarios run beside each other: each has its own lab.
+set -euo pipefail
+
+# shellcheck source=scripts/lab/lab.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lab/lab.sh"
+
+SCENARIO_FAILURES=0
+
+# Where tests run unwatched, a scenario that root cannot run would be missed for ever: a failure.
+skip()
+{
+  if [[ "${CI:-}" == true && $EUID -eq 0 ]]; then
+    echo "FAIL: would be skipped: $*"
+    exit 1
+  fi
+  echo "SKIP: $*"
+  exit 77
+}
+
+scenario_begin()
+{
+  local reason program
+  for program in ip nsenter tcpdump jq swaks postfix bpftool; do
+    command -v "$program" >/dev/null || skip "$program is not installed (scripts/setup installs it)"
+  done
+  reason="$(lab_impossible)"
+  [[ -z "$reason" ]] || skip "$reason"
+  for program in mxgate mxgated mxgate-flood mxgate-connect; do
+    [[ -x "$MXGATE_BIN/$program" ]] || lab_die "$MXGATE_BIN/$program is missing"
+  done
+  lab_begin
+}
+
+# expect TEXT ACTUAL OPERATOR EXPECTED: with an operator of test(1).
+expect()
+{
+  if test "$2" "$3" "$4"; then
+    echo "ok    $1: $2"
+  else
+    echo "FAIL  $1: $2, which should be $3 $4"
+    SCENARIO_FAILURES=$((SCENARIO_FAILURES + 1))
+  fi
+}
+
+# expect_success TEXT COMMAND…, expect_failure TEXT COMMAND…
+expect_success()
+{
+  local text="$1" status=0
+  shift
+  "$@" >"$LAB_DIR/output" 2>&1 || status=$?
+  expect "$text" "$status" -eq 0
+  ((status == 0)) || cat "$LAB_DIR/output"
+}
+
+expect_failure()
+{
+  local text="$1" status=0
+  shift
+  "$@" >"$LAB_DIR/output" 2>&1 || status=$?
+  expect "$text" "$status" -eq 1
+}
+
+# expect_output TEXT PATTERN: of the command that was last expected to succeed or fail.
+expect_output()
+{
+  if grep -qE -- "$2" "$LAB_DIR/output"; then
+    echo "ok    $1"
+  else
+    echo "FAIL  $1: no \`$2\` in:"
+    cat "$LAB_DIR/output"
+    SCENARIO_FAILURES=$((SCENARIO_FAILURES + 1))
+  fi
+}
+
+scenario_end()
+{
+  ((SCENARIO_FAILURES == 0)) || lab_die "$SCENARIO_FAILURES expectations failed"
+  exit 0
+}
+
+# Returns when nothing has been sent for about a second.
+wait_until_quiet()
+{
+  local last=-1 now same=0
+  while ((same < 10)); do
+    now="$(wire_frames)"
+    ((now == last)) && same=$((same + 1)) || same=0
+    last=$now
+    sleep 0.1
+  done
+}
