@@ -118,15 +118,17 @@ void Gate::attach_interfaces()
 {
     const std::vector<Attachment> before = find_attachments(paths_.pin_dir);
     std::vector<Attachment> now;
-    XdpProgram program(*maps_, false);  // the interfaces hold it, not we
+    // The interfaces hold the program, not we: it is let go of on every way out.
+    auto program = std::make_unique<XdpProgram>(*maps_, false);
     try {
         for (const std::string& name : config_.gate.interfaces) {
-            now.push_back(program.attach(name, wish_of(config_.gate.attach)));
+            now.push_back(program->attach(name, wish_of(config_.gate.attach)));
             const Attachment& a = now.back();
             spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
                          a.remark.empty() ? "" : ": ", a.remark);
         }
     } catch (const BpfError&) {
+        program.reset();
         if (before.empty())
             detach_all(paths_.pin_dir);
         throw;
