@@ -29,6 +29,8 @@ json attach_somehow(const CliOptions& options, const std::string& config)
     return gate.status()["interfaces"];
 }
 
+}  // namespace
+
 int attach(const CliOptions& options, const std::string& config)
 {
     for (const json& line : attach_somehow(options, config)) {
@@ -54,27 +56,6 @@ int detach(const CliOptions& options)
         if (!options.json)
             fmt::print("{}: detached; everything passes\n", name);
     return 0;
-}
-
-}  // namespace
-
-void add_attach_verbs(CLI::App& app, CliOptions& options)
-{
-    CLI::App* on = add_verb(app, options, "attach",
-                            "attach the gate to the configured interfaces; where mxgated does not\n"
-                            "run, feeds are compiled here and the gate works without it",
-                            "mxgate attach --config /etc/mxgate/mxgate.yaml");
-    auto config = std::make_shared<std::string>("/etc/mxgate/mxgate.yaml");
-    on->add_option("--config", *config, "configuration file, where mxgated does not run")
-        ->capture_default_str();
-    on->callback([&options, config] {
-        options.run = [&options, config] { return attach(options, *config); };
-    });
-    CLI::App* off = add_verb(app, options, "detach",
-                             "the emergency switch: take the gate off every interface and remove\n"
-                             "its pins; needs no daemon",
-                             "mxgate detach");
-    off->callback([&options] { options.run = [&options] { return detach(options); }; });
 }
 
 }  // namespace mxgate

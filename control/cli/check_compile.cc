@@ -69,11 +69,26 @@ Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo
     return in;
 }
 
-int check(const std::string& path, bool as_json)
+// The table that is being replaced: its numbers are kept. A damaged one is simply replaced.
+std::optional<TableInfo> info_of(const std::string& path)
+{
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error))
+        return std::nullopt;
+    try {
+        return read_table(path).info;
+    } catch (const TableError&) {
+        return std::nullopt;
+    }
+}
+
+}  // namespace
+
+int check(const CliOptions& options, const std::string& path)
 {
     const Inputs in = read_inputs(path, 1, nullptr);
     for (const FeedReport& feed : in.compiled.feeds)
-        print_feed(feed, as_json);
+        print_feed(feed, options.json);
     const bool ok = in.errors == 0 && in.compiled.table;
     uint64_t source_bytes = 0;
     if (in.loaded.config)
@@ -81,7 +96,7 @@ int check(const std::string& path, bool as_json)
             std::bit_ceil((in.loaded.config->source_capacity + MXG_WAYS - 1) / MXG_WAYS) *
             sizeof(mxg_bucket);
     const uint64_t plane_bytes = ok ? in.compiled.table->plane_bytes() : 0;
-    if (as_json)
+    if (options.json)
         fmt::print("{}\n", json{{"config", path},
                                 {"ok", ok},
                                 {"errors", in.errors},
@@ -100,27 +115,14 @@ int check(const std::string& path, bool as_json)
     return ok ? 0 : kExitError;
 }
 
-// The table that is being replaced: its numbers are kept. A damaged one is simply replaced.
-std::optional<TableInfo> info_of(const std::string& path)
-{
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(path, error))
-        return std::nullopt;
-    try {
-        return read_table(path).info;
-    } catch (const TableError&) {
-        return std::nullopt;
-    }
-}
-
-int compile_to(const std::string& config, const std::string& output, bool as_json)
+int compile_table(const CliOptions& options, const std::string& config, const std::string& output)
 {
     const std::optional<TableInfo> previous = info_of(output);
     const auto start = std::chrono::steady_clock::now();
     const Inputs in = read_inputs(config, previous ? previous->generation + 1 : 1,
                                   previous ? &*previous : nullptr);
     for (const FeedReport& feed : in.compiled.feeds)
-        print_feed(feed, as_json);
+        print_feed(feed, options.json);
     if (in.errors > 0 || !in.compiled.table)
         return kExitError;
     const PolicyTable& table = *in.compiled.table;
@@ -129,7 +131,7 @@ int compile_to(const std::string& config, const std::string& output, bool as_jso
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);
     const uint64_t generation = table.info.generation;
-    if (as_json)
+    if (options.json)
         fmt::print("{}\n", json{{"generation", generation},
                                 {"prefixes", counts->prefixes},
                                 {"intervals", counts->intervals},
@@ -146,34 +148,6 @@ int compile_to(const std::string& config, const std::string& output, bool as_jso
                 static_cast<double>(std::max<uint64_t>(counts->prefixes, 1)),
             file_bytes, seconds);
     return 0;
-}
-
-}  // namespace
-
-void add_check(CLI::App& app, CliOptions& options)
-{
-    CLI::App* verb =
-        add_verb(app, options, "check", "validate a configuration and read every feed it names",
-                 "mxgate check /etc/mxgate/mxgate.yaml");
-    auto path = std::make_shared<std::string>();
-    verb->add_option("CONFIG", *path, "configuration file (YAML)")->required();
-    verb->callback([&options, path] {
-        options.run = [&options, path] { return check(*path, options.json); };
-    });
-}
-
-void add_compile(CLI::App& app, CliOptions& options)
-{
-    CLI::App* verb =
-        add_verb(app, options, "compile", "merge all feeds of a configuration into a policy table",
-                 "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg");
-    auto path = std::make_shared<std::string>();
-    auto output = std::make_shared<std::string>();
-    verb->add_option("CONFIG", *path, "configuration file (YAML)")->required();
-    verb->add_option("-o,--output", *output, "table file to write")->required();
-    verb->callback([&options, path, output] {
-        options.run = [&options, path, output] { return compile_to(*path, *output, options.json); };
-    });
 }
 
 }  // namespace mxgate

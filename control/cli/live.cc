@@ -41,42 +41,6 @@ std::string clock_text(const json& unix_time)
                        static_cast<int>((seconds - static_cast<double>(whole)) * 1e6));
 }
 
-int status(const CliOptions& options)
-{
-    json s;
-    try {
-        s = api_get(options.run_dir, "/v1/status");
-    } catch (const NoDaemon& error) {
-        fmt::print(stderr, "mxgate: {}\n", error.what());
-        s = status_from_pins(paths_of(options));  // the gate works without its daemon
-    }
-    if (options.json) {
-        fmt::print("{}\n", s.dump());
-        return 0;
-    }
-    fmt::print("daemon      {}\n", s["daemon"].get<bool>() ? "running" : "not running");
-    fmt::print("mode        {}\n", text(s["mode"]));
-    const json& t = s["table"];
-    if (t.is_null())
-        fmt::print("table       none\n");
-    else
-        fmt::print("table       generation {}{}, {} prefixes, {} bytes, {} s old\n",
-                   text(t["generation"]), t["is_empty"].get<bool>() ? " (no feeds yet)" : "",
-                   text(t["prefixes"]), text(t["plane_bytes"]), text(t["age_seconds"]));
-    for (const json& i : s["interfaces"])
-        fmt::print("interface   {}: attach: {}{}{}\n", text(i["interface"]), text(i["attach"]),
-                   text(i["remark"]).empty() ? "" : "; ", text(i["remark"]));
-    if (s["interfaces"].empty())
-        fmt::print("interface   none in this network namespace: the gate is not attached here\n");
-    fmt::print("sources     {} of {} in use, {} bytes\n", text(s["sources"]["used"]),
-               text(s["sources"]["capacity"]), text(s["sources"]["bytes"]));
-    fmt::print("samples     {} lost\n", text(s["samples_lost"]));
-    if (s.value("failed_reloads", 0) > 0)
-        fmt::print("reloads     {} failed; last: {}\n", text(s["failed_reloads"]),
-                   text(s["last_error"]));
-    return 0;
-}
-
 json counters_now(const CliOptions& options)
 {
     try {
@@ -136,48 +100,6 @@ int watch_counters(const CliOptions& options, double seconds)
         std::fflush(stdout);
         std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     }
-}
-
-int counters(const CliOptions& options, double watch, bool feeds)
-{
-    if (watch > 0)
-        return watch_counters(options, watch);
-    const json now = counters_now(options);
-    if (options.json) {
-        for (const json& line : now[feeds ? "feeds" : "counters"])
-            fmt::print("{}\n", line.dump());
-        return 0;
-    }
-    if (!feeds) {
-        print_counters(now, nullptr, 1);
-        return 0;
-    }
-    fmt::print("{:<24} {:<12} {:>14}\n", "feed", "verdict", "packets");
-    for (const json& line : now["feeds"])
-        fmt::print("{:<24} {:<12} {:>14}\n", text(line["feed"]), text(line["verdict"]),
-                   text(line["packets"]));
-    return 0;
-}
-
-int refused(const CliOptions& options, size_t limit)
-{
-    const json answer = api_get(options.run_dir, fmt::format("/v1/refused?limit={}", limit));
-    if (options.json) {
-        for (const json& line : answer["senders"])
-            fmt::print("{}\n", line.dump());
-        return 0;
-    }
-    fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {}\n", "source prefix", "class", "reason",
-               "feed", "samples", "last (UTC), address and port");
-    for (const json& s : answer["senders"])
-        fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {} {} port {}{}\n", text(s["source_prefix"]),
-                   text(s["class"]), text(s["reason"]), text(s["feed"]), text(s["count"]),
-                   clock_text(s["last"]), text(s["last_address"]), text(s["last_port"]),
-                   s["enforced"].get<bool>() ? "" : " (monitor: passed)");
-    const auto lost = answer["samples_lost"].get<uint64_t>();
-    if (lost > 0)
-        fmt::print("{} more denials were counted, not sampled: see `mxgate counters`\n", lost);
-    return 0;
 }
 
 void print_entry(const char* label, const json& e)
@@ -247,6 +169,86 @@ json explain_offline(const CliOptions& options, const std::string& address)
     return out;
 }
 
+}  // namespace
+
+int status(const CliOptions& options)
+{
+    json s;
+    try {
+        s = api_get(options.run_dir, "/v1/status");
+    } catch (const NoDaemon& error) {
+        fmt::print(stderr, "mxgate: {}\n", error.what());
+        s = status_from_pins(paths_of(options));  // the gate works without its daemon
+    }
+    if (options.json) {
+        fmt::print("{}\n", s.dump());
+        return 0;
+    }
+    fmt::print("daemon      {}\n", s["daemon"].get<bool>() ? "running" : "not running");
+    fmt::print("mode        {}\n", text(s["mode"]));
+    const json& t = s["table"];
+    if (t.is_null())
+        fmt::print("table       none\n");
+    else
+        fmt::print("table       generation {}{}, {} prefixes, {} bytes, {} s old\n",
+                   text(t["generation"]), t["is_empty"].get<bool>() ? " (no feeds yet)" : "",
+                   text(t["prefixes"]), text(t["plane_bytes"]), text(t["age_seconds"]));
+    for (const json& i : s["interfaces"])
+        fmt::print("interface   {}: attach: {}{}{}\n", text(i["interface"]), text(i["attach"]),
+                   text(i["remark"]).empty() ? "" : "; ", text(i["remark"]));
+    if (s["interfaces"].empty())
+        fmt::print("interface   none in this network namespace: the gate is not attached here\n");
+    fmt::print("sources     {} of {} in use, {} bytes\n", text(s["sources"]["used"]),
+               text(s["sources"]["capacity"]), text(s["sources"]["bytes"]));
+    fmt::print("samples     {} lost\n", text(s["samples_lost"]));
+    if (s.value("failed_reloads", 0) > 0)
+        fmt::print("reloads     {} failed; last: {}\n", text(s["failed_reloads"]),
+                   text(s["last_error"]));
+    return 0;
+}
+
+int counters(const CliOptions& options, double watch, bool feeds)
+{
+    if (watch > 0)
+        return watch_counters(options, watch);
+    const json now = counters_now(options);
+    if (options.json) {
+        for (const json& line : now[feeds ? "feeds" : "counters"])
+            fmt::print("{}\n", line.dump());
+        return 0;
+    }
+    if (!feeds) {
+        print_counters(now, nullptr, 1);
+        return 0;
+    }
+    fmt::print("{:<24} {:<12} {:>14}\n", "feed", "verdict", "packets");
+    for (const json& line : now["feeds"])
+        fmt::print("{:<24} {:<12} {:>14}\n", text(line["feed"]), text(line["verdict"]),
+                   text(line["packets"]));
+    return 0;
+}
+
+int refused(const CliOptions& options, size_t limit)
+{
+    const json answer = api_get(options.run_dir, fmt::format("/v1/refused?limit={}", limit));
+    if (options.json) {
+        for (const json& line : answer["senders"])
+            fmt::print("{}\n", line.dump());
+        return 0;
+    }
+    fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {}\n", "source prefix", "class", "reason",
+               "feed", "samples", "last (UTC), address and port");
+    for (const json& s : answer["senders"])
+        fmt::print("{:<40} {:<10} {:<10} {:<20} {:>8}  {} {} port {}{}\n", text(s["source_prefix"]),
+                   text(s["class"]), text(s["reason"]), text(s["feed"]), text(s["count"]),
+                   clock_text(s["last"]), text(s["last_address"]), text(s["last_port"]),
+                   s["enforced"].get<bool>() ? "" : " (monitor: passed)");
+    const auto lost = answer["samples_lost"].get<uint64_t>();
+    if (lost > 0)
+        fmt::print("{} more denials were counted, not sampled: see `mxgate counters`\n", lost);
+    return 0;
+}
+
 int explain(const CliOptions& options, const std::string& address)
 {
     json answer;
@@ -282,51 +284,6 @@ int reload(const CliOptions& options)
     for (const json& key : answer["needs_restart"])
         fmt::print("{} changed: takes effect when mxgated is restarted\n", text(key));
     return 0;
-}
-
-}  // namespace
-
-void add_live_verbs(CLI::App& app, CliOptions& options)
-{
-    CLI::App* verb =
-        add_verb(app, options, "status", "what the gate is doing, and how", "mxgate status");
-    verb->callback([&options] { options.run = [&options] { return status(options); }; });
-
-    verb = add_verb(app, options, "counters", "packets by verdict, reason, class and family",
-                    "mxgate counters --watch 1");
-    auto watch = std::make_shared<double>(0);
-    auto feeds = std::make_shared<bool>(false);
-    verb->add_option("--watch", *watch, "again every so many seconds, with rates")
-        ->check(CLI::Range(0.1, 3600.0));
-    verb->add_flag("--feeds", *feeds, "connection attempts by the feed that decided them");
-    verb->callback([&options, watch, feeds] {
-        options.run = [&options, watch, feeds] { return counters(options, *watch, *feeds); };
-    });
-
-    verb = add_verb(app, options, "refused",
-                    "senders refused of late, with reason, feed and count of samples",
-                    "mxgate refused --limit 20");
-    auto limit = std::make_shared<size_t>(100);
-    verb->add_option("--limit", *limit, "how many, the most refused first")->capture_default_str();
-    verb->callback([&options, limit] {
-        options.run = [&options, limit] { return refused(options, *limit); };
-    });
-
-    verb = add_verb(app, options, "explain",
-                    "the whole answer on an address: class and why, source prefix, budget left,\n"
-                    "recent refusals",
-                    "mxgate explain 2001:db8::25");
-    auto address = std::make_shared<std::string>();
-    verb->add_option("ADDRESS", *address, "IPv4 or IPv6 address")->required();
-    verb->callback([&options, address] {
-        options.run = [&options, address] { return explain(options, *address); };
-    });
-
-    verb = add_verb(app, options, "reload",
-                    "read configuration and feeds again; a new table that fails is refused and\n"
-                    "the old one stays",
-                    "mxgate reload");
-    verb->callback([&options] { options.run = [&options] { return reload(options); }; });
 }
 
 }  // namespace mxgate

@@ -174,10 +174,13 @@ bool ask_standard_input(Asker& asker)
     return good;
 }
 
-int lookup(const std::string& file, const std::vector<std::string>& addresses, bool as_json)
+}  // namespace
+
+int lookup(const CliOptions& options, const std::string& file,
+           const std::vector<std::string>& addresses)
 {
     const PolicyTable table = read_table(file);
-    const AnswerPrinter printer(table, as_json);
+    const AnswerPrinter printer(table, options.json);
     Output output;
     Asker asker(printer, output);
     bool good = true;
@@ -185,28 +188,6 @@ int lookup(const std::string& file, const std::vector<std::string>& addresses, b
         good &= text == "-" ? ask_standard_input(asker) : asker.ask(text, "mxgate lookup");
     asker.flush();
     return good ? 0 : kExitError;
-}
-
-}  // namespace
-
-void add_lookup(CLI::App& app, CliOptions& options)
-{
-    CLI::App* verb =
-        add_verb(app, options, "lookup",
-                 "say what a table holds for addresses: class, feed, prefix, end-site length,\n"
-                 "where the length comes from, source prefix (tab-separated, in this order)",
-                 "mxgate lookup table.mxg 2001:db8::1 192.0.2.1\n"
-                 "  mxgate lookup table.mxg - --json < addresses.txt");
-    auto file = std::make_shared<std::string>();
-    auto addresses = std::make_shared<std::vector<std::string>>();
-    verb->add_option("TABLE", *file, "table file made by `mxgate compile`")->required();
-    verb->add_option("ADDRESS", *addresses, "addresses; `-` reads them from standard input")
-        ->required();
-    verb->callback([&options, file, addresses] {
-        options.run = [&options, file, addresses] {
-            return lookup(*file, *addresses, options.json);
-        };
-    });
 }
 
 }  // namespace mxgate

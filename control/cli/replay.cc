@@ -20,14 +20,6 @@ namespace {
 
 using nlohmann::json;
 
-struct ReplayRequest {
-    std::string config;
-    std::vector<std::string> files;
-    std::string plane;  // empty: as gate.plane says
-    bool verdicts = false;
-    bool json = false;
-};
-
 json or_null(const char* text)
 {
     return text ? json(text) : json(nullptr);
@@ -47,8 +39,8 @@ json source_of(const CapturedFrame& captured)
 class Replay
 {
 public:
-    Replay(const ReplayRequest& request, const PolicyTable& table, ReplayPlane& plane)
-        : request_(request), info_(table.info), plane_(plane)
+    Replay(bool verdicts, bool as_json, const PolicyTable& table, ReplayPlane& plane)
+        : verdicts_(verdicts), json_(as_json), info_(table.info), plane_(plane)
     {
     }
 
@@ -71,7 +63,7 @@ public:
     // To standard error where standard output holds verdicts.
     void print_summary(const std::string& plane) const
     {
-        std::FILE* out = request_.verdicts ? stderr : stdout;
+        std::FILE* out = verdicts_ ? stderr : stdout;
         json counts = json::array();
         for (const auto& [index, packets] : counts_) {
             const CounterPlace place = counter_place(index);
@@ -86,7 +78,7 @@ public:
             {"plane", plane}, {"frames", frames_}, {"skipped", skipped_}, {"counters", counts}};
         if (const auto runs = plane_.runs())
             summary["program_runs"] = *runs;
-        if (request_.json) {
+        if (json_) {
             fmt::print(out, "{}\n", summary.dump());
             return;
         }
@@ -107,7 +99,7 @@ private:
         clock_us_ = std::max(clock_us_, frame.time_us);  // it never runs backwards
         const mxg_decision decision = plane_.decide(frame.bytes, clock_us_ * 1000);
         counts_[mxg_counter_index(&decision)]++;
-        if (request_.verdicts)
+        if (verdicts_)
             print_verdict(file, frame, decision);
     }
 
@@ -120,7 +112,7 @@ private:
         const std::string prefix =
             decision.source_family != 0 ? to_string(source_prefix(decision)) : "";
         const char* class_text = class_name(info_, decision.class_id);
-        if (!request_.json) {
+        if (!json_) {
             fmt::print("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}{}\n", file, frame.packet, time,
                        source.is_null() ? "-" : source.get<std::string>(),
                        verdict_name(decision.verdict), reason_name(decision.reason),
@@ -138,14 +130,16 @@ private:
             decision.enforced != 0);
     }
 
-    const ReplayRequest& request_;
+    bool verdicts_, json_;
     const TableInfo& info_;
     ReplayPlane& plane_;
     std::map<uint32_t, uint64_t> counts_;
     uint64_t clock_us_ = 0, frames_ = 0, skipped_ = 0;
 };
 
-int replay(const ReplayRequest& request)
+}  // namespace
+
+int replay(const CliOptions& options, const ReplayRequest& request)
 {
     const ConfigResult loaded = load_config(request.config);
     print_diagnostics(loaded.diagnostics);
@@ -167,7 +161,7 @@ int replay(const ReplayRequest& request)
     const uint64_t capacity = loaded.config->source_capacity;
     const auto plane = name == "xdp" ? make_xdp_plane(*compiled.table, capacity)
                                      : make_model_plane(*compiled.table, capacity);
-    Replay run(request, *compiled.table, *plane);
+    Replay run(request.verdicts, options.json, *compiled.table, *plane);
     bool good = true;
     for (const std::string& file : request.files) {
         try {
@@ -179,33 +173,6 @@ int replay(const ReplayRequest& request)
     }
     run.print_summary(name);
     return good ? 0 : kExitError;
-}
-
-}  // namespace
-
-void add_replay(CLI::App& app, CliOptions& options)
-{
-    CLI::App* verb = add_verb(
-        app, options, "replay",
-        "run captured frames through a plane, with the capture's time as the clock.\n"
-        "`model` needs no privilege; `xdp` loads the program into the kernel and runs it there,\n"
-        "without touching an interface or a running gate",
-        "mxgate replay mxgate.yaml smtp.pcap --plane model --verdicts\n"
-        "  mxgate replay mxgate.yaml *.pcap --plane xdp --json");
-    auto request = std::make_shared<ReplayRequest>();
-    verb->add_option("CONFIG", request->config, "configuration file (YAML)")->required();
-    verb->add_option("PCAP", request->files, "capture files, in order; state carries on")
-        ->required();
-    verb->add_option("--plane", request->plane, "instead of gate.plane of the configuration")
-        ->check(CLI::IsMember({"model", "xdp", "dpdk"}));
-    verb->add_flag("--verdicts", request->verdicts,
-                   "one line per frame; the summary then goes to standard error");
-    verb->callback([&options, request] {
-        options.run = [&options, request] {
-            request->json = options.json;
-            return replay(*request);
-        };
-    });
 }
 
 }  // namespace mxgate

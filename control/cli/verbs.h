@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The verbs of `mxgate`: each adds itself, with help and options, to the command line.
+// The verbs of `mxgate`: what they do, without the command line, which main.cc reads.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -20,19 +19,28 @@ struct CliOptions {
     std::string run_dir = "/run/mxgate";
     std::string pin_dir = "/sys/fs/bpf/mxgate";
     std::string state_dir = "/var/lib/mxgate";
-    std::function<int()> run;  // set by the verb that was given
 };
 
-// A subcommand with its example and `--json`.
-CLI::App* add_verb(CLI::App& app, CliOptions& options, const std::string& name,
-                   const std::string& what, const std::string& example);
+struct ReplayRequest {
+    std::string config;
+    std::vector<std::string> files;
+    std::string plane;  // empty: as gate.plane says
+    bool verdicts = false;
+};
 
-void add_check(CLI::App& app, CliOptions& options);
-void add_compile(CLI::App& app, CliOptions& options);
-void add_lookup(CLI::App& app, CliOptions& options);
-void add_replay(CLI::App& app, CliOptions& options);
-void add_live_verbs(CLI::App& app, CliOptions& options);    // status, counters, refused, ...
-void add_attach_verbs(CLI::App& app, CliOptions& options);  // attach, detach
+// Each gives the exit code, or throws what main.cc prints.
+int check(const CliOptions& options, const std::string& config);
+int compile_table(const CliOptions& options, const std::string& config, const std::string& output);
+int lookup(const CliOptions& options, const std::string& table,
+           const std::vector<std::string>& addresses);
+int replay(const CliOptions& options, const ReplayRequest& request);
+int status(const CliOptions& options);
+int counters(const CliOptions& options, double watch_seconds, bool feeds);
+int refused(const CliOptions& options, size_t limit);
+int explain(const CliOptions& options, const std::string& address);
+int reload(const CliOptions& options);
+int attach(const CliOptions& options, const std::string& config);
+int detach(const CliOptions& options);
 
 // To standard error, one a line.
 void print_diagnostics(const std::vector<Diagnostic>& diagnostics);
