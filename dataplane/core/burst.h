@@ -23,31 +23,37 @@
 /* What is under way for the addresses of one family of a burst. */
 struct mxg_burst {
     __u32 count;
-    __u32 at[MXG_BURST]; /* node within its level, then the entry in its leaf */
+    __u32 node[MXG_BURST]; /* within its level */
     __u64 key[MXG_BURST];
-    const struct mxg_line *line[MXG_BURST]; /* of that node */
-    __u8 from[MXG_BURST];                   /* place in the caller's burst */
+    __u8 entry[MXG_BURST]; /* within its leaf */
+    __u8 from[MXG_BURST];  /* place in the caller's burst */
 };
 
-/* The two things that differ between CPUs. `level` is the first line of the next level. */
+/* The two things that differ between CPUs: from a level to the next, and into the leaves. */
 struct mxg_burst_steps {
-    void (*down)(struct mxg_burst *burst, const struct mxg_line *level);
-    void (*entry)(struct mxg_burst *burst);
+    void (*down)(struct mxg_burst *burst, const struct mxg_line *level,
+                 const struct mxg_line *next);
+    void (*entries)(struct mxg_burst *burst, const struct mxg_line *leaves);
 };
 
-static inline void mxg_down_scalar(struct mxg_burst *burst, const struct mxg_line *level)
+static inline void mxg_down_scalar(struct mxg_burst *burst, const struct mxg_line *level,
+                                   const struct mxg_line *next)
 {
     for (__u32 i = 0; i < burst->count; i++) {
-        burst->at[i] = burst->at[i] * MXG_FANOUT + mxg_child(burst->line[i], burst->key[i]);
-        burst->line[i] = level + burst->at[i];
-        __builtin_prefetch(burst->line[i]);
+        __u32 node = burst->node[i];
+
+        node = node * MXG_FANOUT + mxg_child(level + node, burst->key[i]);
+        burst->node[i] = node;
+        __builtin_prefetch(next + node);
     }
 }
 
-static inline void mxg_entry_scalar(struct mxg_burst *burst)
+static inline void mxg_entries_scalar(struct mxg_burst *burst, const struct mxg_line *leaves)
 {
+    const struct mxg_leaf *leaf = (const struct mxg_leaf *)leaves;
+
     for (__u32 i = 0; i < burst->count; i++)
-        burst->at[i] = mxg_entry((const struct mxg_leaf *)burst->line[i], burst->key[i]);
+        burst->entry[i] = (__u8)mxg_entry(leaf + burst->node[i], burst->key[i]);
 }
 
 #ifdef MXG_WIDE
@@ -64,30 +70,22 @@ MXG_WIDE static inline __u32 mxg_entry_wide(const struct mxg_line *leaf, __u64 k
         0x3e, _mm512_loadu_si512(leaf), _mm512_set1_epi64((long long)key)));
 }
 
-MXG_WIDE static inline void mxg_down_wide(struct mxg_burst *burst, const struct mxg_line *level)
+MXG_WIDE static inline void mxg_down_wide(struct mxg_burst *burst, const struct mxg_line *level,
+                                          const struct mxg_line *next)
 {
     for (__u32 i = 0; i < burst->count; i++) {
-        burst->at[i] = burst->at[i] * MXG_FANOUT + mxg_child_wide(burst->line[i], burst->key[i]);
-        burst->line[i] = level + burst->at[i];
-        __builtin_prefetch(burst->line[i]);
+        __u32 node = burst->node[i];
+
+        node = node * MXG_FANOUT + mxg_child_wide(level + node, burst->key[i]);
+        burst->node[i] = node;
+        __builtin_prefetch(next + node);
     }
 }
 
-MXG_WIDE static inline void mxg_entries_wide(struct mxg_burst *burst)
+MXG_WIDE static inline void mxg_entries_wide(struct mxg_burst *burst, const struct mxg_line *leaves)
 {
     for (__u32 i = 0; i < burst->count; i++)
-        burst->at[i] = mxg_entry_wide(burst->line[i], burst->key[i]);
-}
-
-MXG_WIDE static inline const struct mxg_leaf *mxg_find_leaf_wide(const struct mxg_line *lines,
-                                                                 const struct mxg_tree *tree,
-                                                                 __u64 key)
-{
-    __u32 node = 0;
-
-    for (__u32 level = 0; level < tree->depth; level++)
-        node = node * MXG_FANOUT + mxg_child_wide(&lines[tree->level[level] + node], key);
-    return (const struct mxg_leaf *)&lines[tree->level[tree->depth] + node];
+        burst->entry[i] = (__u8)mxg_entry_wide(leaves + burst->node[i], burst->key[i]);
 }
 #endif
 
@@ -103,21 +101,15 @@ MXG_INLINE int mxg_burst_is_wide(void)
 
 MXG_INLINE struct mxg_burst_steps mxg_steps(int wide)
 {
-    struct mxg_burst_steps steps = {mxg_down_scalar, mxg_entry_scalar};
+    struct mxg_burst_steps steps = {mxg_down_scalar, mxg_entries_scalar};
 
 #ifdef MXG_WIDE
     if (wide) {
         steps.down = mxg_down_wide;
-        steps.entry = mxg_entries_wide;
+        steps.entries = mxg_entries_wide;
     }
 #endif
     return steps;
-}
-
-MXG_INLINE const struct mxg_tree *mxg_tree_of(const struct mxg_line *lines, __u32 family)
-{
-    return (const struct mxg_tree *)&lines[family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE
-                                                                     : MXG_TREE_IPV6_LINE];
 }
 
 /* The code of `entry` of a leaf. */
@@ -165,15 +157,15 @@ MXG_INLINE const struct mxg_slot *mxg_slot_at(const struct mxg_table *table,
 static inline void mxg_finish_long(const struct mxg_table *table,
                                    const struct mxg_image_header *header,
                                    const struct mxg_address *addresses,
-                                   const struct mxg_burst *burst, const __u8 *place, __u32 count,
-                                   const struct mxg_policy **out)
+                                   const struct mxg_leaf *leaves, const struct mxg_burst *burst,
+                                   const __u8 *place, __u32 count, const struct mxg_policy **out)
 {
     const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
     const struct mxg_slot *slot[MXG_BURST];
 
     for (__u32 i = 0; i < count; i++) {
-        slot[i] = mxg_slot_at(table, header, (const struct mxg_leaf *)burst->line[place[i]],
-                              burst->at[place[i]]);
+        slot[i] =
+            mxg_slot_at(table, header, leaves + burst->node[place[i]], burst->entry[place[i]]);
         __builtin_prefetch(slot[i]);
     }
     for (__u32 i = 0; i < count; i++) {
@@ -182,8 +174,8 @@ static inline void mxg_finish_long(const struct mxg_table *table,
         __builtin_prefetch(&table->lines[line < table->count ? line : 0]);
     }
     for (__u32 i = 0; i < count; i++) {
-        const struct mxg_leaf *leaf = (const struct mxg_leaf *)burst->line[place[i]];
-        __u32 entry = burst->at[place[i]], to = burst->from[place[i]];
+        const struct mxg_leaf *leaf = leaves + burst->node[place[i]];
+        __u32 entry = burst->entry[place[i]], to = burst->from[place[i]];
         const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
         int policy = mxg_find_long(table, header, leaf, code, entry, addresses[to].lo);
 
@@ -199,22 +191,30 @@ static inline void mxg_run_burst(const struct mxg_table *table,
                                  const struct mxg_policy **out)
 {
     const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
+    const struct mxg_line *level = &table->lines[tree->level[0]];
+    const struct mxg_leaf *leaves;
     __u8 place[MXG_BURST];
     __u32 longs = 0;
 
-    for (__u32 level = 0; level < tree->depth; level++)
-        steps->down(burst, &table->lines[tree->level[level + 1]]);
-    steps->entry(burst);
-    for (__u32 i = 0; i < burst->count; i++) {
-        const struct mxg_leaf *leaf = (const struct mxg_leaf *)burst->line[i];
-        const struct mxg_code *code = mxg_code_at(table, header, leaf, burst->at[i]);
+    for (__u32 i = 0; i < tree->depth; i++) {
+        const struct mxg_line *next = &table->lines[tree->level[i + 1]];
 
-        out[burst->from[i]] = &policies[mxg_short_policy(leaf, code, burst->at[i], burst->key[i])];
+        steps->down(burst, level, next);
+        level = next;
+    }
+    steps->entries(burst, level);
+    leaves = (const struct mxg_leaf *)level;
+    for (__u32 i = 0; i < burst->count; i++) {
+        const struct mxg_leaf *leaf = leaves + burst->node[i];
+        __u32 entry = burst->entry[i];
+        const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
+
+        out[burst->from[i]] = &policies[mxg_short_policy(leaf, code, entry, burst->key[i])];
         place[longs] = (__u8)i;
-        longs += (__u32)mxg_is_long(leaf, code, burst->at[i], burst->key[i]);
+        longs += (__u32)mxg_is_long(leaf, code, entry, burst->key[i]);
     }
     if (longs != 0)
-        mxg_finish_long(table, header, addresses, burst, place, longs, out);
+        mxg_finish_long(table, header, addresses, leaves, burst, place, longs, out);
 }
 
 /* policies_out[i]: the policy of addresses[i], for n <= MXG_BURST of either family. */
@@ -237,8 +237,7 @@ static inline void mxg_lookup_burst_with(const struct mxg_table *table,
         __u32 at = to->count++;
 
         to->key[at] = addresses[i].hi;
-        to->at[at] = 0;
-        to->line[at] = &table->lines[tree[which]->level[0]];
+        to->node[at] = 0;
         to->from[at] = (__u8)i;
     }
     for (int which = 0; which < 2; which++)
@@ -253,37 +252,6 @@ static inline void mxg_lookup_burst(const struct mxg_table *table,
                                     const struct mxg_policy **policies_out)
 {
     mxg_lookup_burst_with(table, header, addresses, n, policies_out, mxg_burst_is_wide());
-}
-
-#ifdef MXG_WIDE
-MXG_WIDE static inline const struct mxg_policy *mxg_lookup_wide(
-    const struct mxg_table *table, const struct mxg_image_header *header,
-    const struct mxg_address *address)
-{
-    const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
-    const struct mxg_leaf *leaf =
-        mxg_find_leaf_wide(table->lines, mxg_tree_of(table->lines, address->family), address->hi);
-    __u32 entry = mxg_entry_wide((const struct mxg_line *)leaf, address->hi);
-    const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
-    int policy;
-
-    if (!mxg_is_long(leaf, code, entry, address->hi))
-        return &policies[mxg_short_policy(leaf, code, entry, address->hi)];
-    policy = mxg_find_long(table, header, leaf, code, entry, address->lo);
-    return policy < 0 ? 0 : &policies[policy];
-}
-#endif
-
-/* mxg_lookup, the fastest way this CPU has. */
-static inline const struct mxg_policy *mxg_lookup_fast(const struct mxg_table *table,
-                                                       const struct mxg_image_header *header,
-                                                       const struct mxg_address *address)
-{
-#ifdef MXG_WIDE
-    if (mxg_burst_is_wide())
-        return mxg_lookup_wide(table, header, address);
-#endif
-    return mxg_lookup(table, header, address);
 }
 
 #endif
