@@ -15,6 +15,7 @@
 namespace mxgate {
 namespace {
 
+constexpr uint32_t kMaxStartBits = 18;
 constexpr uint64_t kLastKey = std::numeric_limits<uint64_t>::max();
 
 // One entry of a leaf, with the slot it owns where its code is LONG.
@@ -80,8 +81,10 @@ public:
         lines_.resize(4);
         header_.services = append(input_.services);
         header_.classes = append(input_.classes);
-        tree_line(MXG_TREE_IPV4_LINE, place_tree(encode(split(input_.ipv4))));
-        tree_line(MXG_TREE_IPV6_LINE, place_tree(encode(split(input_.ipv6))));
+        tree_line(MXG_TREE_IPV4_LINE, place_tree(encode(split(input_.ipv4)), 0, 64));
+        // 2000::/3 is all the global unicast space there is (RFC 4291, IANA).
+        tree_line(MXG_TREE_IPV6_LINE,
+                  place_tree(encode(split(input_.ipv6)), 0x2000'0000'0000'0000, 61));
         header_.slots = append(slots_);
         header_.codes = append(codes_.all());
         header_.policies = append(input_.policies);
@@ -208,7 +211,7 @@ private:
     {
         if (entries.size() <= MXG_LEAF_ENTRIES)
             return MXG_SLOT_LEAF | append(leaves(entries));
-        const mxg_tree tree = place_tree(entries);
+        const mxg_tree tree = place_tree(entries, 0, 0);
         return append(std::vector<mxg_tree>{tree});
     }
 
@@ -228,8 +231,10 @@ private:
         return out;
     }
 
-    // Inner lines above `leaf_starts`, level by level from the leaves up.
-    mxg_tree place_tree(const std::vector<LeafEntry>& entries)
+    // Leaves, inner lines level by level, and, where `start_bits` is not 0, starts for the keys from
+    // `start_base` on, 2^start_bits of them.
+    mxg_tree place_tree(const std::vector<LeafEntry>& entries, uint64_t start_base,
+                        uint32_t start_bits)
     {
         const std::vector<mxg_leaf> bottom = leaves(entries);
         std::vector<std::vector<mxg_line>> inner;  // the lowest first
@@ -254,7 +259,39 @@ private:
         for (uint32_t i = 0; i < tree.depth; i++)
             tree.level[i] = append(inner[inner.size() - 1 - i]);
         tree.level[tree.depth] = append(bottom);
+        place_starts(tree, bottom, start_base, start_bits);
         return tree;
+    }
+
+    // A small tree needs no starts; in a large one they take at most an eighth of the leaves' room.
+    void place_starts(mxg_tree& tree, const std::vector<mxg_leaf>& leaves, uint64_t base,
+                      uint32_t key_bits)
+    {
+        const size_t room = leaves.size() * MXG_LINE_BYTES / 8 / sizeof(uint32_t);
+        if (tree.depth < 3 || key_bits == 0)
+            return;
+        const uint32_t bits = std::min(kMaxStartBits, static_cast<uint32_t>(std::bit_width(room)) - 1);
+        tree.start_base = base;
+        tree.start_shift = key_bits - bits;
+        tree.start_last = 1u << bits;
+        std::vector<uint32_t> starts(tree.start_last + 1, 0);
+        size_t leaf = 0;
+        for (uint32_t i = 0; i < tree.start_last; i++) {
+            const uint64_t first = base + (static_cast<uint64_t>(i) << tree.start_shift);
+            const uint64_t last = first + ((uint64_t{1} << tree.start_shift) - 1);
+            while (leaf + 1 < leaves.size() && leaves[leaf + 1].start[0] <= first)
+                leaf++;
+            size_t from = leaf;
+            while (leaf + 1 < leaves.size() && leaves[leaf + 1].start[0] <= last)
+                leaf++;
+            uint32_t level = tree.depth;
+            for (size_t to = leaf; from != to; level--) {
+                from /= MXG_FANOUT;
+                to /= MXG_FANOUT;
+            }
+            starts[i] = level << MXG_START_LEVEL_SHIFT | static_cast<uint32_t>(from);
+        }
+        tree.starts = append(starts);
     }
 
     void finish()

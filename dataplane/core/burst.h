@@ -183,6 +183,37 @@ static inline void mxg_finish_long(const struct mxg_table *table,
     }
 }
 
+/* Where in the tree each address begins: the starts' misses overlap too. Orders the burst by the
+ * level they begin at; begun[l] of them are under way at level l. */
+static inline void mxg_begin_burst(const struct mxg_table *table, const struct mxg_tree *tree,
+                                   struct mxg_burst *burst, __u32 *begun)
+{
+    const __u32 *starts = (const __u32 *)&table->lines[tree->starts];
+    const struct mxg_burst given = *burst;
+    __u32 start[MXG_BURST], place[MXG_MAX_DEPTH + 2] = {0};
+
+    for (__u32 i = 0; i < given.count; i++) {
+        start[i] = mxg_start_index(tree, given.key[i]);
+        __builtin_prefetch(&starts[start[i]]);
+    }
+    for (__u32 i = 0; i < given.count; i++) {
+        start[i] = starts[start[i]];
+        place[(start[i] >> MXG_START_LEVEL_SHIFT) + 1]++;
+    }
+    for (__u32 l = 0; l <= MXG_MAX_DEPTH; l++) {
+        place[l + 1] += place[l];
+        begun[l] = place[l + 1];
+    }
+    for (__u32 i = 0; i < given.count; i++) {
+        __u32 level = start[i] >> MXG_START_LEVEL_SHIFT, to = place[level]++;
+
+        burst->key[to] = given.key[i];
+        burst->from[to] = given.from[i];
+        burst->node[to] = start[i] & ((1u << MXG_START_LEVEL_SHIFT) - 1);
+        __builtin_prefetch(&table->lines[tree->level[level] + burst->node[to]]);
+    }
+}
+
 /* Down one family's tree and out of its leaves. */
 static inline void mxg_run_burst(const struct mxg_table *table,
                                  const struct mxg_image_header *header,
@@ -192,16 +223,24 @@ static inline void mxg_run_burst(const struct mxg_table *table,
 {
     const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
     const struct mxg_line *level = &table->lines[tree->level[0]];
+    const __u32 whole = burst->count;
     const struct mxg_leaf *leaves;
+    __u32 begun[MXG_MAX_DEPTH + 1];
     __u8 place[MXG_BURST];
     __u32 longs = 0;
 
+    for (__u32 i = 0; i <= MXG_MAX_DEPTH; i++)
+        begun[i] = whole;
+    if (tree->starts)
+        mxg_begin_burst(table, tree, burst, begun);
     for (__u32 i = 0; i < tree->depth; i++) {
         const struct mxg_line *next = &table->lines[tree->level[i + 1]];
 
+        burst->count = begun[i];
         steps->down(burst, level, next);
         level = next;
     }
+    burst->count = whole;
     steps->entries(burst, level);
     leaves = (const struct mxg_leaf *)level;
     for (__u32 i = 0; i < burst->count; i++) {

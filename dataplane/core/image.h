@@ -73,11 +73,21 @@ struct mxg_image_counts {
 #define MXG_TREE_IPV4_LINE 2
 #define MXG_TREE_IPV6_LINE 3
 
-/* level[0] is the root's line; level[depth] the first leaf. */
+/* level[0] is the root's line; level[depth] the first leaf.
+ *
+ * A large tree has a table of starts over the keys from `start_base` on, 2^start_shift keys a
+ * start: the deepest node that holds all of those keys, so that a search skips the levels above it,
+ * and a key in empty space is at its leaf at once. The last start, start_last, is the root, for
+ * all other keys. Starts are 32 bits, 16 a line: level << 28 | number of the node in its level. */
 struct mxg_tree {
-    __u32 depth; /* inner levels, 0..MXG_MAX_DEPTH */
-    __u32 level[15];
+    __u32 level[MXG_MAX_DEPTH + 1]; /* in front: mxg_level_line reads 16 words */
+    __u32 depth;                    /* inner levels, 0..MXG_MAX_DEPTH */
+    __u32 starts; /* first line of the table, 0: there is none */
+    __u32 start_shift;
+    __u32 start_last;
+    __u64 start_base;
 };
+#define MXG_START_LEVEL_SHIFT 28
 
 struct mxg_leaf {
     __u64 start[MXG_LEAF_ENTRIES]; /* ascending; the last entry is repeated to fill the leaf */

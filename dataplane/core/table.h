@@ -73,19 +73,46 @@ MXG_INLINE __u32 mxg_entry(const struct mxg_leaf *leaf, __u64 key)
     return (__u32)entry;
 }
 
+/* Which start of a tree's table a key has; keys outside the table have the last one. */
+MXG_INLINE __u32 mxg_start_index(const struct mxg_tree *tree, __u64 key)
+{
+    __u64 index = (key - tree->start_base) >> (tree->start_shift & 63);
+
+    return index < tree->start_last ? (__u32)index : tree->start_last;
+}
+
+/* The first line of a level, 0..MXG_MAX_DEPTH. The mask is for the BPF verifier: the line of a tree
+ * has 16 words, so no level that fits it leads out of it. */
+MXG_INLINE __u32 mxg_level_line(const struct mxg_tree *tree, __u32 level)
+{
+    return ((const __u32 *)tree)[level & 15];
+}
+
 /* `line` is all that the loop leaves behind, so that its exits are one path to the verifier. */
 MXG_INLINE const struct mxg_leaf *mxg_find_leaf(const struct mxg_table *table,
                                                 const struct mxg_tree *tree, __u64 key)
 {
-    __u32 node = 0, line = tree->level[0];
+    __u32 start = 0, node, line, level;
 
-    for (__u32 level = 0; level < MXG_MAX_DEPTH && level < tree->depth; level++) {
+    if (tree->starts) {
+        __u32 index = mxg_start_index(tree, key);
+        const struct mxg_line *starts = mxg_table_line(table, tree->starts + index / 16);
+
+        if (!starts)
+            return 0;
+        start = ((const __u32 *)starts)[index & 15];
+    }
+    level = start >> MXG_START_LEVEL_SHIFT;
+    node = start & ((1u << MXG_START_LEVEL_SHIFT) - 1);
+    line = mxg_level_line(tree, level) + node;
+    for (__u32 i = 0; i < MXG_MAX_DEPTH && level < tree->depth; i++) {
         const struct mxg_line *inner = mxg_table_line(table, line);
 
         if (!inner)
             return 0;
         node = node * MXG_FANOUT + mxg_child(inner, key);
-        line = tree->level[level + 1] + node;
+        level++;
+        line = mxg_level_line(tree, level) + node;
     }
     return (const struct mxg_leaf *)mxg_table_line(table, line);
 }

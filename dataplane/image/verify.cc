@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "dataplane/image/verify.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -130,14 +131,48 @@ private:
         if (root.depth > MXG_MAX_DEPTH)
             return fail("a tree is too deep");
         uint64_t nodes = 1;
-        for (uint32_t level = 0; level < root.depth; level++)
+        std::vector<uint64_t> counts{nodes};
+        for (uint32_t level = 0; level < root.depth; level++) {
             if (!inner_level(root.level[level], &nodes))
                 return false;
+            counts.push_back(nodes);
+        }
         if (!fits(root.level[root.depth], nodes, MXG_LINE_BYTES))
             return fail("a tree leaves the table");
         for (uint64_t i = 0; i < nodes; i++)
             if (!leaf(static_cast<uint32_t>(root.level[root.depth] + i), i == 0, long_allowed))
                 return false;
+        return root.starts == 0 || starts(root, counts);
+    }
+
+    // Every start must be a node, and one whose leaves hold all the keys of the start.
+    bool starts(const mxg_tree& root, const std::vector<uint64_t>& counts)
+    {
+        const uint64_t starts = uint64_t{root.start_last} + 1;
+        if (!fits(root.starts, starts, sizeof(uint32_t)) || root.start_shift > 63)
+            return fail("a table of starts leaves the table");
+        const uint64_t leaves = counts.back();
+        const auto first_key = [&](uint64_t leaf) {
+            return at<mxg_leaf>(root.level[root.depth] + leaf).start[0];
+        };
+        for (uint64_t i = 0; i < starts; i++) {
+            const uint32_t start = at<uint32_t>(root.starts, i);
+            const uint32_t level = start >> MXG_START_LEVEL_SHIFT;
+            const uint64_t node = start & ((1u << MXG_START_LEVEL_SHIFT) - 1);
+            if (level > root.depth || node >= counts[level])
+                return fail("a start is not there");
+            uint64_t below = 1;  // leaves below one node of the level
+            for (uint32_t l = level; l < root.depth; l++)
+                below *= MXG_FANOUT;
+            const uint64_t from = node * below, to = std::min(from + below, leaves);
+            const bool all = i == root.start_last;
+            const uint64_t low = all ? 0 : root.start_base + (i << root.start_shift);
+            const uint64_t high =
+                all ? ~uint64_t{0} : low + ((uint64_t{1} << root.start_shift) - 1);
+            if (from >= leaves || (from > 0 && first_key(from) > low) ||
+                (to < leaves && first_key(to) <= high))
+                return fail("a start does not hold its keys");
+        }
         return true;
     }
 
