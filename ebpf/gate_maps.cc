@@ -148,7 +148,7 @@ uint32_t GateMaps::buckets_for(uint64_t capacity)
 {
     const uint64_t buckets =
         std::bit_ceil((std::max<uint64_t>(capacity, 1) + MXG_WAYS - 1) / MXG_WAYS);
-    if (buckets > (1u << 26))
+    if (capacity > MXG_MAX_SOURCES)
         throw BpfError("sources.capacity is beyond 256 Mi");
     return static_cast<uint32_t>(buckets);
 }
@@ -184,7 +184,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
         if (::getrandom(sources_.key, sizeof(sources_.key), 0) != sizeof(sources_.key))
             throw BpfError(error_text("no randomness for the source table's secret", errno));
         sources_.bucket_mask = buckets - 1;
-        meta = {MXG_IMAGE_MAGIC, MXG_SCHEMA, 0, sources_};
+        meta = {MXG_IMAGE_MAGIC, MXG_SCHEMA, 0, sources_, {}};
         if (bpf_map_update_elem(fd(MapKind::meta), &zero, &meta, BPF_ANY) != 0)
             throw BpfError(error_text("cannot write map mxg_meta", errno));
     }
@@ -249,6 +249,20 @@ void GateMaps::adopt_programs_maps(const std::vector<std::string>& interfaces)
     }
 }
 
+// Maps found by way of a program whose own pins are alive belong to another gate.
+void GateMaps::refuse_another_gate(const std::string& dir) const
+{
+    const uint32_t zero = 0;
+    mxg_pinned_meta meta{};
+    if (fd(MapKind::meta) < 0 || bpf_map_lookup_elem(fd(MapKind::meta), &zero, &meta) != 0)
+        return;
+    const std::string other(meta.pin_dir, ::strnlen(meta.pin_dir, sizeof(meta.pin_dir)));
+    const Fd slot(bpf_obj_get((other + "/" + shape(MapKind::table_slot).name).c_str()));
+    if (other != dir && slot)
+        throw BpfError("the gate pinned under " + other +
+                       " is attached there already; use its --pin-dir, or detach it first");
+}
+
 void GateMaps::check_schema(std::vector<std::string>* notes)
 {
     const uint32_t zero = 0;
@@ -273,16 +287,23 @@ GateMaps GateMaps::take_over(const std::string& dir, const std::vector<std::stri
     GateMaps maps;
     for (size_t i = 0; i < kMapKinds; i++)
         maps.fds_[i] = Fd(bpf_obj_get((dir + "/" + kShapes[i].name).c_str()));
-    if (maps.fd(MapKind::meta) < 0)
+    if (maps.fd(MapKind::meta) < 0) {
         maps.adopt_programs_maps(interfaces);
+        maps.refuse_another_gate(dir);
+    }
     maps.check_schema(notes);
     maps.complete(capacity, notes);
-    maps.pin(dir);
     return maps;
 }
 
 void GateMaps::pin(const std::string& dir) const
 {
+    const uint32_t zero = 0;
+    mxg_pinned_meta meta{MXG_IMAGE_MAGIC, MXG_SCHEMA, 0, sources_, {}};
+    if (dir.size() >= sizeof(meta.pin_dir))
+        throw BpfError("the name of the pins' folder is too long: " + dir);
+    dir.copy(meta.pin_dir, sizeof(meta.pin_dir) - 1);
+    bpf_map_update_elem(fd(MapKind::meta), &zero, &meta, BPF_ANY);
     std::error_code ignored;
     std::filesystem::create_directories(dir, ignored);
     ::chmod(dir.c_str(), 0700);

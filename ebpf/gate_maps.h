@@ -75,7 +75,7 @@ public:
 
     // The maps pinned under `dir`, or, where pins are lost, those of a program attached to one of
     // `interfaces`. What is missing, of another schema, or of another size is made anew; notes say
-    // what state that lost. Mounts bpffs where it is missing. Pins everything.
+    // what state that lost. Mounts bpffs where it is missing. Pins nothing yet: see pin().
     static GateMaps take_over(const std::string& dir, const std::vector<std::string>& interfaces,
                               uint64_t capacity, std::vector<std::string>* notes);
 
@@ -117,6 +117,7 @@ private:
     GateMaps() = default;
     void create(MapKind kind, uint32_t entries);
     void adopt_programs_maps(const std::vector<std::string>& interfaces);
+    void refuse_another_gate(const std::string& dir) const;
     void check_schema(std::vector<std::string>* notes);
     void complete(uint64_t capacity, std::vector<std::string>* notes);
     mxg_ring* rings();

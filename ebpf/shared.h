@@ -26,6 +26,7 @@ struct mxg_pinned_meta {
     __u32 schema; /* MXG_SCHEMA */
     __u32 reserved;
     struct mxg_source_settings sources;
+    char pin_dir[256]; /* where these maps are pinned */
 };
 
 #define MXG_FEED_COUNTERS ((MXG_MAX_FEEDS + 1) * MXG_VERDICTS)

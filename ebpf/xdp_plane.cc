@@ -5,11 +5,15 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <xdp/libxdp.h>
 
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <memory>
 
 #include "ebpf/gate.skel.h"
 #include "ebpf/shared.h"
@@ -72,51 +76,91 @@ bool is_gate(uint32_t program_id, uint32_t slot_id)
 {
     uint32_t map_ids[64];
     const Fd program(bpf_prog_get_fd_by_id(program_id));
+    if (!program && errno != ENOENT)
+        throw BpfError(error_text("cannot look at a loaded program", errno));
     return program && is_gate(program_info(program.get(), map_ids, 64), map_ids, slot_id);
 }
 
-const char* mode_name(enum xdp_attach_mode mode)
-{
-    return mode == XDP_MODE_SKB ? "generic" : mode == XDP_MODE_HW ? "offloaded" : "native";
-}
-
-// What libxdp sees on an interface.
-class Multiprog
+// What is on an interface. The kernel is asked itself; libxdp only about its own dispatchers,
+// because each question to libxdp about another program leaves a descriptor open (1.3.1).
+class OnInterface
 {
 public:
-    explicit Multiprog(int index) : multiprog_(xdp_multiprog__get_from_ifindex(index))
+    explicit OnInterface(int index)
     {
-        if (libxdp_get_error(multiprog_) != 0)
-            multiprog_ = nullptr;
+        LIBBPF_OPTS(bpf_xdp_query_opts, options);
+        if (const int error = bpf_xdp_query(index, 0, &options); error != 0)
+            throw BpfError(error_text("cannot ask what XDP program is attached", -error));
+        id_ = options.prog_id != 0 ? options.prog_id : options.drv_prog_id;
+        mode_ = options.attach_mode == XDP_ATTACHED_SKB  ? "generic"
+                : options.attach_mode == XDP_ATTACHED_HW ? "offloaded"
+                                                         : "native";
+        if (id_ == 0)
+            return;
+        fd_ = Fd(bpf_prog_get_fd_by_id(id_));
+        if (!fd_)
+            throw BpfError(error_text("cannot see what XDP program is attached", errno));
+        name_ = program_info(fd_.get()).name;
+        if (name_ != "xdp_dispatcher")
+            return;
+        multiprog_ = xdp_multiprog__get_from_ifindex(index);
+        if (const long error = libxdp_get_error(multiprog_); error != 0)
+            throw BpfError(error_text("libxdp cannot read its dispatcher",
+                                      static_cast<int>(error < 0 ? -error : error)));
     }
-    ~Multiprog() { xdp_multiprog__close(multiprog_); }
-    Multiprog(const Multiprog&) = delete;
-    Multiprog& operator=(const Multiprog&) = delete;
+    ~OnInterface()
+    {
+        if (multiprog_)
+            xdp_multiprog__close(multiprog_);
+    }
+    OnInterface(const OnInterface&) = delete;
+    OnInterface& operator=(const OnInterface&) = delete;
 
-    explicit operator bool() const { return multiprog_ != nullptr; }
-    bool alone() const { return xdp_multiprog__is_legacy(multiprog_); }
-    const char* mode() const { return mode_name(xdp_multiprog__attach_mode(multiprog_)); }
-    xdp_program* main() const { return xdp_multiprog__main_prog(multiprog_); }
+    bool empty() const { return id_ == 0; }
+    bool alone() const { return multiprog_ == nullptr; }
+    bool native() const { return mode_ == "native"; }
+    const std::string& mode() const { return mode_; }
+    const std::string& name() const { return name_; }
+    int fd() const { return fd_.get(); }
 
-    // The gate's program here, nullptr if there is none.
-    xdp_program* gate(uint32_t slot_id) const
+    // The id of the gate's program here, 0 if there is none.
+    uint32_t gate(uint32_t slot_id) const
     {
         if (alone())
-            return main() && is_gate(xdp_program__id(main()), slot_id) ? main() : nullptr;
-        for (xdp_program* p = xdp_multiprog__next_prog(nullptr, multiprog_); p;
-             p = xdp_multiprog__next_prog(p, multiprog_))
+            return id_ != 0 && is_gate(id_, slot_id) ? id_ : 0;
+        for (xdp_program* p = nullptr; (p = xdp_multiprog__next_prog(p, multiprog_));)
             if (is_gate(xdp_program__id(p), slot_id))
-                return p;
-        return nullptr;
+                return xdp_program__id(p);
+        return 0;
+    }
+
+    // Takes program `id` off; 0, or a negative errno value.
+    int detach(int index, uint32_t id) const
+    {
+        if (alone()) {
+            LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = fd_.get());
+            const uint32_t mode = native() ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
+            return bpf_xdp_detach(index, mode | XDP_FLAGS_REPLACE, &options);
+        }
+        for (xdp_program* p = nullptr; (p = xdp_multiprog__next_prog(p, multiprog_));)
+            if (xdp_program__id(p) == id)
+                return xdp_program__detach(p, index, XDP_MODE_UNSPEC, 0);
+        return -ENOENT;
     }
 
 private:
-    xdp_multiprog* multiprog_;
+    uint32_t id_ = 0;
+    std::string mode_, name_;
+    Fd fd_;
+    xdp_multiprog* multiprog_ = nullptr;
 };
 
+// 0 where nothing is pinned; what may not be looked at is an error, not nothing.
 uint32_t pinned_slot_id(const std::string& dir)
 {
     const Fd slot(bpf_obj_get((dir + "/" + map_name(MapKind::table_slot)).c_str()));
+    if (!slot && errno != ENOENT && errno != ENOTDIR)
+        throw BpfError(error_text("cannot look at the pins under " + dir, errno));
     return slot ? map_id(slot.get()) : 0;
 }
 
@@ -124,19 +168,20 @@ constexpr const char* kAlone =
     "single program: this kernel or driver refuses libxdp's dispatcher, no other XDP program can "
     "be added";
 
-void for_each_gate(
-    const std::string& dir,
-    const std::function<void(int index, const char* name, const Multiprog&, xdp_program*)>& call)
+void for_each_gate(const std::string& dir,
+                   const std::function<void(int index, const char* name, const OnInterface&,
+                                            uint32_t gate_id)>& call)
 {
     const uint32_t slot_id = pinned_slot_id(dir);
-    struct if_nameindex* all = ::if_nameindex();
-    for (struct if_nameindex* i = all; i && i->if_index != 0; i++) {
-        const Multiprog multiprog(static_cast<int>(i->if_index));
-        xdp_program* gate = multiprog ? multiprog.gate(slot_id) : nullptr;
-        if (gate)
-            call(static_cast<int>(i->if_index), i->if_name, multiprog, gate);
+    const std::unique_ptr<struct if_nameindex, decltype(&::if_freenameindex)> all(
+        ::if_nameindex(), ::if_freenameindex);
+    if (!all)
+        throw BpfError(error_text("cannot list the interfaces", errno));
+    for (const struct if_nameindex* i = all.get(); i->if_index != 0; i++) {
+        const OnInterface there(static_cast<int>(i->if_index));
+        if (const uint32_t id = there.gate(slot_id); id != 0)
+            call(static_cast<int>(i->if_index), i->if_name, there, id);
     }
-    ::if_freenameindex(all);
 }
 
 // Whether a program over the table slot pinned under `dir` is loaded, whoever holds it.
@@ -150,23 +195,30 @@ bool attached_elsewhere(const std::string& dir)
     return false;
 }
 
-// 0, or a negative errno value.
-int detach(int index, const Multiprog& multiprog, xdp_program* gate)
+Attachment describe(const std::string& name, const OnInterface& there, uint32_t gate_id)
 {
-    if (!multiprog.alone())
-        return xdp_program__detach(gate, index, XDP_MODE_UNSPEC, 0);
-    LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = xdp_program__fd(gate));
-    const bool generic = std::strcmp(multiprog.mode(), "generic") == 0;
-    const uint32_t mode = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-    return bpf_xdp_detach(index, mode | XDP_FLAGS_REPLACE, &options);
-}
-
-Attachment describe(const char* name, const Multiprog& multiprog, xdp_program* gate)
-{
-    Attachment out{name, multiprog.mode(), !multiprog.alone(), xdp_program__id(gate), {}};
-    if (multiprog.alone())
+    Attachment out{name, there.mode(), !there.alone(), gate_id, {}};
+    if (there.alone())
         out.remark = kAlone;
     return out;
+}
+
+// The program reads Ethernet frames; on a tunnel without that header it would gate nothing.
+int ethernet_index(const std::string& interface)
+{
+    const unsigned index = ::if_nametoindex(interface.c_str());
+    if (index == 0)
+        throw BpfError("no interface `" + interface + "`");
+    const Fd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    interface.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+    if (::ioctl(socket.get(), SIOCGIFHWADDR, &request) != 0)
+        throw BpfError(error_text(interface + ": cannot ask for its type", errno));
+    const int type = request.ifr_hwaddr.sa_family;
+    if (type != ARPHRD_ETHER && type != ARPHRD_LOOPBACK)
+        throw BpfError(interface + ": its frames have no Ethernet header (type " +
+                       std::to_string(type) + "), so the gate cannot read them");
+    return static_cast<int>(index);
 }
 
 }  // namespace
@@ -186,6 +238,7 @@ XdpProgram::XdpProgram(const GateMaps& maps, bool replay)
     auto& settings = const_cast<mxg_program_settings&>(skeleton_->rodata->settings);
     settings.sources = maps.source_settings();
     settings.replay = replay;
+    meta_fd_ = maps.fd(MapKind::meta);
 }
 
 XdpProgram::~XdpProgram()
@@ -207,29 +260,35 @@ int XdpProgram::load()
     return bpf_program__fd(skeleton_->progs.mxgate);
 }
 
+void check_interface(const std::string& interface)
+{
+    ethernet_index(interface);
+}
+
 Attachment XdpProgram::attach(const std::string& interface, AttachWish wish)
 {
-    const int index = static_cast<int>(::if_nametoindex(interface.c_str()));
-    if (index == 0)
-        throw BpfError("no interface `" + interface + "`");
-    const Multiprog there(index);
-    if (!there)
-        return attach_fresh(index, interface, wish);
-    if (there.gate(0) && there.alone())
-        return replace(index, interface, wish);
-    if (there.alone())
-        throw BpfError(interface + ": another XDP program is attached there (`" +
-                       xdp_program__name(there.main()) +
-                       "`), and not through libxdp's dispatcher, "
-                       "so the gate cannot be added beside it; take it off first");
-    // Behind a dispatcher: the new one goes in before the old one comes out.
-    Attachment out = attach_fresh(index, interface, wish);
-    if (xdp_program* old = there.gate(0)) {
-        const int error = xdp_program__detach(old, index, XDP_MODE_UNSPEC, 0);
-        if (error != 0)
+    const int index = ethernet_index(interface);
+    const OnInterface there(index);
+    const uint32_t old = there.gate(0);
+    Attachment out;
+    if (there.empty()) {
+        out = attach_fresh(index, interface, wish);
+    } else if (there.alone() && old != 0) {
+        out = replace(index, interface, wish);
+    } else if (there.alone()) {
+        throw BpfError(interface + ": another XDP program is attached there (`" + there.name() +
+                       "`), and not through libxdp's dispatcher, so the gate cannot be added "
+                       "beside it; take it off first");
+    } else {
+        // Behind a dispatcher the new one goes in before the old one comes out: for that moment
+        // both judge, so nothing is let through, and attempts are charged twice.
+        out = attach_fresh(index, interface, wish);
+        if (const int error = old != 0 ? there.detach(index, old) : 0; error != 0)
             throw BpfError(
                 error_text(interface + ": cannot remove the gate's old program", -error));
     }
+    // The program does not use the pinned settings, but whoever finds it must find them too.
+    bpf_prog_bind_map(bpf_program__fd(skeleton_->progs.mxgate), meta_fd_, nullptr);
     return out;
 }
 
@@ -241,6 +300,7 @@ Attachment XdpProgram::attach_fresh(int index, const std::string& interface, Att
             program_ = nullptr;
             throw BpfError(error_text("libxdp refuses the program", static_cast<int>(-error)));
         }
+        xdp_program__set_xdp_frags_support(program_, true);
     }
     int error = wish == AttachWish::generic
                     ? -EOPNOTSUPP
@@ -255,37 +315,37 @@ Attachment XdpProgram::attach_fresh(int index, const std::string& interface, Att
         if (error != 0)
             throw BpfError(error_text(interface + ": cannot attach the XDP program", -error));
     }
-    const Multiprog now(index);
-    xdp_program* gate = now ? now.gate(0) : nullptr;
-    if (!gate)
+    const OnInterface now(index);
+    const uint32_t gate = now.gate(0);
+    if (gate == 0)
         throw BpfError(interface + ": the XDP program was attached and is gone again");
-    Attachment out = describe(interface.c_str(), now, gate);
+    Attachment out = describe(interface, now, gate);
     out.remark = remark + out.remark;
     return out;
 }
 
 Attachment XdpProgram::replace(int index, const std::string& interface, AttachWish wish)
 {
-    const Multiprog there(index);
-    const bool native = std::strcmp(there.mode(), "native") == 0;
+    const OnInterface there(index);
+    const bool native = there.native();
     if ((wish == AttachWish::native && !native) || (wish == AttachWish::generic && native))
         throw BpfError(interface + ": the gate is attached there in " + there.mode() +
                        " mode; run `mxgate detach` first to change the mode");
-    LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = xdp_program__fd(there.main()));
+    LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = there.fd());
     const uint32_t flags = XDP_FLAGS_REPLACE | (native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
     const int error = bpf_xdp_attach(index, load(), flags, &options);
     if (error != 0)
         throw BpfError(error_text(interface + ": cannot replace the gate's program", -error));
-    const Multiprog now(index);
-    return describe(interface.c_str(), now, now.main());
+    const OnInterface now(index);
+    return describe(interface, now, now.gate(0));
 }
 
 std::vector<Attachment> find_attachments(const std::string& dir)
 {
     std::vector<Attachment> out;
     libxdp_set_print(silent_xdp);
-    for_each_gate(dir, [&](int, const char* name, const Multiprog& multiprog, xdp_program* gate) {
-        out.push_back(describe(name, multiprog, gate));
+    for_each_gate(dir, [&](int, const char* name, const OnInterface& there, uint32_t gate) {
+        out.push_back(describe(name, there, gate));
     });
     return out;
 }
@@ -295,14 +355,13 @@ std::vector<std::string> detach_all(const std::string& dir)
     std::vector<std::string> out;
     std::string failed;
     libxdp_set_print(silent_xdp);
-    for_each_gate(
-        dir, [&](int index, const char* name, const Multiprog& multiprog, xdp_program* gate) {
-            const int error = detach(index, multiprog, gate);
-            if (error == 0)
-                out.push_back(name);
-            else
-                failed += error_text(std::string(name) + ": cannot detach", -error) + "; ";
-        });
+    for_each_gate(dir, [&](int index, const char* name, const OnInterface& there, uint32_t gate) {
+        const int error = there.detach(index, gate);
+        if (error == 0)
+            out.push_back(name);
+        else
+            failed += error_text(std::string(name) + ": cannot detach", -error) + "; ";
+    });
     if (!failed.empty())
         throw BpfError(failed);
     if (out.empty() && attached_elsewhere(dir))
@@ -315,12 +374,11 @@ std::vector<std::string> detach_all(const std::string& dir)
 
 void detach_one(const std::string& dir, const std::string& interface)
 {
-    for_each_gate(dir,
-                  [&](int index, const char* name, const Multiprog& multiprog, xdp_program* gate) {
-                      const int error = name == interface ? detach(index, multiprog, gate) : 0;
-                      if (error != 0)
-                          throw BpfError(error_text(interface + ": cannot detach", -error));
-                  });
+    for_each_gate(dir, [&](int index, const char* name, const OnInterface& there, uint32_t gate) {
+        const int error = name == interface ? there.detach(index, gate) : 0;
+        if (error != 0)
+            throw BpfError(error_text(interface + ": cannot detach", -error));
+    });
 }
 
 TestRun::TestRun(const GateMaps& maps, XdpProgram& program)

@@ -47,7 +47,11 @@ private:
 
     gate_bpf* skeleton_ = nullptr;
     xdp_program* program_ = nullptr;
+    int meta_fd_ = -1;  // of the maps
 };
+
+// Throws BpfError unless `interface` is there and carries Ethernet frames.
+void check_interface(const std::string& interface);
 
 // The gates on all interfaces of this network namespace whose table slot is pinned under `dir`;
 // every gate where nothing is pinned there.

@@ -17,9 +17,8 @@ nlohmann::json ask(const std::string& run_dir, const std::string& path, bool pos
     client.set_read_timeout(60);  // a reload compiles millions of prefixes
     const httplib::Result result = post ? client.Post(path) : client.Get(path);
     if (!result)
-        throw NoDaemon("mxgated does not answer on " + socket + " (" +
-                       httplib::to_string(result.error()) +
-                       "): is it running, and may you use its socket?");
+        throw NoDaemon("mxgated does not answer on " + socket +
+                       ": is it running, and may you use its socket?");
     const auto body = nlohmann::json::parse(result->body, nullptr, false);
     if (result->status != 200)
         throw std::runtime_error(body.is_object() && body.contains("error")

@@ -68,7 +68,9 @@ void print_counters(const json& now, std::map<std::string, uint64_t>* before, do
         if (before) {
             const auto known = before->find(row);
             const uint64_t old = known == before->end() ? 0 : known->second;
-            fmt::print(" {:>11.0f}", static_cast<double>(packets - old) / seconds);
+            // Counters begin anew with a new gate.
+            fmt::print(" {:>11.0f}",
+                       static_cast<double>(packets >= old ? packets - old : packets) / seconds);
             (*before)[row] = packets;
         }
         fmt::print("\n");
@@ -89,7 +91,6 @@ int watch_counters(const CliOptions& options, double seconds)
         } else {
             if (terminal)
                 fmt::print("\x1b[H\x1b[2J");
-            std::map<std::string, uint64_t> ignored;
             fmt::print("{:%H:%M:%S}\n", fmt::gmtime(std::time(nullptr)));
             if (first)
                 for (const json& c : now["counters"])
@@ -193,6 +194,9 @@ int status(const CliOptions& options)
         fmt::print("table       generation {}{}, {} prefixes, {} bytes, {} s old\n",
                    text(t["generation"]), t["is_empty"].get<bool>() ? " (no feeds yet)" : "",
                    text(t["prefixes"]), text(t["plane_bytes"]), text(t["age_seconds"]));
+    if (!t.is_null() && t.value("stale", false))
+        fmt::print(
+            "            STALE: older than gate.stale_after; are the feeds still fetched?\n");
     for (const json& i : s["interfaces"])
         fmt::print("interface   {}: attach: {}{}{}\n", text(i["interface"]), text(i["attach"]),
                    text(i["remark"]).empty() ? "" : "; ", text(i["remark"]));

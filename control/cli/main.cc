@@ -172,7 +172,10 @@ int main(int argc, char** argv)
         return app.exit(error) == 0 ? 0 : kExitUsage;
     }
     try {
-        return given.run();
+        const int code = given.run();
+        if (std::fflush(stdout) != 0 || std::ferror(stdout))
+            throw std::runtime_error("cannot write to standard output");
+        return code;
     } catch (const std::exception& error) {
         std::fflush(stdout);
         fmt::print(stderr, "mxgate: {}\n", error.what());

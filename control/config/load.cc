@@ -3,14 +3,16 @@
 #include <filesystem>
 
 #include "control/config/reader.h"
+#include "dataplane/core/image.h"
+#include "dataplane/core/sources.h"
 
 namespace mxgate {
 namespace {
 
 constexpr size_t kMaxFileBytes = 16 << 20;
-constexpr size_t kMaxClasses = 16;
-constexpr size_t kMaxFeeds = 255;
-constexpr uint64_t kMaxCapacity = 1ULL << 32;
+constexpr size_t kMaxClasses = MXG_MAX_CLASSES;
+constexpr size_t kMaxFeeds = MXG_MAX_FEEDS;
+constexpr uint64_t kMaxCapacity = MXG_MAX_SOURCES;
 
 }  // namespace
 

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "control/config/reader.h"
+#include "dataplane/core/image.h"
 
 namespace mxgate {
 namespace {
 
-constexpr size_t kMaxAddresses = 64;  // over all services
-constexpr size_t kMaxPortRanges = 8;  // of one service
+constexpr size_t kMaxAddresses = MXG_MAX_SERVICE_ADDRESSES;  // over all services
+constexpr size_t kMaxPortRanges = MXG_MAX_PORT_RANGES;       // of one service
 
 bool overlap(const mxg_prefix& a, const mxg_prefix& b)
 {

@@ -64,7 +64,8 @@ std::string_view nearest(std::string_view text, const std::vector<std::string_vi
 std::optional<std::string> read_file(const std::string& path, size_t max_bytes, std::string& out)
 {
     out.clear();
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd =
+        open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not hold us
     if (fd < 0)
         return std::strerror(errno);
     struct stat status {

@@ -73,8 +73,8 @@ void wait_for_end(Gate& gate)
             return;
         try {
             gate.reload();
-        } catch (const mxgate::GateError&) {
-            // Logged and counted where it happened.
+        } catch (const std::exception&) {
+            // Logged and counted where it happened; the old table stays.
         }
     }
 }
@@ -88,7 +88,11 @@ int serve(const Options& options)
     std::atomic<bool> ending = false;
     std::thread sampler([&] {
         while (!ending) {
-            gate.drain_samples();
+            try {
+                gate.drain_samples();
+            } catch (const std::exception& error) {
+                spdlog::error("samples: {}", error.what());
+            }
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
         }
     });
@@ -96,7 +100,7 @@ int serve(const Options& options)
     wait_for_end(gate);
     ending = true;
     sampler.join();
-    spdlog::info("ending; the gate stays attached and enforcing (`mxgate detach` takes it off)");
+    spdlog::info("ending; the gate stays attached (`mxgate detach` takes it off)");
     return 0;
 }
 
@@ -111,6 +115,7 @@ int main(int argc, char** argv)
         "ends\n"
         "the daemon, and the gate goes on with the last table.\n"
         "\nExample: mxgated --config /etc/mxgate/mxgate.yaml");
+    app.set_version_flag("--version", MXGATE_VERSION);
     app.add_option("--config", options.config, "configuration file")->capture_default_str();
     app.add_option("--run-dir", options.run_dir, "folder of the control socket")
         ->envname("MXGATE_RUN_DIR")

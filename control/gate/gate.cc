@@ -44,6 +44,27 @@ void log_feeds(const std::vector<FeedReport>& feeds)
                      feed.rejected, feed.shadowed);
 }
 
+// An image without its table file: numbers for names.
+PolicyTable nameless_table(const std::vector<mxg_line>& image)
+{
+    PolicyTable out;
+    const auto* header = reinterpret_cast<const mxg_image_header*>(image.data());
+    const auto* counts = reinterpret_cast<const mxg_image_counts*>(image.data() + 1);
+    const auto* classes = reinterpret_cast<const mxg_class*>(image.data() + header->classes);
+    out.info.generation = header->generation;
+    for (uint32_t i = 0; i < counts->classes; i++)
+        out.info.classes.push_back({"class-" + std::to_string(i),
+                                    action_name(static_cast<Action>(classes[i].action)), true});
+    for (uint32_t i = 0; i < counts->feeds; i++) {
+        FeedInfo feed;
+        feed.name = "feed-" + std::to_string(i);
+        feed.retired = true;
+        out.info.feeds.push_back(feed);
+    }
+    out.plane = image;
+    return out;
+}
+
 }  // namespace
 
 std::string table_path(const std::string& state_dir)
@@ -84,7 +105,8 @@ void Gate::publish(PolicyTable table)
                  table_.entries.size(), table_.plane_bytes());
 }
 
-void Gate::publish_first_table()
+// The newest table there is: compiled now, or else the one in force, or else the last good one.
+PolicyTable Gate::first_table()
 {
     std::optional<PolicyTable> last_good;
     try {
@@ -92,26 +114,45 @@ void Gate::publish_first_table()
     } catch (const TableError& error) {
         spdlog::info("no last good table: {}", error.what());
     }
-    const uint64_t in_force = static_cast<uint64_t>(std::max<int64_t>(maps_->generation(), 0));
+    const auto in_force = static_cast<uint64_t>(std::max<int64_t>(maps_->generation(), 0));
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
     CompileResult compiled = compile(config_, generation, last_good ? &last_good->info : nullptr);
     log_feeds(compiled.feeds);
     const std::string errors = errors_of(compiled.diagnostics);
-    if (compiled.table) {
-        write_table(*compiled.table, table_path(paths_.state_dir));
-        return publish(std::move(*compiled.table));
-    }
+    if (compiled.table)
+        return std::move(*compiled.table);
     failed_reloads_++;
     last_error_ = errors;
     spdlog::error("no new table:\n{}", errors);
-    if (last_good) {
+    if (last_good && last_good->info.generation >= in_force) {
         spdlog::error("the last good table, generation {}, stays in force",
                       last_good->info.generation);
-        return publish(std::move(*last_good));
+        return std::move(*last_good);
+    }
+    if (const std::vector<mxg_line> image = maps_->current_image(); in_force > 0) {
+        spdlog::error(
+            "generation {} stays in force; its names are lost, classes and feeds have "
+            "numbers until a reload succeeds",
+            in_force);
+        return nameless_table(image);
     }
     spdlog::error("there is no last good table either: `without_table: {}` until a reload succeeds",
                   config_.gate.without_table == DropOrPass::drop ? "drop" : "pass");
-    publish(empty_table(config_));
+    return empty_table(config_);
+}
+
+// So that the next start has it; a full disk costs that, not the gate.
+void Gate::keep_as_last_good()
+{
+    if (table_.info.classes.empty() || table_.info.config.empty() || table_.info.generation == 0)
+        return;
+    try {
+        write_table(table_, table_path(paths_.state_dir), true);
+    } catch (const TableError& error) {
+        last_error_ = error.what();
+        spdlog::error("the table is in force but cannot be kept for the next start: {}",
+                      error.what());
+    }
 }
 
 void Gate::attach_interfaces()
@@ -146,14 +187,24 @@ void Gate::start()
 {
     const std::lock_guard lock(mutex_);
     config_ = load();
+    for (const std::string& name : config_.gate.interfaces)
+        check_interface(name);
     std::filesystem::create_directories(paths_.state_dir);
     std::vector<std::string> notes;
     maps_ = std::make_unique<GateMaps>(GateMaps::take_over(paths_.pin_dir, config_.gate.interfaces,
                                                            config_.source_capacity, &notes));
     for (const std::string& note : notes)
         spdlog::warn("{}", note);
-    publish_first_table();
+    // A gate that is at work already is touched only when nothing can fail any more.
+    PolicyTable table = first_table();
+    const bool at_work = maps_->generation() > 0;
+    if (!at_work)
+        publish(std::move(table));
     attach_interfaces();
+    if (at_work)
+        publish(std::move(table));
+    maps_->pin(paths_.pin_dir);
+    keep_as_last_good();
 }
 
 nlohmann::json Gate::reload()
@@ -170,8 +221,9 @@ nlohmann::json Gate::reload()
         const std::string errors = errors_of(compiled.diagnostics);
         if (!compiled.table)
             throw GateError(errors);
-        write_table(*compiled.table, table_path(paths_.state_dir));
         publish(std::move(*compiled.table));
+        last_error_.clear();
+        keep_as_last_good();
         nlohmann::json restart = nlohmann::json::array();
         if (fresh.gate.interfaces != config_.gate.interfaces)
             restart.push_back("gate.interfaces");
@@ -180,9 +232,8 @@ nlohmann::json Gate::reload()
         if (fresh.source_capacity != config_.source_capacity)
             restart.push_back("sources.capacity");
         config_ = fresh;
-        last_error_.clear();
         return {{"generation", table_.info.generation}, {"needs_restart", restart}};
-    } catch (const std::runtime_error& error) {
+    } catch (const std::exception& error) {
         failed_reloads_++;
         last_error_ = error.what();
         spdlog::error("reload failed, generation {} stays in force:\n{}", table_.info.generation,

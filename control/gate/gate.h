@@ -58,7 +58,8 @@ public:
 
 private:
     Config load();
-    void publish_first_table();
+    PolicyTable first_table();
+    void keep_as_last_good();
     void publish(PolicyTable table);
     void attach_interfaces();
     nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);

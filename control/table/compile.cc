@@ -11,12 +11,6 @@
 namespace mxgate {
 namespace {
 
-const char* action_name(Action action)
-{
-    static constexpr const char* kNames[] = {"pass", "limit", "drop", "reset", "unreachable"};
-    return kNames[static_cast<int>(action)];
-}
-
 // Larger wins: pass < limit < the denying ones; of one kind the later in the configuration.
 uint32_t strictness(Action action, size_t order)
 {
@@ -161,6 +155,7 @@ public:
         }
         const Precedence precedence(std::move(ranks));
         sort_entries(table_.entries);
+        const std::vector<uint64_t> repeated = drop_repeated();
         input.entries = &table_.entries;
         input.precedence = &precedence;
         input.default_class = class_id(config_.default_class);
@@ -174,11 +169,31 @@ public:
         image_.prefixes = table_.entries.size();
         image_.feeds = static_cast<uint32_t>(table_.info.feeds.size());
         table_.plane = build_image(image_);
-        shadowed->assign(table_.info.feeds.size(), 0);
+        *shadowed = repeated;
         for (size_t i = 0; i < won.size(); i++)
             if (table_.entries[i].feed != kNoFeed && !table_.entries[i].exclusion && !won[i])
                 ++(*shadowed)[table_.entries[i].feed];
         return std::move(table_);
+    }
+
+    // Feeds repeat themselves; what a feed says twice counts once. How many of each feed went.
+    std::vector<uint64_t> drop_repeated()
+    {
+        std::vector<uint64_t> gone(table_.info.feeds.size(), 0);
+        const auto same = [](const TableEntry& a, const TableEntry& b) {
+            return a.feed != kNoFeed && a.feed == b.feed && a.exclusion == b.exclusion &&
+                   a.family == b.family && a.length == b.length && a.hi == b.hi && a.lo == b.lo;
+        };
+        auto& entries = table_.entries;
+        entries.erase(std::unique(entries.begin(), entries.end(),
+                                  [&](const TableEntry& a, const TableEntry& b) {
+                                      const bool repeated = same(a, b);
+                                      if (repeated && !a.exclusion)
+                                          gone[a.feed]++;
+                                      return repeated;
+                                  }),
+                      entries.end());
+        return gone;
     }
 
     uint8_t feed_number(size_t order) const { return feed_number_[order]; }
@@ -295,6 +310,12 @@ void take(CompileResult& result, const Feed& feed, const std::string& path)
 }
 
 }  // namespace
+
+const char* action_name(Action action)
+{
+    static constexpr const char* kNames[] = {"pass", "limit", "drop", "reset", "unreachable"};
+    return kNames[static_cast<int>(action)];
+}
 
 CompileResult compile(const Config& config, uint64_t generation, const TableInfo* previous)
 {

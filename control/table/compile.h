@@ -12,11 +12,14 @@
 
 namespace mxgate {
 
+// "pass", "limit", "drop", ...
+const char* action_name(Action action);
+
 struct FeedReport {
     std::string name;
     uint64_t entries = 0;
     uint64_t rejected = 0;
-    uint64_t shadowed = 0;  // entries that decide no address, because others win everywhere
+    uint64_t shadowed = 0;  // entries that decide no address: repeated, or others win there
     std::vector<RejectedLine> rejects;
 };
 

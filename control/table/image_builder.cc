@@ -15,7 +15,7 @@
 namespace mxgate {
 namespace {
 
-constexpr uint32_t kMaxStartBits = 18;
+constexpr uint32_t kMaxStartBits = 16;
 constexpr uint64_t kLastKey = std::numeric_limits<uint64_t>::max();
 
 // One entry of a leaf, with the slot it owns where its code is LONG.
@@ -231,8 +231,8 @@ private:
         return out;
     }
 
-    // Leaves, inner lines level by level, and, where `start_bits` is not 0, starts for the keys from
-    // `start_base` on, 2^start_bits of them.
+    // Leaves, inner lines level by level, and, where `start_bits` is not 0, starts for the keys
+    // from `start_base` on, 2^start_bits of them.
     mxg_tree place_tree(const std::vector<LeafEntry>& entries, uint64_t start_base,
                         uint32_t start_bits)
     {
@@ -270,7 +270,8 @@ private:
         const size_t room = leaves.size() * MXG_LINE_BYTES / 8 / sizeof(uint32_t);
         if (tree.depth < 3 || key_bits == 0)
             return;
-        const uint32_t bits = std::min(kMaxStartBits, static_cast<uint32_t>(std::bit_width(room)) - 1);
+        const uint32_t bits =
+            std::min(kMaxStartBits, static_cast<uint32_t>(std::bit_width(room)) - 1);
         tree.start_base = base;
         tree.start_shift = key_bits - bits;
         tree.start_last = 1u << bits;

@@ -57,7 +57,8 @@ public:
 
 // Writes to a new file beside `path` and renames it: a reader never sees half a table.
 // Returns the bytes written; throws TableError.
-uint64_t write_table(const PolicyTable& table, const std::string& path);
+// `durable`: waits until the disk has it.
+uint64_t write_table(const PolicyTable& table, const std::string& path, bool durable = false);
 
 // Reads and verifies; throws TableError, which names the file and what is wrong with it.
 PolicyTable read_table(const std::string& path);

@@ -124,6 +124,12 @@ public:
         }
     }
 
+    void sync()
+    {
+        if (::fsync(fd_) != 0)
+            fail(std::strerror(errno));
+    }
+
     uint64_t size()
     {
         struct stat status {
@@ -166,7 +172,7 @@ std::string verify_names(const PolicyTable& table)
 
 }  // namespace
 
-uint64_t write_table(const PolicyTable& table, const std::string& path)
+uint64_t write_table(const PolicyTable& table, const std::string& path, bool durable)
 {
     std::string info = to_json(table.info).dump();
     FileHeader header{};
@@ -185,6 +191,8 @@ uint64_t write_table(const PolicyTable& table, const std::string& path)
         file.write(table.plane.data(), table.plane_bytes());
         file.write(table.entries.data(), table.entries.size() * sizeof(TableEntry));
         file.write(info.data(), info.size());
+        if (durable)
+            file.sync();  // a name that outlives a power cut must not lead to an empty file
         if (::rename(fresh.c_str(), path.c_str()) != 0)
             throw TableError(path + ": " + std::strerror(errno));
     } catch (...) {

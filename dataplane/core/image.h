@@ -82,7 +82,7 @@ struct mxg_image_counts {
 struct mxg_tree {
     __u32 level[MXG_MAX_DEPTH + 1]; /* in front: mxg_level_line reads 16 words */
     __u32 depth;                    /* inner levels, 0..MXG_MAX_DEPTH */
-    __u32 starts; /* first line of the table, 0: there is none */
+    __u32 starts;                   /* first line of the table, 0: there is none */
     __u32 start_shift;
     __u32 start_last;
     __u64 start_base;

@@ -17,6 +17,7 @@
 
 #include "dataplane/core/address.h"
 
+#define MXG_MAX_SOURCES (1ULL << 28) /* entries: 16 GiB */
 #define MXG_WAYS 4
 #define MXG_TRIES 4
 

@@ -63,13 +63,13 @@ struct mxg_decision {
 #define MXG_CLASS_SLOTS (MXG_MAX_CLASSES + 1)
 #define MXG_COUNTERS (MXG_REASONS * MXG_CLASS_SLOTS * 3 * MXG_VERDICTS * 2)
 
-static inline __attribute__((always_inline, unused)) __u32
-mxg_counter_index(const struct mxg_decision *d)
+static inline __attribute__((always_inline, unused)) __u32 mxg_counter_index(
+    const struct mxg_decision *d)
 {
     __u32 index = d->reason;
 
-    index = index * MXG_CLASS_SLOTS +
-            (d->class_id < MXG_MAX_CLASSES ? d->class_id : MXG_MAX_CLASSES);
+    index =
+        index * MXG_CLASS_SLOTS + (d->class_id < MXG_MAX_CLASSES ? d->class_id : MXG_MAX_CLASSES);
     index = index * 3 + d->family;
     index = index * MXG_VERDICTS + d->verdict;
     return index * 2 + d->enforced;

@@ -257,7 +257,7 @@ TEST(Config, Gate)
          {"f:1:57: expected a list of ports, found a single value"}},
         {"gate: {services: [{name: a, addresses: [\"::/0\"], ports: [1, 2, 3, 4, 5, 6, 7, 8, "
          "9]}]}\n",
-         {"f:1:82: more than 8 port ranges in one service"}},
+         {"f:1:79: more than 7 port ranges in one service"}},
         {"gate:\n  services:\n    - {name: a, addresses: [192.0.2.0/24], ports: [20-30]}\n"
          "    - {name: a, addresses: [\"::/0\", 192.0.2.25]}\n",
          {"f:4:14: service `a` stands in line 3 already",
@@ -294,7 +294,7 @@ TEST(Config, Gate)
 TEST(Config, SourcesAndAggregation)
 {
     const Case cases[] = {
-        {"sources: {capacity: 0}\n", {"f:2:21: 0 is not within 1 to 4294967296"}},
+        {"sources: {capacity: 0}\n", {"f:2:21: 0 is not within 1 to 268435456"}},
         {"sources: {capacity: 1T}\n",
          {"f:2:21: `1T` is not a number; write for example `250`, `64k`, `1M` or `16Mi`"}},
         {"sources: {capacity: []}\n", {"f:2:21: expected a number, found a list"}},
