@@ -43,7 +43,8 @@ int mxgate(struct xdp_md *ctx)
     struct mxg_gate gate;
     __u32 zero = 0;
 
-    gate.table.lines = bpf_map_lookup_elem(&mxg_table_slot, &zero);
+    gate.table.pages = bpf_map_lookup_elem(&mxg_table_slot, &zero);
+    gate.table.hot = gate.table.pages ? bpf_map_lookup_elem(gate.table.pages, &zero) : 0;
     parse(ctx, &packet);
     mxg_decide(&gate, &packet, &decision);
 

@@ -52,10 +52,12 @@ uint32_t possible_cpus()
     return static_cast<uint32_t>(libbpf_num_possible_cpus());
 }
 
-Fd create_lines(uint32_t count)
+// Room for `lines` lines, in whole pages.
+Fd create_pages(size_t lines)
 {
+    const auto pages = static_cast<uint32_t>((lines + MXG_PAGE_LINES - 1) / MXG_PAGE_LINES);
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
-    Fd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "mxg_lines", sizeof(uint32_t), sizeof(mxg_line), count,
+    Fd fd(bpf_map_create(BPF_MAP_TYPE_ARRAY, "mxg_lines", sizeof(uint32_t), sizeof(mxg_page), pages,
                          &options));
     if (!fd)
         throw BpfError(error_text("no memory for the policy table in the kernel", errno));
@@ -159,7 +161,7 @@ void GateMaps::create(MapKind kind, uint32_t entries)
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = s.flags);
     Fd inner;
     if (kind == MapKind::table_slot) {
-        inner = create_lines(1);
+        inner = create_pages(1);
         options.inner_map_fd = static_cast<uint32_t>(inner.get());
     }
     Fd fd(bpf_map_create(s.type, s.name, sizeof(uint32_t), s.value_size, entries, &options));
@@ -323,15 +325,15 @@ void GateMaps::publish(const std::vector<mxg_line>& image)
 {
     if (const std::string error = verify_image(image.data(), image.size()); !error.empty())
         throw BpfError("the policy table is refused: " + error);
-    const Fd lines = create_lines(static_cast<uint32_t>(image.size()));
+    const Fd pages = create_pages(image.size());
     {
-        const Mapping memory(lines.get(), image.size() * sizeof(mxg_line), true);
+        const Mapping memory(pages.get(), entries_of(pages.get()) * sizeof(mxg_page), true);
         std::memcpy(memory.data(), image.data(), image.size() * sizeof(mxg_line));
     }
-    bpf_map_freeze(lines.get());
+    bpf_map_freeze(pages.get());
     // The kernel returns from this only when no running program can still hold the old map.
     const uint32_t zero = 0;
-    const int fd_value = lines.get();
+    const int fd_value = pages.get();
     if (bpf_map_update_elem(fd(MapKind::table_slot), &zero, &fd_value, BPF_ANY) != 0)
         throw BpfError(error_text("cannot put the policy table in force", errno));
 }
@@ -342,26 +344,27 @@ std::vector<mxg_line> GateMaps::current_image() const
     uint32_t id = 0;
     if (bpf_map_lookup_elem(fd(MapKind::table_slot), &zero, &id) != 0)
         return {};
-    const Fd lines(bpf_map_get_fd_by_id(id));
-    if (!lines)
+    const Fd pages(bpf_map_get_fd_by_id(id));
+    if (!pages)
         return {};
-    std::vector<mxg_line> image(entries_of(lines.get()));
-    const Mapping memory(lines.get(), image.size() * sizeof(mxg_line), false);
-    std::memcpy(image.data(), memory.data(), image.size() * sizeof(mxg_line));
-    return image;
+    const size_t bytes = entries_of(pages.get()) * sizeof(mxg_page);
+    const Mapping memory(pages.get(), bytes, false);
+    const auto* lines = static_cast<const mxg_line*>(memory.data());
+    const size_t count = static_cast<const mxg_image_header*>(memory.data())->lines;
+    return {lines, lines + std::min(count, bytes / sizeof(mxg_line))};
 }
 
 int64_t GateMaps::generation() const
 {
     const uint32_t zero = 0;
     uint32_t id = 0;
-    mxg_image_header header{};
     if (bpf_map_lookup_elem(fd(MapKind::table_slot), &zero, &id) != 0)
         return -1;
-    const Fd lines(bpf_map_get_fd_by_id(id));
-    if (!lines || bpf_map_lookup_elem(lines.get(), &zero, &header) != 0)
+    const Fd pages(bpf_map_get_fd_by_id(id));
+    if (!pages)
         return -1;
-    return static_cast<int64_t>(header.generation);
+    const Mapping memory(pages.get(), sizeof(mxg_page), false);
+    return static_cast<int64_t>(static_cast<const mxg_image_header*>(memory.data())->generation);
 }
 
 std::vector<CounterValue> GateMaps::counters() const

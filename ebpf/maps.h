@@ -7,14 +7,14 @@
 #include "dataplane/core/sample.h"
 #include "ebpf/shared.h"
 
-/* The image in force. Its lines are elements, so that a table of any size fits the same program:
+/* The image in force. Its pages are elements, so that a table of any size fits the same program:
  * an inner array may differ in max_entries (BPF_F_INNER_MAP), not in value size. */
 struct mxg_lines {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
     __uint(max_entries, 1);
     __uint(key_size, sizeof(__u32));
-    __uint(value_size, sizeof(struct mxg_line));
+    __uint(value_size, sizeof(struct mxg_page));
 };
 
 struct {

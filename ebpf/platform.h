@@ -50,12 +50,35 @@ MXG_INLINE int mxg_frame_copy(const struct mxg_frame *frame, __u32 offset, void 
 }
 
 struct mxg_table {
-    void *lines; /* the inner map: one generation for the whole packet */
+    void *pages;                /* the inner map: one generation for the whole packet */
+    const struct mxg_page *hot; /* its first page, 0 if there is no table */
 };
+
+/* Of the first page only: one path for the verifier, where mxg_table_line has two. */
+MXG_INLINE const struct mxg_line *mxg_hot_line(const struct mxg_table *table, __u32 number)
+{
+    const struct mxg_page *page = table->hot;
+
+    if (!page || number >= MXG_PAGE_LINES)
+        return 0;
+    asm volatile("" : "+r"(page)); /* clang would move the addition before the check */
+    return &page->line[number & (MXG_PAGE_LINES - 1)];
+}
 
 MXG_INLINE const struct mxg_line *mxg_table_line(const struct mxg_table *table, __u32 number)
 {
-    return table->lines ? bpf_map_lookup_elem(table->lines, &number) : 0;
+    const struct mxg_page *page = table->hot;
+    __u32 index = number / MXG_PAGE_LINES;
+
+    if (!page)
+        return 0;
+    if (index != 0) {
+        page = bpf_map_lookup_elem(table->pages, &index);
+        if (!page)
+            return 0;
+    }
+    asm volatile("" : "+r"(page)); /* as above */
+    return &page->line[number & (MXG_PAGE_LINES - 1)];
 }
 
 struct mxg_gate {

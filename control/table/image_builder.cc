@@ -81,13 +81,14 @@ public:
         lines_.resize(4);
         header_.services = append(input_.services);
         header_.classes = append(input_.classes);
-        tree_line(MXG_TREE_IPV4_LINE, place_tree(encode(split(input_.ipv4)), 0, 64));
-        // 2000::/3 is all the global unicast space there is (RFC 4291, IANA).
-        tree_line(MXG_TREE_IPV6_LINE,
-                  place_tree(encode(split(input_.ipv6)), 0x2000'0000'0000'0000, 61));
-        header_.slots = append(slots_);
-        header_.codes = append(codes_.all());
         header_.policies = append(input_.policies);
+        const std::vector<LeafEntry> ipv4 = encode(split(input_.ipv4));
+        const std::vector<LeafEntry> ipv6 = encode(split(input_.ipv6));
+        header_.codes = append(codes_.all());
+        tree_line(MXG_TREE_IPV4_LINE, place_tree(ipv4, 0, 64));
+        // 2000::/3 is all the global unicast space there is (RFC 4291, IANA).
+        tree_line(MXG_TREE_IPV6_LINE, place_tree(ipv6, 0x2000'0000'0000'0000, 61));
+        header_.slots = append(slots_);
         if (lines_.size() > MXG_MAX_LINES)
             throw std::length_error("the policy table is larger than 8 GiB");
         finish();

@@ -36,7 +36,7 @@ MXG_INLINE int mxg_match_services(const struct mxg_table *table,
 
     for (__u32 i = 0; i < MXG_MAX_SERVICE_ADDRESSES && i < header->service_count; i++) {
         const struct mxg_service *service =
-            (const struct mxg_service *)mxg_table_line(table, header->services + i);
+            (const struct mxg_service *)mxg_hot_line(table, header->services + i);
         __u64 address, in_range = 0;
 
         if (!service)
@@ -92,7 +92,7 @@ MXG_INLINE const struct mxg_class *mxg_class_of(const struct mxg_table *table,
                                                 const struct mxg_image_header *header,
                                                 const struct mxg_policy *policy)
 {
-    return (const struct mxg_class *)mxg_table_line(table, header->classes + policy->class_id);
+    return (const struct mxg_class *)mxg_hot_line(table, header->classes + policy->class_id);
 }
 
 /* 0, or -1 if the image is damaged. */
@@ -241,7 +241,7 @@ MXG_INLINE void mxg_decide(struct mxg_gate *gate, const struct mxg_packet *packe
                            struct mxg_decision *decision)
 {
     const struct mxg_image_header *header =
-        (const struct mxg_image_header *)mxg_table_line(&gate->table, 0);
+        (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
     struct mxg_service_match match = {0, 0, 0};
 
     __builtin_memset(decision, 0, sizeof(*decision));

@@ -45,6 +45,13 @@ struct mxg_line {
     __u64 word[8];
 };
 
+/* The unit in which BPF holds lines. The first page must hold header, trees, services and classes;
+ * policies, codes and the top of the trees come next, because every look-up reads them. */
+#define MXG_PAGE_LINES 1024
+struct mxg_page {
+    struct mxg_line line[MXG_PAGE_LINES];
+};
+
 /* header.flags */
 #define MXG_FLAG_MONITOR 1u        /* gate.mode: monitor */
 #define MXG_FLAG_PASS_FRAGMENTS 2u /* gate.fragments: pass */

@@ -42,6 +42,11 @@ MXG_INLINE const struct mxg_line *mxg_table_line(const struct mxg_table *table, 
     return number < table->count ? &table->lines[number] : 0;
 }
 
+MXG_INLINE const struct mxg_line *mxg_hot_line(const struct mxg_table *table, __u32 number)
+{
+    return mxg_table_line(table, number);
+}
+
 struct mxg_gate {
     struct mxg_table table;
     struct mxg_source_settings sources;

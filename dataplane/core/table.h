@@ -3,6 +3,7 @@
  *
  * The platform gives
  *   const struct mxg_line *mxg_table_line(table, number)   0 where there is no such line
+ *   const struct mxg_line *mxg_hot_line(table, number)     the same, of the first page only
  *
  * Search steps are branch-free: in BPF a comparison that decides an addition would become a
  * branch, which the CPU mispredicts and the verifier explores both ways.
@@ -172,7 +173,7 @@ MXG_INLINE int mxg_find_policy(const struct mxg_table *table, const struct mxg_i
                                const struct mxg_address *address)
 {
     __u32 root = address->family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE : MXG_TREE_IPV6_LINE;
-    const struct mxg_tree *tree = (const struct mxg_tree *)mxg_table_line(table, root);
+    const struct mxg_tree *tree = (const struct mxg_tree *)mxg_hot_line(table, root);
     const struct mxg_leaf *leaf;
     const struct mxg_code *code;
     __u32 entry;

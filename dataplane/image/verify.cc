@@ -75,6 +75,9 @@ private:
             !fits(header_.codes, counts_.codes, sizeof(mxg_code)) ||
             !fits(header_.slots, counts_.slots, sizeof(mxg_slot)))
             return fail("a section leaves the table");
+        if (header_.services + header_.service_count > MXG_PAGE_LINES ||
+            header_.classes + counts_.classes > MXG_PAGE_LINES)
+            return fail("services or classes are not in the first page");
         return services() && classes() && policies() && codes();
     }
 
