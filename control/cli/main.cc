@@ -94,9 +94,11 @@ void add_live_verbs(CLI::App& app, Given& g)
     CLI::App* verb = add_verb(app, g, "counters", "packets by verdict, reason, class and family",
                               "mxgate counters --watch 1",
                               [&] { return counters(g.options, g.watch, g.feeds); });
-    verb->add_option("--watch", g.watch, "again every so many seconds, with rates")
-        ->check(CLI::Range(0.1, 3600.0));
-    verb->add_flag("--feeds", g.feeds, "connection attempts by the feed that decided them");
+    CLI::Option* watch =
+        verb->add_option("--watch", g.watch, "again every so many seconds, with rates")
+            ->check(CLI::Range(0.1, 3600.0));
+    verb->add_flag("--feeds", g.feeds, "connection attempts by the feed that decided them")
+        ->excludes(watch);
 
     verb = add_verb(app, g, "refused",
                     "senders refused of late, with reason, feed and count of samples",

@@ -10,6 +10,7 @@
 #include "control/replay/capture.h"
 #include "control/replay/replay_plane.h"
 #include "control/table/compile.h"
+#include "control/text/json.h"
 #include "control/text/names.h"
 #include "dataplane/core/native.h"
 
@@ -19,11 +20,6 @@ namespace mxgate {
 namespace {
 
 using nlohmann::json;
-
-json or_null(const char* text)
-{
-    return text ? json(text) : json(nullptr);
-}
 
 // The source of a frame as the parser reads it, for the report only.
 json source_of(const CapturedFrame& captured)

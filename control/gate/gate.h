@@ -83,7 +83,7 @@ nlohmann::json counters_from_pins(const GatePaths& paths);
 // Path of the last good table.
 std::string table_path(const std::string& state_dir);
 
-// {"counters": [...], "feeds": [...]}: what docs/cli.md calls counter lines.
+// {"counters": [...], "feeds": [...]}: a list of counters each.
 nlohmann::json counters_report(const GateMaps& maps, const TableInfo& info);
 nlohmann::json attachments_report(const std::vector<Attachment>& attachments);
 nlohmann::json explain_table(const TableReader& reader, const mxg_address& address);

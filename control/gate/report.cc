@@ -5,6 +5,7 @@
 
 #include "control/gate/gate.h"
 #include "control/net/address_text.h"
+#include "control/text/json.h"
 #include "control/text/names.h"
 #include "dataplane/core/sources.h"
 
@@ -12,11 +13,6 @@ namespace mxgate {
 namespace {
 
 using nlohmann::json;
-
-json or_null(const char* text)
-{
-    return text ? json(text) : json(nullptr);
-}
 
 double unix_seconds(int64_t us)
 {

@@ -98,6 +98,8 @@ private:
             const auto& entry = at<mxg_class>(header_.classes, i);
             if (entry.action > MXG_ACTION_UNREACHABLE || entry.deny_verdict >= MXG_VERDICTS)
                 return fail("a class has an unknown action");
+            if ((entry.flags & MXG_CLASS_RATE) && entry.interval_ns == 0)
+                return fail("a class has a rate without an interval");
         }
         return true;
     }
