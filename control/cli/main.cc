@@ -134,20 +134,6 @@ void add_attach_verbs(CLI::App& app, Given& g)
              "mxgate detach", [&] { return detach(g.options); });
 }
 
-void add_folders(CLI::App& app, CliOptions& options)
-{
-    app.fallthrough();  // --run-dir and its kin may stand after the verb
-    app.add_option("--run-dir", options.run_dir, "folder of mxgated's control socket")
-        ->envname("MXGATE_RUN_DIR")
-        ->capture_default_str();
-    app.add_option("--state-dir", options.state_dir, "folder of the last good table")
-        ->envname("MXGATE_STATE_DIR")
-        ->capture_default_str();
-    app.add_option("--pin-dir", options.pin_dir, "bpffs folder of the gate's pins")
-        ->envname("MXGATE_PIN_DIR")
-        ->capture_default_str();
-}
-
 }  // namespace
 }  // namespace mxgate
 
@@ -163,6 +149,7 @@ int main(int argc, char** argv)
     app.footer(
         "Exit codes: 0 done; 1 the input or the gate is at fault; 2 the command line is.\n"
         "`mxgate VERB --help` explains a verb, with an example.");
+    app.fallthrough();  // --run-dir and its kin may stand after the verb
     add_folders(app, given.options);
     add_table_verbs(app, given);
     add_replay(app, given);

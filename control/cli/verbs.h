@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/config/config.h"
+#include "control/text/folders.h"
 
 namespace mxgate {
 
@@ -14,11 +15,8 @@ namespace mxgate {
 inline constexpr int kExitError = 1;
 inline constexpr int kExitUsage = 2;
 
-struct CliOptions {
+struct CliOptions : Folders {
     bool json = false;
-    std::string run_dir = "/run/mxgate";
-    std::string pin_dir = "/sys/fs/bpf/mxgate";
-    std::string state_dir = "/var/lib/mxgate";
 };
 
 struct ReplayRequest {

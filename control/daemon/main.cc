@@ -17,16 +17,14 @@
 
 #include "control/api/server.h"
 #include "control/gate/gate.h"
+#include "control/text/folders.h"
 
 namespace {
 
 using mxgate::Gate;
 
-struct Options {
+struct Options : mxgate::Folders {
     std::string config = "/etc/mxgate/mxgate.yaml";
-    std::string run_dir = "/run/mxgate";
-    std::string state_dir = "/var/lib/mxgate";
-    std::string pin_dir = "/sys/fs/bpf/mxgate";
     std::string log_level = "info";
 };
 
@@ -117,15 +115,7 @@ int main(int argc, char** argv)
         "\nExample: mxgated --config /etc/mxgate/mxgate.yaml");
     app.set_version_flag("--version", MXGATE_VERSION);
     app.add_option("--config", options.config, "configuration file")->capture_default_str();
-    app.add_option("--run-dir", options.run_dir, "folder of the control socket")
-        ->envname("MXGATE_RUN_DIR")
-        ->capture_default_str();
-    app.add_option("--state-dir", options.state_dir, "folder of the last good table")
-        ->envname("MXGATE_STATE_DIR")
-        ->capture_default_str();
-    app.add_option("--pin-dir", options.pin_dir, "bpffs folder of the gate's pins")
-        ->envname("MXGATE_PIN_DIR")
-        ->capture_default_str();
+    mxgate::add_folders(app, options);
     app.add_option("--log-level", options.log_level, "what to log")
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
         ->capture_default_str();
