@@ -95,44 +95,6 @@ std::vector<CounterValue> read_per_cpu(int fd, uint32_t count)
 
 }  // namespace
 
-Fd::~Fd()
-{
-    if (fd_ >= 0)
-        ::close(fd_);
-}
-
-Fd& Fd::operator=(Fd&& other) noexcept
-{
-    std::swap(fd_, other.fd_);
-    return *this;
-}
-
-Mapping::Mapping(int fd, size_t bytes, bool writable) : bytes_(bytes)
-{
-    data_ =
-        ::mmap(nullptr, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
-    if (data_ == MAP_FAILED)
-        throw BpfError(error_text("cannot map the memory of a BPF map", errno));
-}
-
-Mapping::~Mapping()
-{
-    if (data_)
-        ::munmap(data_, bytes_);
-}
-
-Mapping::Mapping(Mapping&& other) noexcept
-{
-    *this = std::move(other);
-}
-
-Mapping& Mapping::operator=(Mapping&& other) noexcept
-{
-    std::swap(data_, other.data_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
-}
-
 const char* map_name(MapKind kind)
 {
     return shape(kind).name;
@@ -144,15 +106,6 @@ std::string error_text(const std::string& what, int error)
     if (error == EPERM || error == EACCES)
         out += " (needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)";
     return out;
-}
-
-uint32_t GateMaps::buckets_for(uint64_t capacity)
-{
-    const uint64_t buckets =
-        std::bit_ceil((std::max<uint64_t>(capacity, 1) + MXG_WAYS - 1) / MXG_WAYS);
-    if (capacity > MXG_MAX_SOURCES)
-        throw BpfError("sources.capacity is beyond 256 Mi");
-    return static_cast<uint32_t>(buckets);
 }
 
 void GateMaps::create(MapKind kind, uint32_t entries)
@@ -393,51 +346,22 @@ mxg_bucket* GateMaps::buckets()
 
 void GateMaps::drain_samples(const std::function<void(const mxg_sample&)>& take)
 {
-    mxg_ring* ring = rings();
-    for (uint32_t cpu = 0; cpu < possible_cpus(); cpu++, ring++) {
-        const uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-        uint64_t tail = ring->tail;
-        if (head - tail > MXG_RING_SAMPLES)
-            tail = head;  // not ours: start over
-        for (; tail != head; tail++)
-            take(ring->sample[tail & (MXG_RING_SAMPLES - 1)]);
-        __atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
-    }
+    drain_rings(rings(), possible_cpus(), take);
 }
 
 uint64_t GateMaps::samples_lost()
 {
-    uint64_t lost = 0;
-    for (uint32_t cpu = 0; cpu < possible_cpus(); cpu++)
-        lost += rings()[cpu].lost;
-    return lost;
+    return mxgate::samples_lost(rings(), possible_cpus());
 }
 
 bool GateMaps::find_source(const mxg_prefix& prefix, mxg_source* out)
 {
-    const uint64_t hash = mxg_prefix_hash(sources_.key, &prefix);
-    mxg_bucket* bucket = &buckets()[mxg_bucket_number(hash, sources_.bucket_mask)];
-    const mxg_source* found = mxg_find_source(bucket, &prefix, hash | 1);
-    if (found)
-        *out = *found;
-    return found != nullptr;
+    return mxgate::find_source(buckets(), sources_, prefix, out);
 }
 
-GateMaps::SourceFill GateMaps::source_fill()
+SourceFill GateMaps::source_fill()
 {
-    SourceFill fill;
-    const uint64_t count = static_cast<uint64_t>(sources_.bucket_mask) + 1;
-    fill.capacity = count * MXG_WAYS;
-    const mxg_bucket* all = buckets();
-    for (uint64_t i = 0; i < count; i++)
-        for (const mxg_source& source : all[i].way)
-            fill.used += source.tag != 0;
-    return fill;
-}
-
-uint64_t GateMaps::source_bytes() const
-{
-    return (static_cast<uint64_t>(sources_.bucket_mask) + 1) * sizeof(mxg_bucket);
+    return mxgate::source_fill(buckets(), sources_);
 }
 
 void unpin(const std::string& dir)

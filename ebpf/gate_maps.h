@@ -11,64 +11,25 @@
 #include <vector>
 
 #include "dataplane/core/image.h"
-#include "dataplane/core/sample.h"
+#include "dataplane/state/memory.h"
+#include "dataplane/state/state_view.h"
 #include "ebpf/shared.h"
 
 namespace mxgate {
 
-class BpfError : public std::runtime_error
+class BpfError : public PlaneError
 {
 public:
-    using std::runtime_error::runtime_error;
-};
-
-// A file descriptor that closes itself.
-class Fd
-{
-public:
-    explicit Fd(int fd = -1) : fd_(fd) {}
-    ~Fd();
-    Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-    Fd& operator=(Fd&& other) noexcept;
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-
-private:
-    int fd_;
-};
-
-// Memory of an mmap-able map.
-class Mapping
-{
-public:
-    Mapping() = default;
-    Mapping(int fd, size_t bytes, bool writable);
-    ~Mapping();
-    Mapping(Mapping&& other) noexcept;
-    Mapping& operator=(Mapping&& other) noexcept;
-    void* data() const { return data_; }
-
-private:
-    void* data_ = nullptr;
-    size_t bytes_ = 0;
+    using PlaneError::PlaneError;
 };
 
 enum class MapKind { table_slot, sources, counters, feeds, samples, meta, replay };
 inline constexpr size_t kMapKinds = 7;
 const char* map_name(MapKind kind);
 
-// Counts of one counter over all cores, with its place in the decision's space.
-struct CounterValue {
-    uint32_t index = 0;  // mxg_counter_index
-    uint64_t packets = 0;
-};
-
 class GateMaps
 {
 public:
-    // Buckets for at least `capacity` sources.
-    static uint32_t buckets_for(uint64_t capacity);
-
     // Fresh maps of this process only: nothing pinned. For `replay` and tests.
     // `key`: the secret of the source table's hash; replay uses a fixed one.
     static GateMaps make(uint64_t capacity, const uint64_t (&key)[2]);
@@ -106,12 +67,8 @@ public:
 
     // The state of one source prefix, if there is any.
     bool find_source(const mxg_prefix& prefix, mxg_source* out);
-    struct SourceFill {
-        uint64_t capacity = 0;
-        uint64_t used = 0;
-    };
     SourceFill source_fill();
-    uint64_t source_bytes() const;
+    uint64_t source_bytes() const { return mxgate::source_bytes(sources_); }
 
 private:
     GateMaps() = default;

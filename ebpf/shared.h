@@ -29,6 +29,4 @@ struct mxg_pinned_meta {
     char pin_dir[256]; /* where these maps are pinned */
 };
 
-#define MXG_FEED_COUNTERS ((MXG_MAX_FEEDS + 1) * MXG_VERDICTS)
-
 #endif

@@ -24,7 +24,7 @@ using nlohmann::json;
 // The source of a frame as the parser reads it, for the report only.
 json source_of(const CapturedFrame& captured)
 {
-    mxg_frame frame{captured.bytes.data(), static_cast<uint32_t>(captured.bytes.size())};
+    mxg_frame frame{captured.bytes.data(), static_cast<uint32_t>(captured.bytes.size()), 0};
     mxg_packet packet{};
     mxg_parse_frame(&frame, &packet);
     if (packet.source.family == MXG_FAMILY_NONE)

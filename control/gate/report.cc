@@ -46,7 +46,7 @@ json table_report(const std::vector<mxg_line>& image, const TableInfo& info)
 
 json sources_report(GateMaps& maps)
 {
-    const GateMaps::SourceFill fill = maps.source_fill();
+    const SourceFill fill = maps.source_fill();
     return {{"capacity", fill.capacity}, {"used", fill.used}, {"bytes", maps.source_bytes()}};
 }
 

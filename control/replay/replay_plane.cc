@@ -17,7 +17,7 @@ class ModelPlane : public ReplayPlane
 {
 public:
     ModelPlane(const PolicyTable& table, uint64_t capacity)
-        : buckets_(GateMaps::buckets_for(capacity))
+        : buckets_(buckets_for(capacity))
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
         gate_.sources = {
@@ -27,7 +27,7 @@ public:
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
     {
-        mxg_frame frame{bytes.data(), static_cast<uint32_t>(bytes.size())};
+        mxg_frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0};
         mxg_packet packet{};
         mxg_decision decision;
         gate_.now_ns = now_ns;

@@ -61,6 +61,8 @@ struct mxg_decision {
 
 /* The index of the one counter a decision ends in; dense, < MXG_COUNTERS. */
 #define MXG_CLASS_SLOTS (MXG_MAX_CLASSES + 1)
+/* And of a feed: feed * MXG_VERDICTS + verdict, < MXG_FEED_COUNTERS. */
+#define MXG_FEED_COUNTERS ((MXG_MAX_FEEDS + 1) * MXG_VERDICTS)
 #define MXG_COUNTERS (MXG_REASONS * MXG_CLASS_SLOTS * 3 * MXG_VERDICTS * 2)
 
 static inline __attribute__((always_inline, unused)) __u32 mxg_counter_index(

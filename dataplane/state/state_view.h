@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the control plane reads of a plane's state, wherever the plane keeps it: source table,
+// counters, samples.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "dataplane/core/sample.h"
+
+namespace mxgate {
+
+// One counter over all cores, with its place: mxg_counter_index, or feed * MXG_VERDICTS + verdict.
+struct CounterValue {
+    uint32_t index = 0;
+    uint64_t packets = 0;
+};
+
+struct SourceFill {
+    uint64_t capacity = 0;
+    uint64_t used = 0;
+};
+
+// Buckets for at least `capacity` sources; throws PlaneError beyond MXG_MAX_SOURCES.
+uint32_t buckets_for(uint64_t capacity);
+uint64_t source_bytes(const mxg_source_settings& settings);
+
+// The state of one source prefix, if there is any.
+bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const mxg_prefix& prefix,
+                 mxg_source* out);
+SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& settings);
+
+// Takes the samples that came since the last call out of `count` rings.
+void drain_rings(mxg_ring* rings, uint32_t count,
+                 const std::function<void(const mxg_sample&)>& take);
+uint64_t samples_lost(const mxg_ring* rings, uint32_t count);
+
+}  // namespace mxgate
