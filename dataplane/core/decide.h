@@ -83,6 +83,7 @@ MXG_INLINE struct mxg_address mxg_embedded_ipv4(const struct mxg_address *source
 /* The policy of a source and the class that goes with it. */
 struct mxg_judgement {
     struct mxg_prefix source; /* canonical source, cut to its end-site length */
+    __u64 hash;               /* of the source prefix, where the class has limits */
     const struct mxg_class *class_of_service;
     __u16 feed;
     __u8 class_id;
@@ -95,35 +96,44 @@ MXG_INLINE const struct mxg_class *mxg_class_of(const struct mxg_table *table,
     return (const struct mxg_class *)mxg_hot_line(table, header->classes + policy->class_id);
 }
 
+/* Takes the policy of one view of the source in; -1 if the image is damaged. The canonical view
+ * comes first, gives the source prefix and wins a tie. */
+MXG_INLINE int mxg_weigh(const struct mxg_table *table, const struct mxg_image_header *header,
+                         const struct mxg_address *view, const struct mxg_policy *policy,
+                         struct mxg_judgement *judgement)
+{
+    const struct mxg_class *found, *before = judgement->class_of_service;
+
+    if (!policy)
+        return -1;
+    found = mxg_class_of(table, header, policy);
+    if (!found)
+        return -1;
+    if (!before) {
+        judgement->source.address = mxg_cut(*view, policy->length);
+        judgement->source.length = policy->length;
+    }
+    if (!before || found->strictness > before->strictness) {
+        judgement->class_of_service = found;
+        judgement->class_id = policy->class_id;
+        judgement->feed = policy->feed;
+    }
+    return 0;
+}
+
 /* 0, or -1 if the image is damaged. */
 MXG_INLINE int mxg_judge(const struct mxg_table *table, const struct mxg_image_header *header,
                          const struct mxg_address *source, struct mxg_judgement *judgement)
 {
     int both, views;
     struct mxg_address view = mxg_embedded_ipv4(source, &both);
-    const struct mxg_policy *policy;
-    const struct mxg_class *found;
 
     if (view.family == MXG_FAMILY_NONE)
         view = *source;
     __builtin_memset(judgement, 0, sizeof(*judgement));
-    /* The canonical view comes first, gives the source prefix and wins a tie; at most two. */
     for (views = 0; views < 2; views++) {
-        policy = mxg_lookup(table, header, &view);
-        if (!policy)
+        if (mxg_weigh(table, header, &view, mxg_lookup(table, header, &view), judgement))
             return -1;
-        found = mxg_class_of(table, header, policy);
-        if (!found)
-            return -1;
-        if (views == 0) {
-            judgement->source.address = mxg_cut(view, policy->length);
-            judgement->source.length = policy->length;
-        }
-        if (views == 0 || found->strictness > judgement->class_of_service->strictness) {
-            judgement->class_of_service = found;
-            judgement->class_id = policy->class_id;
-            judgement->feed = policy->feed;
-        }
         if (!both)
             break;
         view = *source;
@@ -137,21 +147,36 @@ MXG_INLINE void mxg_set(struct mxg_decision *decision, __u8 verdict, __u8 reason
     decision->reason = reason;
 }
 
+/* The same where that is the end of it. */
+MXG_INLINE int mxg_ends(struct mxg_decision *decision, __u8 verdict, __u8 reason)
+{
+    mxg_set(decision, verdict, reason);
+    return 0;
+}
+
+/* Where the state of the source prefix is, or 0: its class has no limits. A plane that has other
+ * packets to see to calls this before mxg_act and prefetches what it gives. */
+MXG_INLINE struct mxg_bucket *mxg_find_state(struct mxg_gate *gate, struct mxg_judgement *judgement)
+{
+    const struct mxg_source_settings sources = mxg_settings(gate);
+
+    if (!(judgement->class_of_service->flags & MXG_CLASS_RATE))
+        return 0;
+    judgement->hash = mxg_prefix_hash(sources.key, &judgement->source);
+    return mxg_source_bucket(gate, mxg_bucket_number(judgement->hash, sources.bucket_mask));
+}
+
 /* Charges one attempt to the source prefix. */
-MXG_INLINE enum mxg_charge mxg_charge_attempt(struct mxg_gate *gate,
-                                              const struct mxg_judgement *judgement, __u64 now)
+MXG_INLINE enum mxg_charge mxg_charge_attempt(const struct mxg_judgement *judgement,
+                                              struct mxg_bucket *bucket, __u64 now)
 {
     const struct mxg_class *limits = judgement->class_of_service;
-    const struct mxg_source_settings sources = mxg_settings(gate);
-    __u64 hash = mxg_prefix_hash(sources.key, &judgement->source);
-    struct mxg_bucket *bucket =
-        mxg_source_bucket(gate, mxg_bucket_number(hash, sources.bucket_mask));
     struct mxg_source *source;
     enum mxg_charge charge;
 
     if (!bucket)
         return MXG_CHARGE_CONTENDED;
-    source = mxg_take_source(bucket, &judgement->source, hash | 1, now);
+    source = mxg_take_source(bucket, &judgement->source, judgement->hash | 1, now);
     if (!source)
         return MXG_CHARGE_CONTENDED;
     charge = mxg_charge_rate(&source->full_at_ns, limits->interval_ns, limits->tolerance_ns, now);
@@ -165,7 +190,7 @@ MXG_INLINE enum mxg_charge mxg_charge_attempt(struct mxg_gate *gate,
 }
 
 MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judgement,
-                        struct mxg_decision *decision)
+                        struct mxg_bucket *state, struct mxg_decision *decision)
 {
     const struct mxg_class *class_of_service = judgement->class_of_service;
     enum mxg_charge charge;
@@ -184,64 +209,71 @@ MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judge
     if (!(class_of_service->flags & MXG_CLASS_RATE))
         return;
     decision->time_ns = mxg_now(gate);
-    charge = mxg_charge_attempt(gate, judgement, decision->time_ns);
+    charge = mxg_charge_attempt(judgement, state, decision->time_ns);
     if (charge != MXG_CHARGE_OK)
         mxg_set(decision, (__u8)(class_of_service->deny_verdict & 3),
                 charge == MXG_CHARGE_DENIED ? MXG_RATE : MXG_CONTENDED);
 }
 
-/* A SYN to a protected service. */
-MXG_INLINE void mxg_decide_attempt(struct mxg_gate *gate, const struct mxg_image_header *header,
-                                   const struct mxg_packet *packet, struct mxg_decision *decision)
+/* What is known of the sender once it has been judged. */
+MXG_INLINE void mxg_name_sender(const struct mxg_judgement *judgement,
+                                struct mxg_decision *decision)
 {
-    struct mxg_judgement judgement;
-
-    if (header->flags & MXG_FLAG_NO_TABLE)
-        return mxg_set(decision, header->flags & MXG_FLAG_NO_TABLE_DROP ? MXG_DROP : MXG_PASS,
-                       MXG_NO_TABLE);
-    if (mxg_judge(&gate->table, header, &packet->source, &judgement))
-        return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
-    decision->class_id = judgement.class_id;
-    decision->feed = judgement.feed;
-    decision->source_hi = judgement.source.address.hi;
-    decision->source_lo = judgement.source.address.lo;
-    decision->source_family = (__u8)judgement.source.address.family;
-    decision->source_length = (__u8)judgement.source.length;
-    if (judgement.class_of_service->flags & MXG_CLASS_MONITOR)
+    decision->class_id = judgement->class_id;
+    decision->feed = judgement->feed;
+    decision->source_hi = judgement->source.address.hi;
+    decision->source_lo = judgement->source.address.lo;
+    decision->source_family = (__u8)judgement->source.address.family;
+    decision->source_length = (__u8)judgement->source.length;
+    if (judgement->class_of_service->flags & MXG_CLASS_MONITOR)
         decision->enforced = 0;
-    mxg_act(gate, &judgement, decision);
 }
 
-/* TCP, or what may be TCP, with the services' word on it. */
-MXG_INLINE void mxg_decide_packet(struct mxg_gate *gate, const struct mxg_image_header *header,
-                                  const struct mxg_packet *packet,
-                                  const struct mxg_service_match *match,
-                                  struct mxg_decision *decision)
+/* A SYN to a protected service. */
+MXG_INLINE void mxg_decide_attempt(struct mxg_gate *gate, const struct mxg_packet *packet,
+                                   struct mxg_decision *decision)
+{
+    const struct mxg_image_header *header =
+        (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
+    struct mxg_judgement judgement;
+
+    if (!header || mxg_judge(&gate->table, header, &packet->source, &judgement))
+        return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
+    mxg_name_sender(&judgement, decision);
+    mxg_act(gate, &judgement, mxg_find_state(gate, &judgement), decision);
+}
+
+/* TCP, or what may be TCP, with the services' word on it. Not 0: an attempt, to be judged. */
+MXG_INLINE int mxg_screen_tcp(const struct mxg_image_header *header,
+                              const struct mxg_packet *packet,
+                              const struct mxg_service_match *match, struct mxg_decision *decision)
 {
     int port_unknown = packet->kind == MXG_FRAME_BROKEN || packet->kind == MXG_FRAME_LATER_FRAGMENT;
 
     if (!match->address || (!match->port && !port_unknown))
-        return;
+        return 0;
     if (packet->kind == MXG_FRAME_BROKEN || packet->kind == MXG_FRAME_BROKEN_AT_PORT)
-        return mxg_set(decision, MXG_DROP, MXG_MALFORMED);
+        return mxg_ends(decision, MXG_DROP, MXG_MALFORMED);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT && !(header->flags & MXG_FLAG_PASS_FRAGMENTS))
-        return mxg_set(decision, MXG_DROP, MXG_FRAGMENT);
+        return mxg_ends(decision, MXG_DROP, MXG_FRAGMENT);
     if (match->own_host || mxg_martian_source(&packet->source) ||
         mxg_same_address(packet->source, packet->destination))
-        return mxg_set(decision, MXG_DROP, MXG_MARTIAN);
+        return mxg_ends(decision, MXG_DROP, MXG_MARTIAN);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT)
-        return mxg_set(decision, MXG_PASS, MXG_FRAGMENT);
+        return mxg_ends(decision, MXG_PASS, MXG_FRAGMENT);
     if ((packet->tcp_flags & (MXG_TCP_SYN | MXG_TCP_ACK)) != MXG_TCP_SYN)
-        return mxg_set(decision, MXG_PASS, MXG_ESTABLISHED);
-    mxg_decide_attempt(gate, header, packet, decision);
+        return mxg_ends(decision, MXG_PASS, MXG_ESTABLISHED);
+    if (header->flags & MXG_FLAG_NO_TABLE)
+        return mxg_ends(decision, header->flags & MXG_FLAG_NO_TABLE_DROP ? MXG_DROP : MXG_PASS,
+                        MXG_NO_TABLE);
+    return 1;
 }
 
-/* `packet` is what mxg_parse_frame made of the frame. */
-MXG_INLINE void mxg_decide(struct mxg_gate *gate, const struct mxg_packet *packet,
-                           struct mxg_decision *decision)
+/* All of the decision that needs no policy. Not 0: an attempt, which mxg_decide_attempt judges. */
+MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet *packet,
+                          struct mxg_decision *decision)
 {
-    const struct mxg_image_header *header =
-        (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
+    const struct mxg_image_header *header = (const struct mxg_image_header *)mxg_hot_line(table, 0);
     struct mxg_service_match match = {0, 0, 0};
 
     __builtin_memset(decision, 0, sizeof(*decision));
@@ -250,16 +282,24 @@ MXG_INLINE void mxg_decide(struct mxg_gate *gate, const struct mxg_packet *packe
     decision->enforced = 1;
     mxg_set(decision, MXG_PASS, MXG_NOT_GATED);
     if (!header)
-        return mxg_set(decision, MXG_PASS, MXG_NO_TABLE);
+        return mxg_ends(decision, MXG_PASS, MXG_NO_TABLE);
     if (header->flags & MXG_FLAG_MONITOR)
         decision->enforced = 0;
     decision->family = (__u8)packet->source.family;
     if (packet->kind == MXG_FRAME_NOT_IP || packet->kind == MXG_FRAME_NOT_TCP)
-        return;
+        return 0;
     decision->source_port = packet->source_port;
-    if (mxg_match_services(&gate->table, header, packet, &match))
-        return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
-    mxg_decide_packet(gate, header, packet, &match, decision);
+    if (mxg_match_services(table, header, packet, &match))
+        return mxg_ends(decision, MXG_PASS, MXG_TABLE_FAULT);
+    return mxg_screen_tcp(header, packet, &match, decision);
+}
+
+/* `packet` is what mxg_parse_frame made of the frame. */
+MXG_INLINE void mxg_decide(struct mxg_gate *gate, const struct mxg_packet *packet,
+                           struct mxg_decision *decision)
+{
+    if (mxg_screen(&gate->table, packet, decision))
+        mxg_decide_attempt(gate, packet, decision);
 }
 
 /* What a plane does with the frame: the one place where monitor mode takes effect. */

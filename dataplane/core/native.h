@@ -11,12 +11,13 @@
 
 struct mxg_frame {
     const __u8 *data;
-    __u32 length;
+    __u32 length; /* bytes at `data`, all headers among them */
+    __u32 beyond; /* further bytes of the frame, elsewhere */
 };
 
 MXG_INLINE __u32 mxg_frame_length(const struct mxg_frame *frame)
 {
-    return frame->length;
+    return frame->length + frame->beyond;
 }
 
 MXG_INLINE int mxg_frame_load(const struct mxg_frame *frame, __u32 offset, void *to, __u32 size)

@@ -9,7 +9,7 @@ namespace mxgate::frames
 mxg_packet parse(const Bytes& frame)
 {
     mxg_packet packet{};
-    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size())};
+    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size()), 0};
     mxg_parse_frame(&view, &packet);
     return packet;
 }

@@ -41,7 +41,8 @@ public:
         mxg_judgement judgement{};
         judgement.source = prefix(number);
         judgement.class_of_service = &class_;
-        return mxg_charge_attempt(&gate_, &judgement, now);
+        mxg_bucket* state = mxg_find_state(&gate_, &judgement);
+        return mxg_charge_attempt(&judgement, state, now);
     }
 
     const mxg_source* find(uint64_t number)
