@@ -9,6 +9,7 @@
 #include "control/api/client.h"
 #include "control/cli/verbs.h"
 #include "control/gate/gate.h"
+#include "ebpf/xdp_plane.h"
 
 namespace mxgate {
 namespace {
@@ -24,7 +25,7 @@ json attach_somehow(const CliOptions& options, const std::string& config)
     }
     spdlog::set_default_logger(spdlog::stderr_color_mt("mxgate"));
     spdlog::set_level(spdlog::level::warn);
-    Gate gate({config, options.pin_dir, options.state_dir});
+    Gate gate({config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start();
     return gate.status()["interfaces"];
 }
@@ -36,6 +37,8 @@ int attach(const CliOptions& options, const std::string& config)
     for (const json& line : attach_somehow(options, config)) {
         if (options.json)
             fmt::print("{}\n", line.dump());
+        else if (line.contains("port"))
+            fmt::print("{}: at work\n", line["port"].get<std::string>());
         else
             fmt::print("{}: attached in {} mode{}{}\n", line["interface"].get<std::string>(),
                        line["attach"].get<std::string>(),
@@ -48,10 +51,13 @@ int attach(const CliOptions& options, const std::string& config)
 int detach(const CliOptions& options)
 {
     const std::vector<std::string> interfaces = detach_all(options.pin_dir);
+    const bool dpdk = disengage_dpdk({"", options.run_dir, options.state_dir, options.pin_dir});
     if (options.json)
-        fmt::print("{}\n", json{{"detached", interfaces}}.dump());
-    else if (interfaces.empty())
+        fmt::print("{}\n", json{{"detached", interfaces}, {"dpdk", dpdk}}.dump());
+    else if (interfaces.empty() && !dpdk)
         fmt::print("no gate was attached\n");
+    if (dpdk && !options.json)
+        fmt::print("mxgate-dpdk: monitors only; everything passes until `mxgate attach`\n");
     for (const std::string& name : interfaces)
         if (!options.json)
             fmt::print("{}: detached; everything passes\n", name);

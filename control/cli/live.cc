@@ -23,7 +23,7 @@ using nlohmann::json;
 
 GatePaths paths_of(const CliOptions& options)
 {
-    return {"", options.pin_dir, options.state_dir};
+    return {"", options.run_dir, options.state_dir, options.pin_dir};
 }
 
 std::string text(const json& value)
@@ -46,7 +46,7 @@ json counters_now(const CliOptions& options)
     try {
         return api_get(options.run_dir, "/v1/counters");
     } catch (const NoDaemon&) {
-        return counters_from_pins(paths_of(options));
+        return counters_without_daemon(paths_of(options));
     }
 }
 
@@ -156,6 +156,20 @@ void print_explanation(const json& e)
     fmt::print("{:<16}{}\n", "generation", text(e["generation"]));
 }
 
+// An interface of the XDP plane, or a port of the DPDK plane.
+void print_place(const json& place)
+{
+    const std::string remark = text(place["remark"]);
+    if (place.contains("interface"))
+        fmt::print("interface   {}: attach: {}", text(place["interface"]), text(place["attach"]));
+    else
+        fmt::print("port        {}: {}, {} queues{}, NUMA node {}, MTU {}, link {}",
+                   text(place["port"]), text(place["driver"]), text(place["queues"]),
+                   place["rss"].get<bool>() ? " by RSS" : "", text(place["numa"]),
+                   text(place["mtu"]), place["link"].get<bool>() ? "up" : "down");
+    fmt::print("{}{}\n", remark.empty() ? "" : "; ", remark);
+}
+
 // Without the daemon: what the last good table says; budgets and verdicts are not known then.
 json explain_offline(const CliOptions& options, const std::string& address)
 {
@@ -179,7 +193,7 @@ int status(const CliOptions& options)
         s = api_get(options.run_dir, "/v1/status");
     } catch (const NoDaemon& error) {
         fmt::print(stderr, "mxgate: {}\n", error.what());
-        s = status_from_pins(paths_of(options));  // the gate works without its daemon
+        s = status_without_daemon(paths_of(options));  // the gate works without its daemon
     }
     if (options.json) {
         fmt::print("{}\n", s.dump());
@@ -198,10 +212,12 @@ int status(const CliOptions& options)
         fmt::print(
             "            STALE: older than gate.stale_after; are the feeds still fetched?\n");
     for (const json& i : s["interfaces"])
-        fmt::print("interface   {}: attach: {}{}{}\n", text(i["interface"]), text(i["attach"]),
-                   text(i["remark"]).empty() ? "" : "; ", text(i["remark"]));
+        print_place(i);
     if (s["interfaces"].empty())
-        fmt::print("interface   none in this network namespace: the gate is not attached here\n");
+        fmt::print("{}\n", s["plane"] == "dpdk"
+                               ? "ports       none: mxgate-dpdk does not run"
+                               : "interface   none in this network namespace: the gate is not "
+                                 "attached here");
     fmt::print("sources     {} of {} in use, {} bytes\n", text(s["sources"]["used"]),
                text(s["sources"]["capacity"]), text(s["sources"]["bytes"]));
     fmt::print("samples     {} lost\n", text(s["samples_lost"]));
@@ -223,6 +239,8 @@ int counters(const CliOptions& options, double watch, bool feeds)
     }
     if (!feeds) {
         print_counters(now, nullptr, 1);
+        for (const auto& [name, frames] : now["ports"].items())
+            fmt::print("ports: {:<48} {:>14}\n", name, text(frames));
         return 0;
     }
     fmt::print("{:<24} {:<12} {:>14}\n", "feed", "verdict", "packets");

@@ -73,7 +73,7 @@ void add_replay(CLI::App& app, Given& g)
         app, g, "replay",
         "run captured frames through a plane, with the capture's time as the clock.\n"
         "`model` needs no privilege; `xdp` loads the program into the kernel and runs it there,\n"
-        "without touching an interface or a running gate",
+        "`dpdk` starts mxgate-dpdk with a port of its own; no interface or running gate is touched",
         "mxgate replay mxgate.yaml smtp.pcap --plane model --verdicts\n"
         "  mxgate replay mxgate.yaml *.pcap --plane xdp --json",
         [&] { return replay(g.options, g.replay); });

@@ -73,14 +73,16 @@ public:
         json summary{
             {"plane", plane}, {"frames", frames_}, {"skipped", skipped_}, {"counters", counts}};
         if (const auto runs = plane_.runs())
-            summary["program_runs"] = *runs;
+            summary[plane == "xdp" ? "program_runs" : "port_received"] = *runs;
         if (json_) {
             fmt::print(out, "{}\n", summary.dump());
             return;
         }
         fmt::print(out, "plane {}: {} frames, {} skipped\n", plane, frames_, skipped_);
         if (const auto runs = plane_.runs())
-            fmt::print(out, "the kernel counted {} runs of the program\n", *runs);
+            fmt::print(out, "{} {} {}\n",
+                       plane == "xdp" ? "the kernel counted" : "the port received", *runs,
+                       plane == "xdp" ? "runs of the program" : "frames");
         for (const json& c : counts)
             fmt::print(out, "{:>12} {:<12} {:<12} {:<10} {:<5}{}\n", c["packets"].get<uint64_t>(),
                        c["verdict"].get<std::string>(), c["reason"].get<std::string>(),
@@ -148,15 +150,11 @@ int replay(const CliOptions& options, const ReplayRequest& request)
     std::string name = request.plane;
     if (name.empty())
         name = loaded.config->gate.plane == PlaneKind::dpdk ? "dpdk" : "xdp";
-    if (name == "dpdk") {
-        fmt::print(stderr,
-                   "mxgate replay: plane dpdk is not in this version; say --plane model or "
-                   "--plane xdp\n");
-        return kExitError;
-    }
     const uint64_t capacity = loaded.config->source_capacity;
-    const auto plane = name == "xdp" ? make_xdp_plane(*compiled.table, capacity)
-                                     : make_model_plane(*compiled.table, capacity);
+    const auto make = name == "xdp"    ? make_xdp_plane
+                      : name == "dpdk" ? make_dpdk_plane
+                                       : make_model_plane;
+    const auto plane = make(*compiled.table, capacity);
     Replay run(request.verdicts, options.json, *compiled.table, *plane);
     bool good = true;
     for (const std::string& file : request.files) {

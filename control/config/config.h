@@ -77,8 +77,24 @@ struct FeedConfig {
     Location where;
 };
 
+enum class Topology { inline_wire, host };
+
+// The ports of the DPDK plane; `gate.dpdk`.
+struct DpdkConfig {
+    std::vector<std::string> ports;  // PCI addresses, or vdevs with their arguments: 2, or 1 (host)
+    Topology topology = Topology::inline_wire;
+    std::vector<uint32_t> cores = {0};  // of the workers
+    std::vector<std::string> eal;       // further arguments of EAL
+    std::string exception;              // host: the vdev into the kernel; empty: chosen at start
+    uint32_t mtu = 1500;
+    uint64_t idle_ns = 0;  // a worker without frames sleeps this long; 0: it polls on
+
+    bool operator==(const DpdkConfig&) const = default;
+};
+
 struct GateConfig {
     PlaneKind plane = PlaneKind::xdp;
+    DpdkConfig dpdk;
     std::vector<std::string> interfaces;
     AttachMode attach = AttachMode::automatic;
     Mode mode = Mode::enforce;

@@ -65,17 +65,6 @@ void Reader::read_gate(const YamlNode& node)
         read_services(*services->value);
 }
 
-void Reader::read_dpdk(const Section& gate)
-{
-    const YamlEntry* dpdk = gate.find("dpdk");
-    if (dpdk == nullptr)
-        return;
-    if (dpdk->value->kind != YamlNode::Kind::map)
-        wrong_kind(report_, *dpdk->value, "a map");
-    else if (config_.gate.plane != PlaneKind::dpdk)
-        report_.warning(dpdk->line, dpdk->column, "`dpdk` has no effect without `plane: dpdk`");
-}
-
 void Reader::read_interfaces(const YamlNode& node)
 {
     constexpr size_t kMaxInterfaceName = 15;

@@ -30,6 +30,8 @@ private:
 
     void read_gate(const YamlNode& node);
     void read_dpdk(const Section& gate);
+    void read_port_names(const YamlNode& node);
+    void read_cores(const YamlNode& node);
     void read_interfaces(const YamlNode& node);
     void read_services(const YamlNode& node);
     void read_service(const YamlNode& node);

@@ -21,11 +21,9 @@ constexpr Unit kSizes[] = {{"", 1},
                            {"Gi", 1ULL << 30}};
 
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr Unit kDurations[] = {{"ms", 1'000'000},
-                               {"s", kSecond},
-                               {"min", 60 * kSecond},
-                               {"h", 3'600 * kSecond},
-                               {"d", 86'400 * kSecond}};
+constexpr Unit kDurations[] = {{"us", 1'000},          {"ms", 1'000'000},
+                               {"s", kSecond},         {"min", 60 * kSecond},
+                               {"h", 3'600 * kSecond}, {"d", 86'400 * kSecond}};
 
 // Leading digits of `text`, which is moved on to what follows them.
 std::optional<uint64_t> take_digits(std::string_view& text)
@@ -91,7 +89,7 @@ std::optional<RateLimit> parse_rate(std::string_view text)
         multiplier = *digits;
     }
     const auto period_ns = scale(multiplier, period, kDurations);
-    if (!count || !period_ns || period == "ms")
+    if (!count || !period_ns || period == "ms" || period == "us")
         return std::nullopt;
     return RateLimit{*count, *period_ns, 1};
 }

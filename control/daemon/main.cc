@@ -80,14 +80,14 @@ void wait_for_end(Gate& gate)
 int serve(const Options& options)
 {
     const OnlyOne only(options.run_dir);
-    Gate gate({options.config, options.pin_dir, options.state_dir});
+    Gate gate({options.config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start();
     const mxgate::ApiServer server(gate, options.run_dir);
     std::atomic<bool> ending = false;
     std::thread sampler([&] {
         while (!ending) {
             try {
-                gate.drain_samples();
+                gate.tick();
             } catch (const std::exception& error) {
                 spdlog::error("samples: {}", error.what());
             }

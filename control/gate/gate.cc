@@ -12,18 +12,6 @@
 namespace mxgate {
 namespace {
 
-AttachWish wish_of(AttachMode mode)
-{
-    switch (mode) {
-        case AttachMode::native:
-            return AttachWish::native;
-        case AttachMode::generic:
-            return AttachWish::generic;
-        default:
-            return AttachWish::automatic;
-    }
-}
-
 // All errors as one text; warnings go to the log.
 std::string errors_of(const std::vector<Diagnostic>& diagnostics)
 {
@@ -88,16 +76,14 @@ Config Gate::load()
     const std::string errors = errors_of(loaded.diagnostics);
     if (!loaded.config)
         throw GateError(errors);
-    if (loaded.config->gate.plane != PlaneKind::xdp)
-        throw GateError(paths_.config + ": `gate.plane: dpdk` is not in this version");
-    if (loaded.config->gate.interfaces.empty())
+    if (loaded.config->gate.plane == PlaneKind::xdp && loaded.config->gate.interfaces.empty())
         throw GateError(paths_.config + ": `gate.interfaces` names no interface to gate");
     return *loaded.config;
 }
 
 void Gate::publish(PolicyTable table)
 {
-    maps_->publish(table.plane);
+    plane_->publish(table.plane);
     reader_.reset();
     table_ = std::move(table);
     reader_ = std::make_unique<TableReader>(table_);
@@ -114,7 +100,7 @@ PolicyTable Gate::first_table()
     } catch (const TableError& error) {
         spdlog::info("no last good table: {}", error.what());
     }
-    const auto in_force = static_cast<uint64_t>(std::max<int64_t>(maps_->generation(), 0));
+    const auto in_force = plane_->generation();
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
     CompileResult compiled = compile(config_, generation, last_good ? &last_good->info : nullptr);
     log_feeds(compiled.feeds);
@@ -129,7 +115,7 @@ PolicyTable Gate::first_table()
                       last_good->info.generation);
         return std::move(*last_good);
     }
-    if (const std::vector<mxg_line> image = maps_->current_image(); in_force > 0) {
+    if (const std::vector<mxg_line> image = plane_->current_image(); in_force > 0) {
         spdlog::error(
             "generation {} stays in force; its names are lost, classes and feeds have "
             "numbers until a reload succeeds",
@@ -155,55 +141,21 @@ void Gate::keep_as_last_good()
     }
 }
 
-void Gate::attach_interfaces()
-{
-    const std::vector<Attachment> before = find_attachments(paths_.pin_dir);
-    std::vector<Attachment> now;
-    // The interfaces hold the program, not we: it is let go of on every way out.
-    auto program = std::make_unique<XdpProgram>(*maps_, false);
-    try {
-        for (const std::string& name : config_.gate.interfaces) {
-            now.push_back(program->attach(name, wish_of(config_.gate.attach)));
-            const Attachment& a = now.back();
-            spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
-                         a.remark.empty() ? "" : ": ", a.remark);
-        }
-    } catch (const BpfError&) {
-        program.reset();
-        if (before.empty())
-            detach_all(paths_.pin_dir);
-        throw;
-    }
-    for (const Attachment& old : before)
-        if (std::find(config_.gate.interfaces.begin(), config_.gate.interfaces.end(),
-                      old.interface) == config_.gate.interfaces.end()) {
-            detach_one(paths_.pin_dir, old.interface);
-            spdlog::info("detached from {}: no longer in gate.interfaces", old.interface);
-        }
-    attachments_ = std::move(now);
-}
-
 void Gate::start()
 {
     const std::lock_guard lock(mutex_);
     config_ = load();
-    for (const std::string& name : config_.gate.interfaces)
-        check_interface(name);
     std::filesystem::create_directories(paths_.state_dir);
-    std::vector<std::string> notes;
-    maps_ = std::make_unique<GateMaps>(GateMaps::take_over(paths_.pin_dir, config_.gate.interfaces,
-                                                           config_.source_capacity, &notes));
-    for (const std::string& note : notes)
-        spdlog::warn("{}", note);
+    plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
+                                                  : open_dpdk_plane(paths_);
     // A gate that is at work already is touched only when nothing can fail any more.
     PolicyTable table = first_table();
-    const bool at_work = maps_->generation() > 0;
+    const bool at_work = plane_->generation() > 0;
     if (!at_work)
         publish(std::move(table));
-    attach_interfaces();
+    plane_->engage(config_);
     if (at_work)
         publish(std::move(table));
-    maps_->pin(paths_.pin_dir);
     keep_as_last_good();
 }
 
@@ -213,10 +165,7 @@ nlohmann::json Gate::reload()
     try {
         const Config fresh = load();
         CompileResult compiled = compile(
-            fresh,
-            std::max<uint64_t>(table_.info.generation, static_cast<uint64_t>(maps_->generation())) +
-                1,
-            &table_.info);
+            fresh, std::max(table_.info.generation, plane_->generation()) + 1, &table_.info);
         log_feeds(compiled.feeds);
         const std::string errors = errors_of(compiled.diagnostics);
         if (!compiled.table)
@@ -225,8 +174,12 @@ nlohmann::json Gate::reload()
         last_error_.clear();
         keep_as_last_good();
         nlohmann::json restart = nlohmann::json::array();
+        if (fresh.gate.plane != config_.gate.plane)
+            restart.push_back("gate.plane");
         if (fresh.gate.interfaces != config_.gate.interfaces)
             restart.push_back("gate.interfaces");
+        if (fresh.gate.dpdk != config_.gate.dpdk)
+            restart.push_back("gate.dpdk (of mxgate-dpdk)");
         if (fresh.gate.attach != config_.gate.attach)
             restart.push_back("gate.attach");
         if (fresh.source_capacity != config_.source_capacity)
@@ -245,16 +198,17 @@ nlohmann::json Gate::reload()
 nlohmann::json Gate::attach()
 {
     const std::lock_guard lock(mutex_);
-    maps_->pin(paths_.pin_dir);
-    attach_interfaces();
-    return attachments_report(attachments_);
+    plane_->engage(config_);
+    plane_->publish(table_.plane);  // `mxgate detach` may have put another in force
+    return plane_->places();
 }
 
-void Gate::drain_samples()
+void Gate::tick()
 {
     const std::lock_guard lock(mutex_);
+    plane_->tick();
     const int64_t offset = monotonic_to_unix_ns();
-    maps_->drain_samples([&](const mxg_sample& sample) { refusals_.add(sample, offset); });
+    plane_->drain_samples([&](const mxg_sample& sample) { refusals_.add(sample, offset); });
 }
 
 }  // namespace mxgate

@@ -44,10 +44,10 @@ json table_report(const std::vector<mxg_line>& image, const TableInfo& info)
             {"is_empty", (header_of(image).flags & MXG_FLAG_NO_TABLE) != 0}};
 }
 
-json sources_report(GateMaps& maps)
+json sources_report(Plane& plane)
 {
-    const SourceFill fill = maps.source_fill();
-    return {{"capacity", fill.capacity}, {"used", fill.used}, {"bytes", maps.source_bytes()}};
+    const SourceFill fill = plane.source_fill();
+    return {{"capacity", fill.capacity}, {"used", fill.used}, {"bytes", plane.source_bytes()}};
 }
 
 const char* mode_of(const std::vector<mxg_line>& image)
@@ -125,26 +125,13 @@ json verdict_now(uint32_t action, const json& rate)
             {"text", reason_text(reason)}};
 }
 
-}  // namespace
-
-json attachments_report(const std::vector<Attachment>& attachments)
-{
-    json out = json::array();
-    for (const Attachment& a : attachments)
-        out.push_back({{"interface", a.interface},
-                       {"attach", a.mode},
-                       {"beside_others", a.beside_others},
-                       {"program_id", a.program_id},
-                       {"remark", a.remark}});
-    return out;
-}
-
-json counters_report(const GateMaps& maps, const TableInfo& info)
+// {"counters": [...], "feeds": [...], "ports": {...}}: a list of counters each.
+json counters_report(const Plane& plane, const TableInfo& info)
 {
     json counters = json::array(), feeds = json::array();
-    for (const CounterValue& value : maps.counters()) {
+    for (const CounterValue& value : plane.counters()) {
         const CounterPlace place = counter_place(value.index);
-        counters.push_back({{"plane", "xdp"},
+        counters.push_back({{"plane", plane.name()},
                             {"verdict", verdict_name(place.verdict)},
                             {"reason", reason_name(place.reason)},
                             {"class", or_null(class_name(info, place.class_id))},
@@ -152,13 +139,15 @@ json counters_report(const GateMaps& maps, const TableInfo& info)
                             {"enforced", place.enforced},
                             {"packets", value.packets}});
     }
-    for (const CounterValue& value : maps.feed_counters())
-        feeds.push_back({{"plane", "xdp"},
+    for (const CounterValue& value : plane.feed_counters())
+        feeds.push_back({{"plane", plane.name()},
                          {"feed", or_null(feed_name(info, value.index / MXG_VERDICTS))},
                          {"verdict", verdict_name(value.index % MXG_VERDICTS)},
                          {"packets", value.packets}});
-    return {{"counters", counters}, {"feeds", feeds}};
+    return {{"counters", counters}, {"feeds", feeds}, {"ports", plane.port_counters()}};
 }
+
+}  // namespace
 
 json explain_table(const TableReader& reader, const mxg_address& address)
 {
@@ -182,15 +171,14 @@ json explain_table(const TableReader& reader, const mxg_address& address)
 json Gate::status()
 {
     const std::lock_guard lock(mutex_);
-    attachments_ = find_attachments(paths_.pin_dir);
-    json out{{"plane", "xdp"},
+    json out{{"plane", plane_->name()},
              {"daemon", true},
              {"config", paths_.config},
              {"mode", mode_of(table_.plane)},
              {"table", table_report(table_.plane, table_.info)},
-             {"interfaces", attachments_report(attachments_)},
-             {"sources", sources_report(*maps_)},
-             {"samples_lost", maps_->samples_lost()},
+             {"interfaces", plane_->places()},
+             {"sources", sources_report(*plane_)},
+             {"samples_lost", plane_->samples_lost()},
              {"failed_reloads", failed_reloads_},
              {"last_error", last_error_.empty() ? json(nullptr) : json(last_error_)}};
     const json& age = out["table"]["age_seconds"];
@@ -202,7 +190,7 @@ json Gate::status()
 json Gate::counters()
 {
     const std::lock_guard lock(mutex_);
-    return counters_report(*maps_, table_.info);
+    return counters_report(*plane_, table_.info);
 }
 
 json Gate::refused(size_t limit)
@@ -222,7 +210,7 @@ json Gate::refused(size_t limit)
                            {"last", unix_seconds(r.last_us)},
                            {"last_address", to_string(r.last_address)},
                            {"last_port", r.last_port}});
-    return {{"senders", senders}, {"samples_lost", maps_->samples_lost()}};
+    return {{"senders", senders}, {"samples_lost", plane_->samples_lost()}};
 }
 
 json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
@@ -233,7 +221,7 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
     if (!(limits.flags & MXG_CLASS_RATE))
         return nullptr;
     mxg_source source{};
-    const bool known = maps_->find_source(prefix, &source);
+    const bool known = plane_->find_source(prefix, &source);
     const uint64_t burst = limits.tolerance_ns / limits.interval_ns + 1, now = monotonic_ns();
     const uint64_t debt_ns = source.full_at_ns > now ? source.full_at_ns - now : 0;
     const uint64_t used = (debt_ns + limits.interval_ns - 1) / limits.interval_ns;
@@ -269,21 +257,21 @@ json Gate::explain(const mxg_address& address)
     out["recent"] = json::array();
     for (const RecentVerdict& recent : refusals_.recent(answer.canonical.source_prefix, 20))
         out["recent"].push_back(verdict_report(recent, table_.info));
-    out["samples_lost"] = maps_->samples_lost();
+    out["samples_lost"] = plane_->samples_lost();
     return out;
 }
 
-json status_from_pins(const GatePaths& paths)
+json status_without_daemon(const GatePaths& paths)
 {
-    GateMaps maps = GateMaps::open_pinned(paths.pin_dir);
-    const std::vector<mxg_line> image = maps.current_image();
-    json out{{"plane", "xdp"},
+    const std::unique_ptr<Plane> plane = find_plane(paths);
+    const std::vector<mxg_line> image = plane->current_image();
+    json out{{"plane", plane->name()},
              {"daemon", false},
              {"mode", nullptr},
              {"table", nullptr},
-             {"interfaces", attachments_report(find_attachments(paths.pin_dir))},
-             {"sources", sources_report(maps)},
-             {"samples_lost", maps.samples_lost()}};
+             {"interfaces", plane->places()},
+             {"sources", sources_report(*plane)},
+             {"samples_lost", plane->samples_lost()}};
     if (image.size() < 2)
         return out;
     TableInfo info;
@@ -297,10 +285,9 @@ json status_from_pins(const GatePaths& paths)
     return out;
 }
 
-json counters_from_pins(const GatePaths& paths)
+json counters_without_daemon(const GatePaths& paths)
 {
-    const GateMaps maps = GateMaps::open_pinned(paths.pin_dir);
-    return counters_report(maps, read_table(table_path(paths.state_dir)).info);
+    return counters_report(*find_plane(paths), read_table(table_path(paths.state_dir)).info);
 }
 
 }  // namespace mxgate

@@ -11,13 +11,10 @@
 namespace mxgate {
 namespace {
 
-constexpr uint64_t kReplayKey[2] = {0x6d78676174652d72ULL, 0x65706c61792d6b65ULL};
-
 class ModelPlane : public ReplayPlane
 {
 public:
-    ModelPlane(const PolicyTable& table, uint64_t capacity)
-        : buckets_(buckets_for(capacity))
+    ModelPlane(const PolicyTable& table, uint64_t capacity) : buckets_(buckets_for(capacity))
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
         gate_.sources = {

@@ -30,4 +30,11 @@ std::unique_ptr<ReplayPlane> make_model_plane(const PolicyTable& table, uint64_t
 // that is not allowed. Touches no interface and no running gate.
 std::unique_ptr<ReplayPlane> make_xdp_plane(const PolicyTable& table, uint64_t capacity);
 
+// Starts mxgate-dpdk, which takes the frames from a port of DPDK (net_ring); needs no privilege.
+// Throws PlaneError where it is not installed or does not start.
+std::unique_ptr<ReplayPlane> make_dpdk_plane(const PolicyTable& table, uint64_t capacity);
+
+// The secret of the source table in replay, "mxgate-replay-ke".
+inline constexpr uint64_t kReplayKey[2] = {0x6d78676174652d72ULL, 0x65706c61792d6b65ULL};
+
 }  // namespace mxgate

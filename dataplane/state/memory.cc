@@ -2,8 +2,10 @@
 #include "dataplane/state/memory.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -12,6 +14,32 @@ namespace mxgate {
 std::string system_text(const std::string& what, int error)
 {
     return what + ": " + std::strerror(error);
+}
+
+bool read_whole(int socket, void* to, size_t bytes)
+{
+    auto* at = static_cast<char*>(to);
+    while (bytes > 0) {
+        const ssize_t got = ::read(socket, at, bytes);
+        if (got <= 0 && !(got < 0 && errno == EINTR))
+            return false;
+        at += std::max<ssize_t>(got, 0);
+        bytes -= static_cast<size_t>(std::max<ssize_t>(got, 0));
+    }
+    return true;
+}
+
+bool write_whole(int socket, const void* from, size_t bytes)
+{
+    const auto* at = static_cast<const char*>(from);
+    while (bytes > 0) {
+        const ssize_t put = ::send(socket, at, bytes, MSG_NOSIGNAL);
+        if (put < 0 && errno != EINTR)
+            return false;
+        at += std::max<ssize_t>(put, 0);
+        bytes -= static_cast<size_t>(std::max<ssize_t>(put, 0));
+    }
+    return true;
 }
 
 Fd::~Fd()

@@ -51,6 +51,10 @@ private:
     size_t bytes_ = 0;
 };
 
+// All of it over a stream socket; false at the peer's end.
+bool read_whole(int socket, void* to, size_t bytes);
+bool write_whole(int socket, const void* from, size_t bytes);
+
 // `what: strerror(error)`.
 std::string system_text(const std::string& what, int error);
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// mxgate-dpdk: the DPDK plane's process. It reads the ports from the configuration and the policy
+// table from mxgated; without mxgated it goes on with the table it has.
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+
+#include "control/config/config.h"
+#include "control/table/compile.h"
+#include "control/text/folders.h"
+#include "dataplane/dpdk/process.h"
+#include "dataplane/dpdk/replay.h"
+
+namespace {
+
+using namespace mxgate;
+
+struct Options : Folders {
+    std::string config = "/etc/mxgate/mxgate.yaml";
+    int replay = -1;
+};
+
+DpdkSettings settings_of(const DpdkConfig& config)
+{
+    DpdkSettings out;
+    out.ports = config.ports;
+    out.topology = config.topology == Topology::host ? DpdkSettings::Topology::host
+                                                     : DpdkSettings::Topology::inline_wire;
+    out.cores = config.cores;
+    out.eal = config.eal;
+    out.exception = config.exception;
+    out.mtu = config.mtu;
+    out.idle_us = static_cast<uint32_t>((config.idle_ns + 999) / 1000);
+    return out;
+}
+
+int run(const Options& options)
+{
+    const ConfigResult loaded = load_config(options.config);
+    for (const Diagnostic& diagnostic : loaded.diagnostics)
+        spdlog::log(diagnostic.severity == Diagnostic::Severity::error ? spdlog::level::err
+                                                                       : spdlog::level::warn,
+                    "{}", to_string(diagnostic));
+    if (!loaded.config)
+        return 1;
+    const Config& config = *loaded.config;
+    if (config.gate.plane != PlaneKind::dpdk) {
+        spdlog::error("{}: `gate.plane` is not dpdk; mxgate-dpdk has nothing to do", config.file);
+        return 1;
+    }
+    DpdkProcess process;
+    process.settings = settings_of(config.gate.dpdk);
+    process.run_dir = options.run_dir;
+    process.capacity = config.source_capacity;
+    process.first_image = empty_table(config).plane;
+    process.say = [](const std::string& text) { spdlog::info("{}", text); };
+    process.warn = [](const std::string& text) { spdlog::warn("{}", text); };
+    run_dpdk(process);
+    spdlog::info("ended: its ports are closed, nothing passes through them any more");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv)
+{
+    Options options;
+    CLI::App app(
+        "mxgate-dpdk: the gate on DPDK ports. Takes its ports from the configuration\n"
+        "(gate.dpdk) and its policy table from mxgated; state and table outlive it.");
+    app.set_version_flag("--version", MXGATE_VERSION);
+    app.footer(
+        "Example:\n  mxgate-dpdk --config /etc/mxgate/mxgate.yaml\n"
+        "Exit codes: 0 ended by a signal; 1 the configuration or DPDK is at fault; 2 the command "
+        "line is.");
+    app.add_option("--config", options.config, "configuration file (YAML)")
+        ->envname("MXGATE_CONFIG")
+        ->capture_default_str();
+    add_folders(app, options);
+    app.add_option("--replay", options.replay, "serve `mxgate replay` on this descriptor")
+        ->group("");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    spdlog::set_default_logger(spdlog::stderr_color_mt("mxgate-dpdk"));
+    try {
+        if (options.replay >= 0) {
+            serve_replay(options.replay);
+            return 0;
+        }
+        return run(options);
+    } catch (const std::exception& error) {
+        spdlog::error("{}", error.what());
+        return 1;
+    }
+}

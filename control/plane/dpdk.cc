@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The DPDK plane: mxgate-dpdk, a process of its own, which may be away.
+#include <spdlog/spdlog.h>
+
+#include <optional>
+
+#include "control/plane/planes.h"
+#include "dataplane/dpdk/handover.h"
+#include "dataplane/dpdk/plane_state.h"
+#include "dataplane/image/verify.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+class DpdkGate : public Plane
+{
+public:
+    explicit DpdkGate(const GatePaths& paths)
+        : dir_(plane_dir(paths.run_dir)), link_(handover_path(paths.run_dir))
+    {
+    }
+
+    const char* name() const override { return "dpdk"; }
+
+    void engage(const Config&) override
+    {
+        tick();
+        if (!state_)
+            spdlog::warn("mxgate-dpdk does not run yet; it gets the table when it does");
+    }
+
+    void publish(const std::vector<mxg_line>& image) override
+    {
+        Fd sealed = sealed_image(image);
+        if (link_.connected())
+            link_.hand_over(sealed);  // refused: the one before stays, here too
+        served_ = link_.connections();
+        wanted_ = std::move(sealed);
+        if (link_.connected())
+            open_state();
+    }
+
+    // A new connection is a new process, or one that has seen another mxgated.
+    void tick() override
+    {
+        if (!link_.connected() || served_ == link_.connections())
+            return;
+        served_ = link_.connections();
+        open_state();
+        if (!wanted_)
+            return;
+        try {
+            link_.hand_over(wanted_);
+            spdlog::info("mxgate-dpdk has the policy table");
+        } catch (const PlaneError& error) {
+            spdlog::error("{}", error.what());
+        }
+    }
+
+    // Only to read: what the last process left.
+    void open_state() { state_.emplace(PlaneState::open(dir_)); }
+
+    uint64_t generation() const override
+    {
+        return state_ && state_->alive() ? state_->state().meta.generation : 0;
+    }
+    std::vector<mxg_line> current_image() const override { return PlaneState::read_table(dir_); }
+    std::vector<CounterValue> counters() const override
+    {
+        return state_ ? state_->counters() : std::vector<CounterValue>{};
+    }
+    std::vector<CounterValue> feed_counters() const override
+    {
+        return state_ ? state_->feed_counters() : std::vector<CounterValue>{};
+    }
+    json port_counters() const override
+    {
+        json out = json::object();
+        if (state_)
+            for (const CounterValue& value : state_->port_counters())
+                out[port_counter_name(value.index)] = value.packets;
+        return out;
+    }
+    void drain_samples(const std::function<void(const mxg_sample&)>& take) override
+    {
+        if (state_)
+            drain_rings(state_->state().rings, kMaxWorkers, take);
+    }
+    uint64_t samples_lost() override
+    {
+        return state_ ? mxgate::samples_lost(state_->state().rings, kMaxWorkers) : 0;
+    }
+    bool find_source(const mxg_prefix& prefix, mxg_source* out) override
+    {
+        return state_ &&
+               mxgate::find_source(state_->buckets(), state_->source_settings(), prefix, out);
+    }
+    SourceFill source_fill() override
+    {
+        return state_ ? mxgate::source_fill(state_->buckets(), state_->source_settings())
+                      : SourceFill{};
+    }
+    uint64_t source_bytes() const override
+    {
+        return state_ ? mxgate::source_bytes(state_->source_settings()) : 0;
+    }
+
+    json places() override
+    {
+        if (!state_ || !state_->alive())
+            return json::array();
+        const auto& ports = state_->state().meta.ports;
+        json out = json::parse(ports, ports + ::strnlen(ports, sizeof(ports)), nullptr, false);
+        return out.is_array() ? out : json::array();
+    }
+
+private:
+    std::string dir_;
+    HandoverClient link_;
+    uint64_t served_ = 0;  // the connection that has the table
+    Fd wanted_;            // the image that is to be in force
+    std::optional<PlaneState> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<Plane> open_dpdk_plane(const GatePaths& paths)
+{
+    auto out = std::make_unique<DpdkGate>(paths);
+    out->tick();
+    return out;
+}
+
+std::unique_ptr<Plane> kept_dpdk_plane(const GatePaths& paths)
+{
+    auto out = std::make_unique<DpdkGate>(paths);
+    out->open_state();
+    return out;
+}
+
+bool disengage_dpdk(const GatePaths& paths)
+{
+    HandoverClient link(handover_path(paths.run_dir));
+    std::vector<mxg_line> image = PlaneState::read_table(plane_dir(paths.run_dir));
+    if (!link.connected())
+        return false;
+    if (image.empty())
+        throw PlaneError("mxgate-dpdk keeps no table under " + plane_dir(paths.run_dir));
+    auto* header = reinterpret_cast<mxg_image_header*>(image.data());
+    header->flags |= MXG_FLAG_MONITOR;
+    header->checksum = image_checksum(image.data(), image.size());
+    link.hand_over(sealed_image(image));
+    return true;
+}
+
+std::unique_ptr<Plane> find_plane(const GatePaths& paths)
+{
+    std::string none;
+    for (const auto open : {pinned_xdp_plane, kept_dpdk_plane}) {
+        try {
+            return open(paths);
+        } catch (const PlaneError& missing) {
+            none += (none.empty() ? "" : "; ") + std::string(missing.what());
+        }
+    }
+    throw PlaneError(none);
+}
+
+}  // namespace mxgate

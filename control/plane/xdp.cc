@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The XDP plane: pinned maps, and the program on every configured interface.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "control/plane/planes.h"
+#include "ebpf/xdp_plane.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+AttachWish wish_of(AttachMode mode)
+{
+    switch (mode) {
+        case AttachMode::native:
+            return AttachWish::native;
+        case AttachMode::generic:
+            return AttachWish::generic;
+        default:
+            return AttachWish::automatic;
+    }
+}
+
+class XdpGate : public Plane
+{
+public:
+    XdpGate(GateMaps maps, std::string pin_dir)
+        : maps_(std::move(maps)), pin_dir_(std::move(pin_dir))
+    {
+    }
+
+    const char* name() const override { return "xdp"; }
+
+    void engage(const Config& config) override
+    {
+        const std::vector<Attachment> before = find_attachments(pin_dir_);
+        const std::vector<std::string>& wanted = config.gate.interfaces;
+        // The interfaces hold the program, not we: it is let go of on every way out.
+        auto program = std::make_unique<XdpProgram>(maps_, false);
+        try {
+            for (const std::string& interface : wanted) {
+                const Attachment a = program->attach(interface, wish_of(config.gate.attach));
+                spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
+                             a.remark.empty() ? "" : ": ", a.remark);
+            }
+        } catch (const BpfError&) {
+            program.reset();
+            if (before.empty())
+                detach_all(pin_dir_);
+            throw;
+        }
+        for (const Attachment& old : before)
+            if (std::find(wanted.begin(), wanted.end(), old.interface) == wanted.end()) {
+                detach_one(pin_dir_, old.interface);
+                spdlog::info("detached from {}: no longer in gate.interfaces", old.interface);
+            }
+        maps_.pin(pin_dir_);
+    }
+
+    void publish(const std::vector<mxg_line>& image) override { maps_.publish(image); }
+    uint64_t generation() const override
+    {
+        return static_cast<uint64_t>(std::max<int64_t>(maps_.generation(), 0));
+    }
+    std::vector<mxg_line> current_image() const override { return maps_.current_image(); }
+    std::vector<CounterValue> counters() const override { return maps_.counters(); }
+    std::vector<CounterValue> feed_counters() const override { return maps_.feed_counters(); }
+    json port_counters() const override { return json::object(); }
+    void drain_samples(const std::function<void(const mxg_sample&)>& take) override
+    {
+        maps_.drain_samples(take);
+    }
+    uint64_t samples_lost() override { return maps_.samples_lost(); }
+    bool find_source(const mxg_prefix& prefix, mxg_source* out) override
+    {
+        return maps_.find_source(prefix, out);
+    }
+    SourceFill source_fill() override { return maps_.source_fill(); }
+    uint64_t source_bytes() const override { return maps_.source_bytes(); }
+
+    json places() override
+    {
+        json out = json::array();
+        for (const Attachment& a : find_attachments(pin_dir_))
+            out.push_back({{"interface", a.interface},
+                           {"attach", a.mode},
+                           {"beside_others", a.beside_others},
+                           {"program_id", a.program_id},
+                           {"remark", a.remark}});
+        return out;
+    }
+
+private:
+    GateMaps maps_;
+    std::string pin_dir_;
+};
+
+}  // namespace
+
+std::unique_ptr<Plane> open_xdp_plane(const Config& config, const GatePaths& paths)
+{
+    for (const std::string& name : config.gate.interfaces)
+        check_interface(name);
+    std::vector<std::string> notes;
+    GateMaps maps =
+        GateMaps::take_over(paths.pin_dir, config.gate.interfaces, config.source_capacity, &notes);
+    for (const std::string& note : notes)
+        spdlog::warn("{}", note);
+    return std::make_unique<XdpGate>(std::move(maps), paths.pin_dir);
+}
+
+std::unique_ptr<Plane> pinned_xdp_plane(const GatePaths& paths)
+{
+    return std::make_unique<XdpGate>(GateMaps::open_pinned(paths.pin_dir), paths.pin_dir);
+}
+
+}  // namespace mxgate

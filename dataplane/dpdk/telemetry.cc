@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "dataplane/dpdk/telemetry.h"
+
+#include <rte_telemetry.h>
+
+#include <atomic>
+#include <map>
+#include <string>
+
+namespace mxgate {
+namespace {
+
+std::atomic<const PlaneState*> told_of = nullptr;
+
+constexpr const char* kVerdicts[MXG_VERDICTS] = {"pass", "drop", "reset", "unreachable"};
+
+const char* reason_of(uint32_t reason)
+{
+    static constexpr const char* kNames[] = {
+#define MXG_REASON_NAME(enumerator, name, text) name,
+        MXG_REASON_LIST(MXG_REASON_NAME)
+#undef MXG_REASON_NAME
+    };
+    return reason < MXG_REASONS ? kNames[reason] : "?";
+}
+
+// Over classes and families, which have too many names for a flat list: "drop.rate".
+int counters(const char*, const char*, rte_tel_data* data)
+{
+    const PlaneState* state = told_of;
+    rte_tel_data_start_dict(data);
+    if (!state)
+        return 0;
+    std::map<std::string, uint64_t> sums;
+    for (const CounterValue& value : state->counters()) {
+        const uint32_t verdict = value.index / 2 % MXG_VERDICTS;
+        const uint32_t reason = value.index / (2 * MXG_VERDICTS * 3 * MXG_CLASS_SLOTS);
+        sums[std::string(kVerdicts[verdict]) + "." + reason_of(reason)] += value.packets;
+    }
+    for (const CounterValue& value : state->port_counters())
+        sums[std::string("port.") + port_counter_name(value.index)] = value.packets;
+    for (const auto& [name, packets] : sums)
+        rte_tel_data_add_dict_u64(data, name.c_str(), packets);
+    return 0;
+}
+
+int table(const char*, const char*, rte_tel_data* data)
+{
+    const PlaneState* state = told_of;
+    rte_tel_data_start_dict(data);
+    if (!state)
+        return 0;
+    const auto& meta = state->state().meta;
+    rte_tel_data_add_dict_u64(data, "generation", meta.generation);
+    rte_tel_data_add_dict_u64(data, "refused", meta.table_failures);
+    rte_tel_data_add_dict_u64(data, "workers", meta.workers);
+    rte_tel_data_add_dict_u64(data, "sources_bytes", source_bytes(meta.sources));
+    return 0;
+}
+
+}  // namespace
+
+Telemetry::Telemetry(const PlaneState& state)
+{
+    told_of = &state;
+    static const bool registered = [] {
+        rte_telemetry_register_cmd("/mxgate/counters", counters,
+                                   "Frames by verdict and reason, and what befell them. No "
+                                   "parameters");
+        rte_telemetry_register_cmd("/mxgate/table", table,
+                                   "The policy table in force. No parameters");
+        return true;
+    }();
+    (void)registered;
+}
+
+Telemetry::~Telemetry()
+{
+    told_of = nullptr;
+}
+
+}  // namespace mxgate

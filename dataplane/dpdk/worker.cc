@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "dataplane/dpdk/worker.h"
+
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "dataplane/core/decide_burst.h"
+
+namespace mxgate {
+namespace {
+
+// More than the headers that the parser follows (Ethernet and tags 22, IPv6 40, its chain 512,
+// TCP 60), and than what an ICMP error quotes.
+constexpr uint32_t kHeaderBytes = 2048;
+constexpr uint32_t kIdlePolls = 1000;
+constexpr int kSendTries = 4;
+// A port that fills whole bursts has more waiting. Then at most this many connection attempts of a
+// burst go to the kernel, which is slower than the port, so that what keeps the host reachable
+// (neighbour discovery, routing, path MTU) is not lost in the port's queue behind them.
+constexpr uint32_t kExceptionAttempts = MXG_BURST / 4;
+
+}  // namespace
+
+uint64_t monotonic_ns()
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);  // vDSO: no system call
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+Worker::Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table)
+    : number_(number),
+      lanes_(std::move(lanes)),
+      table_(table),
+      counters_(state.counters_of(number)),
+      ring_(state.ring_of(number))
+{
+    gate_.sources = state.source_settings();
+    gate_.buckets = state.buckets();
+}
+
+// Headers that a NIC spread over several segments are gathered first.
+mxg_frame Worker::view_of(rte_mbuf* frame, uint8_t* scratch) const
+{
+    const auto* data = rte_pktmbuf_mtod(frame, const uint8_t*);
+    const uint32_t here = frame->data_len, all = frame->pkt_len;
+    if (here == all || here >= kHeaderBytes)
+        return {data, here, all - here};
+    const uint32_t held = std::min(all, kHeaderBytes);
+    return {static_cast<const uint8_t*>(rte_pktmbuf_read(frame, 0, held, scratch)), held,
+            all - held};
+}
+
+void Worker::judge(uint32_t count, uint64_t now_ns)
+{
+    gate_.table = table_.table();
+    gate_.now_ns = now_ns;
+    for (uint32_t i = 0; i < count; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frame_[i], const void*));
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t scratch[kHeaderBytes];
+        mxg_frame frame = view_of(frame_[i], scratch);
+        packet_[i] = {};
+        mxg_parse_frame(&frame, &packet_[i]);
+    }
+    mxg_decide_burst(&gate_, packet_, count, decision_);
+    for (uint32_t i = 0; i < count; i++)
+        account(decision_[i], packet_[i]);
+}
+
+void Worker::account(const mxg_decision& decision, const mxg_packet& packet)
+{
+    counters_.packets[mxg_counter_index(&decision)]++;
+    if (decision.feed <= MXG_MAX_FEEDS)
+        counters_.feeds[decision.feed * MXG_VERDICTS + decision.verdict]++;
+    if (decision.verdict != MXG_PASS)
+        mxg_take_sample(&ring_, &packet.source, &decision, gate_.now_ns);
+}
+
+void Worker::send(uint16_t port, uint16_t queue, Outgoing& out, PortCounter counter)
+{
+    uint32_t sent = 0;
+    for (int i = 0; i < kSendTries && sent < out.count; i++)
+        sent += rte_eth_tx_burst(port, queue, out.frame + sent,
+                                 static_cast<uint16_t>(out.count - sent));
+    port_counter(counter) += sent;
+    if (sent < out.count) {
+        rte_pktmbuf_free_bulk(out.frame + sent, out.count - sent);
+        port_counter(PortCounter::send_full) += out.count - sent;
+    }
+}
+
+void Worker::sort_out(const Lane& lane, uint32_t count)
+{
+    Outgoing pass, attempts, drop;
+    const uint32_t room = lane.exception && count == MXG_BURST ? kExceptionAttempts : MXG_BURST;
+    uint32_t capped = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const mxg_decision& decision = decision_[i];
+        if (mxg_effect(&decision) != MXG_PASS)
+            drop.frame[drop.count++] = frame_[i];
+        else if (!lane.exception || decision.source_family == MXG_FAMILY_NONE)
+            pass.frame[pass.count++] = frame_[i];
+        else if (attempts.count < room)
+            attempts.frame[attempts.count++] = frame_[i];
+        else {
+            drop.frame[drop.count++] = frame_[i];
+            capped++;
+        }
+    }
+    send(lane.to, lane.queue, pass, PortCounter::sent);
+    send(lane.to, lane.queue, attempts, PortCounter::sent);
+    rte_pktmbuf_free_bulk(drop.frame, drop.count);
+    port_counter(PortCounter::dropped) += drop.count - capped;
+    port_counter(PortCounter::exception_capped) += capped;
+}
+
+uint32_t Worker::poll(uint64_t now_ns)
+{
+    uint32_t total = 0;
+    for (const Lane& lane : lanes_) {
+        const uint32_t count = rte_eth_rx_burst(lane.from, lane.queue, frame_, MXG_BURST);
+        if (count == 0)
+            continue;
+        total += count;
+        port_counter(PortCounter::received) += count;
+        if (!lane.judged) {
+            Outgoing all{count, {}};
+            std::copy(frame_, frame_ + count, all.frame);
+            send(lane.to, lane.queue, all, PortCounter::sent);
+            continue;
+        }
+        judge(count, now_ns);
+        sort_out(lane, count);
+    }
+    return total;
+}
+
+void Worker::run(const std::atomic<bool>& stop, uint32_t idle_us)
+{
+    uint32_t idle = 0;
+    table_.enter(number_);
+    while (!stop.load(std::memory_order_relaxed)) {
+        idle = poll(monotonic_ns()) != 0 ? 0 : idle + 1;
+        table_.quiet(number_);
+        if (idle < kIdlePolls)
+            continue;
+        idle = 0;
+        if (idle_us != 0) {
+            const timespec pause{0, static_cast<long>(idle_us) * 1000};
+            ::nanosleep(&pause, nullptr);
+        } else {
+            rte_pause();
+        }
+    }
+    table_.leave(number_);
+}
+
+}  // namespace mxgate

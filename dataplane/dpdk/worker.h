@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One core's work, run to completion: take a burst from a port, judge it, send on what passes.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <atomic>
+#include <vector>
+
+#include "dataplane/core/native.h"
+
+#include "dataplane/core/burst.h"
+#include "dataplane/core/decide.h"
+#include "dataplane/dpdk/live_table.h"
+#include "dataplane/dpdk/plane_state.h"
+
+namespace mxgate {
+
+// A way through a worker: frames of one port's queue that go on to another port.
+struct Lane {
+    uint16_t from = 0, to = 0;  // DPDK's port numbers
+    uint16_t queue = 0;         // the same number on every port: this worker's own
+    bool judged = true;         // else everything passes, uncounted
+    bool exception = false;     // `to` leads into the kernel: attempts must not fill it
+};
+
+class Worker
+{
+public:
+    // `number`: of the worker's counters, below kMaxWorkers. State and table outlive the worker.
+    Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table);
+
+    // One burst of every lane at `now_ns` (monotonic); how many frames came.
+    uint32_t poll(uint64_t now_ns);
+
+    // Polls until `stop`; sleeps `idle_us` after a while without a frame, 0: never.
+    void run(const std::atomic<bool>& stop, uint32_t idle_us);
+
+    // The decisions of the last burst that was judged, in its order; for replay.
+    const mxg_decision* decisions() const { return decision_; }
+
+private:
+    struct Outgoing {
+        uint32_t count = 0;
+        rte_mbuf* frame[MXG_BURST];
+    };
+
+    void judge(uint32_t count, uint64_t now_ns);
+    mxg_frame view_of(rte_mbuf* frame, uint8_t* scratch) const;
+    void sort_out(const Lane& lane, uint32_t count);
+    void account(const mxg_decision& decision, const mxg_packet& packet);
+    void send(uint16_t port, uint16_t queue, Outgoing& out, PortCounter counter);
+    uint64_t& port_counter(PortCounter which)
+    {
+        return counters_.ports[static_cast<size_t>(which)];
+    }
+
+    uint32_t number_;
+    std::vector<Lane> lanes_;
+    LiveTable& table_;
+    WorkerCounters& counters_;
+    mxg_ring& ring_;
+    mxg_gate gate_{};
+    rte_mbuf* frame_[MXG_BURST];
+    mxg_packet packet_[MXG_BURST];
+    mxg_decision decision_[MXG_BURST];
+};
+
+// CLOCK_MONOTONIC, the clock of source states and samples in every process.
+uint64_t monotonic_ns();
+
+}  // namespace mxgate
