@@ -49,6 +49,10 @@ int run(const Options& options)
         spdlog::error("{}: `gate.plane` is not dpdk; mxgate-dpdk has nothing to do", config.file);
         return 1;
     }
+    if (config.gate.dpdk.ports.empty()) {
+        spdlog::error("{}: `gate.dpdk` names no ports", config.file);
+        return 1;
+    }
     DpdkProcess process;
     process.settings = settings_of(config.gate.dpdk);
     process.run_dir = options.run_dir;

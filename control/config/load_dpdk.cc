@@ -36,22 +36,22 @@ std::string_view device(std::string_view port)
 void Reader::read_dpdk(const Section& gate)
 {
     const bool wanted = config_.gate.plane == PlaneKind::dpdk;
-    const YamlEntry* entry = wanted ? gate.require("dpdk") : gate.find("dpdk");
+    const YamlEntry* entry = gate.find("dpdk");
     if (entry == nullptr)
         return;
-    if (!wanted)
-        report_.warning(entry->line, entry->column, "`dpdk` has no effect without `plane: dpdk`");
     DpdkConfig& dpdk = config_.gate.dpdk;
     const Section fields =
         section(*entry->value, "dpdk section",
                 {"ports", "topology", "cores", "eal", "exception", "mtu", "idle"});
     if (!fields.is_map())
         return;
+    if (!wanted)
+        report_.warning(entry->line, entry->column, "`dpdk` has no effect without `plane: dpdk`");
     dpdk.topology = fields
                         .choice<Topology>("topology", {{"inline", Topology::inline_wire},
                                                        {"host", Topology::host}})
                         .value_or(dpdk.topology);
-    if (const YamlEntry* ports = fields.require("ports"))
+    if (const YamlEntry* ports = wanted ? fields.require("ports") : fields.find("ports"))
         read_port_names(*ports->value);
     if (const YamlEntry* cores = fields.find("cores"))
         read_cores(*cores->value);
@@ -99,7 +99,8 @@ void Reader::read_port_names(const YamlNode& node)
             dpdk.ports.emplace_back(*text);
     }
     const size_t wanted = dpdk.topology == Topology::host ? 1 : 2;
-    if (node.kind == YamlNode::Kind::list && node.items.size() != wanted)
+    if (config_.gate.plane == PlaneKind::dpdk && node.kind == YamlNode::Kind::list &&
+        node.items.size() != wanted)
         error_at(report_, node,
                  fmt::format("`topology: {}` has {}; found {}", wanted == 1 ? "host" : "inline",
                              wanted == 1 ? "one port" : "two ports", node.items.size()));

@@ -59,7 +59,8 @@ gate:
   plane: dpdk
   interfaces: [eth0, "eth1"]
   attach: native
-  dpdk: {ports: ["0000:01:00.0"], topology: inline}
+  dpdk: {ports: ["0000:01:00.0", "net_tap0,iface=x"], topology: inline, cores: [1, 2],
+         eal: [-m, "512"], mtu: 9000, idle: 50us}
   mode: monitor
   services:
     - {name: mx, addresses: ["2001:db8:2::25", 192.0.2.0/24], ports: [25, 1000-2000]}
@@ -93,6 +94,11 @@ feeds:
     EXPECT_EQ(config.gate.plane, PlaneKind::dpdk);
     EXPECT_THAT(config.gate.interfaces, ElementsAre("eth0", "eth1"));
     EXPECT_EQ(config.gate.attach, AttachMode::native);
+    EXPECT_THAT(config.gate.dpdk.ports, ElementsAre("0000:01:00.0", "net_tap0,iface=x"));
+    EXPECT_THAT(config.gate.dpdk.cores, ElementsAre(1, 2));
+    EXPECT_THAT(config.gate.dpdk.eal, ElementsAre("-m", "512"));
+    EXPECT_EQ(config.gate.dpdk.mtu, 9000u);
+    EXPECT_EQ(config.gate.dpdk.idle_ns, 50'000u);
     EXPECT_EQ(config.gate.mode, Mode::monitor);
     EXPECT_EQ(config.gate.fragments, DropOrPass::pass);
     EXPECT_EQ(config.gate.without_table, DropOrPass::drop);
@@ -282,6 +288,15 @@ TEST(Config, Gate)
           "keep`"}},
         {in_gate("  dpdk: {}\n"), {"f:3:3: warning: `dpdk` has no effect without `plane: dpdk`"}},
         {in_gate("  dpdk: [1]\n"), {"f:3:9: expected a map, found a list"}},
+        {in_gate("  plane: dpdk\n  dpdk: {ports: [eth0]}\n"),
+         {"f:4:17: `topology: inline` has two ports; found 1",
+          "f:4:18: `eth0` is no port of DPDK; write a PCI address (\"0000:01:00.0\") or a vdev "
+          "(\"net_af_packet0,iface=eth0\")"}},
+        {in_gate("  plane: dpdk\n  dpdk: {topology: host, ports: [net_tap0], cores: [1, 1], "
+                 "mtu: 68, idle: 1s}\n"),
+         {"f:4:56: core 1 stands twice", "f:4:65: 68 is not within 1280 to 16110",
+          "f:4:69: more than 10ms would lose frames"}},
+        {in_gate("  plane: dpdk\n  dpdk: {}\n"), {"f:4:9: this dpdk section has no `ports`"}},
         {in_gate("  mode: enforce\n  mode: monitor\n"),
          {"f:4:3: duplicate key `mode`; it stands in line 3 already"}},
         {in_gate("  [1]: 2\n"), {"f:3:3: a key must be plain text"}},
