@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <xdp/libxdp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -391,15 +392,23 @@ TestRun::TestRun(const GateMaps& maps, XdpProgram& program)
     runs_before_ = program_info(program_fd_).run_cnt;
 }
 
-mxg_decision TestRun::run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action)
+mxg_decision TestRun::run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action,
+                          std::vector<uint8_t>* out)
 {
     auto* io = static_cast<mxg_replay_io*>(io_.data());
     io->now_ns = now_ns;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = bytes, .repeat = 1);
+    if (out) {
+        out->resize(std::max<size_t>(bytes, MXG_REPLY_MOST));
+        options.data_out = out->data();
+        options.data_size_out = static_cast<uint32_t>(out->size());
+    }
     if (bpf_prog_test_run_opts(program_fd_, &options) != 0)
         throw BpfError(error_text(
             "the kernel refuses a test run of " + std::to_string(bytes) + " bytes", errno));
     *action = options.retval;
+    if (out)
+        out->resize(options.data_size_out);
     return io->decision;
 }
 

@@ -71,7 +71,9 @@ public:
     TestRun(const GateMaps& maps, XdpProgram& program);
 
     // The decision on `frame` at `now_ns`; `action` is what the program returned (XDP_PASS, ...).
-    mxg_decision run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action);
+    // `out`, unless null: the frame as the program left it.
+    mxg_decision run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action,
+                     std::vector<uint8_t>* out = nullptr);
 
     // How often the kernel says the program ran since this object was made.
     uint64_t runs() const;

@@ -19,13 +19,9 @@
 
 #include "dataplane/core/frame.h"
 #include "dataplane/core/image.h"
+#include "dataplane/core/replies.h"
 #include "dataplane/core/sources.h"
-#include "dataplane/core/verdict.h"
 
-#define MXG_REPLY_IP 24 /* room for two tags in front of it, and all of the packet is aligned */
-#define MXG_REPLY_BYTES (MXG_REPLY_IP + 1280)
-#define MXG_REPLY_LEAST 60 /* bytes of an Ethernet frame without its check sequence */
-#define MXG_REPLY_MOST (MXG_ETHERNET_BYTES + 8 + 1280)
 #define MXG_ICMP_BYTES 8
 #define MXG_QUOTE_IPV6 (1280 - sizeof(struct mxg_wire_ipv6) - MXG_ICMP_BYTES)
 #define MXG_QUOTE_IPV4 (576 - sizeof(struct mxg_wire_ipv4) - MXG_ICMP_BYTES)
@@ -33,47 +29,6 @@
 
 #define MXG_ICMP 1u
 #define MXG_ICMPV6 58u
-
-/* Read as words only through this type, so that no compiler thinks them apart from the bytes. */
-typedef __u32 __attribute__((may_alias)) mxg_reply_word;
-
-struct mxg_reply {
-    __u32 start;  /* the byte where the frame begins: mxg_reply_frame */
-    __u32 length; /* MXG_REPLY_LEAST..MXG_REPLY_MOST */
-    /* 4 more, zeros that make the quote whole words */
-    __u8 byte[MXG_REPLY_BYTES + 4] __attribute__((aligned(8)));
-};
-
-/* What becomes of a verdict that means an answer. */
-enum mxg_reply_outcome {
-    MXG_REPLY_ANSWERED = 0,
-    MXG_REPLY_SUPPRESSED = 1,   /* beyond gate.replies */
-    MXG_REPLY_UNANSWERABLE = 2, /* to or from more than one host, or the frame could not be sent */
-};
-
-#define MXG_REPLY_OUTCOMES 3
-#define MXG_REPLY_COUNTERS (MXG_REPLY_OUTCOMES * MXG_VERDICTS * 3)
-
-/* Of one core; outlives tables. */
-struct mxg_replies {
-    __u64 full_at_ns; /* GCRA's theoretical arrival time, see mxg_charge_rate */
-    __u64 count[MXG_REPLY_COUNTERS];
-};
-
-/* The index of an outcome's counter; dense, < MXG_REPLY_COUNTERS. */
-MXG_INLINE __u32 mxg_reply_index(__u32 outcome, __u32 verdict, __u32 family)
-{
-    return (outcome * MXG_VERDICTS + verdict) * 3 + family;
-}
-
-MXG_INLINE void mxg_count_reply(struct mxg_replies *replies, enum mxg_reply_outcome outcome,
-                                __u32 verdict, __u32 family)
-{
-    __u32 index = mxg_reply_index(outcome, verdict, family);
-
-    if (index < MXG_REPLY_COUNTERS)
-        replies->count[index]++;
-}
 
 MXG_INLINE const __u8 *mxg_reply_frame(const struct mxg_reply *reply)
 {
@@ -101,6 +56,9 @@ MXG_INLINE __u16 mxg_checksum(__u64 sum)
     sum = (sum & 0xffff) + (sum >> 16);
     return (__u16)~sum;
 }
+
+/* Read as words only through this type, so that no compiler thinks them apart from the bytes. */
+typedef __u32 __attribute__((may_alias)) mxg_reply_word;
 
 /* Of the bytes `from` to `to`, multiples of 4. */
 MXG_INLINE __u64 mxg_sum_bytes(const struct mxg_reply *reply, __u32 from, __u32 to)
