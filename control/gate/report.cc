@@ -50,6 +50,19 @@ json sources_report(GateMaps& maps)
     return {{"capacity", fill.capacity}, {"used", fill.used}, {"bytes", maps.source_bytes()}};
 }
 
+// What became of the verdicts that mean an answer.
+json replies_report(const GateMaps& maps)
+{
+    json out;
+    for (uint32_t outcome = 0; outcome < MXG_REPLY_OUTCOMES; outcome++)
+        out[outcome_name(outcome)] = 0;
+    for (const CounterValue& value : maps.reply_counters()) {
+        json& sum = out[outcome_name(reply_place(value.index).outcome)];
+        sum = sum.get<uint64_t>() + value.packets;
+    }
+    return out;
+}
+
 const char* mode_of(const std::vector<mxg_line>& image)
 {
     return header_of(image).flags & MXG_FLAG_MONITOR ? "monitor" : "enforce";
@@ -112,12 +125,14 @@ json verdict_report(const RecentVerdict& recent, const TableInfo& info)
 }
 
 // What a connection attempt would get now; `rate` is the source's state or null.
-json verdict_now(uint32_t action, const json& rate)
+json verdict_now(const mxg_class& judged, const json& rate)
 {
-    uint32_t verdict = action == MXG_ACTION_DROP ? MXG_DROP : MXG_PASS;
-    uint32_t reason = action == MXG_ACTION_LIMIT ? MXG_CONFORMS : MXG_CLASS;
+    static constexpr uint32_t kOfAction[] = {MXG_PASS, MXG_PASS, MXG_DROP, MXG_RESET,
+                                             MXG_UNREACHABLE};
+    uint32_t verdict = kOfAction[judged.action];  // an image that was verified
+    uint32_t reason = judged.action == MXG_ACTION_LIMIT ? MXG_CONFORMS : MXG_CLASS;
     if (!rate.is_null() && rate["attempts_left"] == 0) {
-        verdict = MXG_DROP;
+        verdict = judged.deny_verdict;
         reason = MXG_RATE;
     }
     return {{"verdict", verdict_name(verdict)},
@@ -157,7 +172,16 @@ json counters_report(const GateMaps& maps, const TableInfo& info)
                          {"feed", or_null(feed_name(info, value.index / MXG_VERDICTS))},
                          {"verdict", verdict_name(value.index % MXG_VERDICTS)},
                          {"packets", value.packets}});
-    return {{"counters", counters}, {"feeds", feeds}};
+    json replies = json::array();
+    for (const CounterValue& value : maps.reply_counters()) {
+        const ReplyPlace place = reply_place(value.index);
+        replies.push_back({{"plane", "xdp"},
+                           {"outcome", outcome_name(place.outcome)},
+                           {"verdict", verdict_name(place.verdict)},
+                           {"family", or_null(family_name(place.family))},
+                           {"packets", value.packets}});
+    }
+    return {{"counters", counters}, {"feeds", feeds}, {"replies", replies}};
 }
 
 json explain_table(const TableReader& reader, const mxg_address& address)
@@ -190,6 +214,7 @@ json Gate::status()
              {"table", table_report(table_.plane, table_.info)},
              {"interfaces", attachments_report(attachments_)},
              {"sources", sources_report(*maps_)},
+             {"replies", replies_report(*maps_)},
              {"samples_lost", maps_->samples_lost()},
              {"failed_reloads", failed_reloads_},
              {"last_error", last_error_.empty() ? json(nullptr) : json(last_error_)}};
@@ -265,7 +290,7 @@ json Gate::explain(const mxg_address& address)
     if (classes[answer.deciding().class_id].flags & MXG_CLASS_MONITOR)
         out["mode"] = "monitor";
     out["rate"] = source_state(answer.canonical.source_prefix, answer.deciding().class_id);
-    out["now"] = verdict_now(classes[answer.deciding().class_id].action, out["rate"]);
+    out["now"] = verdict_now(classes[answer.deciding().class_id], out["rate"]);
     out["recent"] = json::array();
     for (const RecentVerdict& recent : refusals_.recent(answer.canonical.source_prefix, 20))
         out["recent"].push_back(verdict_report(recent, table_.info));
@@ -283,6 +308,7 @@ json status_from_pins(const GatePaths& paths)
              {"table", nullptr},
              {"interfaces", attachments_report(find_attachments(paths.pin_dir))},
              {"sources", sources_report(maps)},
+             {"replies", replies_report(maps)},
              {"samples_lost", maps.samples_lost()}};
     if (image.size() < 2)
         return out;
