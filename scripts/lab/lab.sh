@@ -78,7 +78,7 @@ lab_background()
 lab_show_logs()
 {
   local file
-  for file in gate.log mail.log; do
+  for file in gate.log mail.log sending.log; do
     [[ -s "$LAB_DIR/$file" ]] || continue
     lab_log "--- the end of $file"
     tail -n 25 "$LAB_DIR/$file" >&2
