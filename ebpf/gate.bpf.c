@@ -42,7 +42,9 @@ static __always_inline int become(struct xdp_md *ctx, const struct mxg_reply *re
     __u32 length = reply->length, start = reply->start;
     int more = (int)length - (int)bpf_xdp_get_buff_len(ctx);
 
-    if ((more < 0 && bpf_xdp_adjust_tail(ctx, more)) || (more > 0 && bpf_xdp_adjust_head(ctx, -more)))
+    if (more < 0 && bpf_xdp_adjust_tail(ctx, more))
+        return -1;
+    if (more > 0 && bpf_xdp_adjust_head(ctx, -more))
         return -1;
     asm volatile("" : "+r"(length), "+r"(start)); /* for the verifier: what is checked is used */
     if (length < MXG_REPLY_LEAST || length > MXG_REPLY_MOST ||

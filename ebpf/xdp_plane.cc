@@ -3,7 +3,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
@@ -196,11 +198,27 @@ bool attached_elsewhere(const std::string& dir)
     return false;
 }
 
+constexpr const char* kVeth =
+    "veth: answers (reset, unreachable) arrive only where the other end has an XDP program too";
+
+std::string driver_of(const std::string& interface)
+{
+    const Fd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ethtool_drvinfo info{};
+    info.cmd = ETHTOOL_GDRVINFO;
+    ifreq request{};
+    interface.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+    request.ifr_data = reinterpret_cast<char*>(&info);
+    return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0 ? info.driver : "";
+}
+
 Attachment describe(const std::string& name, const OnInterface& there, uint32_t gate_id)
 {
     Attachment out{name, there.mode(), !there.alone(), gate_id, {}};
     if (there.alone())
         out.remark = kAlone;
+    if (there.native() && driver_of(name) == "veth")
+        out.remark += (out.remark.empty() ? "" : "; ") + std::string(kVeth);
     return out;
 }
 

@@ -21,7 +21,7 @@ struct Attachment {
     std::string mode;            // "native" or "generic"
     bool beside_others = false;  // through libxdp's dispatcher, other programs may live beside it
     uint32_t program_id = 0;
-    std::string remark;  // why not native, why alone; empty if all is as wished
+    std::string remark;  // why not native, why alone, what is lost; empty if all is as wished
 };
 
 class XdpProgram

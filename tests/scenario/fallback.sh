@@ -76,6 +76,8 @@ expect_denials()
   expect "limit: refused" "$(jq -s '.[-1].refused' <<<"$results")" -eq 5
   expect "limit: counted" \
     "$(packets '.reason == "rate" and .verdict == "reset" and .class == "unknown"')" -eq 5
+  expect_success "limit: explain" gate explain 2001:db8:170:1::1
+  expect_output "limit: explain says what a SYN would get now" 'a SYN now +reset: rate'
 }
 
 # Beyond gate.replies there is silence, and a counter of its own.
@@ -96,6 +98,7 @@ expect_suppression()
   expect "flood: answered" $(($(answers answered reset) - before)) -le $((2 * $(nproc) + 1))
   expect "flood: suppressed" "$(answers suppressed reset)" -ge $((100 - 2 * $(nproc) - 1))
   expect_success "status" gate status
+  expect_output "status warns of the veth" "gate0: attach: native.*other end has an XDP program"
   expect_output "status says it" "replies +[0-9]+ answered, [0-9]+ suppressed"
 }
 
