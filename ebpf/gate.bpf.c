@@ -3,6 +3,7 @@
 #include "ebpf/platform.h"
 
 #include "dataplane/core/decide.h"
+#include "dataplane/core/reply.h"
 #include "dataplane/core/sample.h"
 
 static __always_inline void count(void *map, __u32 index)
@@ -35,6 +36,46 @@ __attribute__((noinline)) int parse(struct xdp_md *ctx, struct mxg_packet *packe
     return 0;
 }
 
+/* The frame becomes the answer: its length by the tail or into the headroom, then its bytes. */
+static __always_inline int become(struct xdp_md *ctx, const struct mxg_reply *reply)
+{
+    __u32 length = reply->length, start = reply->start;
+    int more = (int)length - (int)bpf_xdp_get_buff_len(ctx);
+
+    if (more < 0 && bpf_xdp_adjust_tail(ctx, more))
+        return -1;
+    if (more > 0 && bpf_xdp_adjust_head(ctx, -more))
+        return -1;
+    asm volatile("" : "+r"(length), "+r"(start)); /* for the verifier: what is checked is used */
+    if (length < MXG_REPLY_LEAST || length > MXG_REPLY_MOST ||
+        start > MXG_REPLY_IP - MXG_ETHERNET_BYTES)
+        return -1;
+    return bpf_xdp_store_bytes(ctx, 0, (void *)(reply->byte + start), length) ? -1 : 0;
+}
+
+/* A global function, as above, and for a stack of its own. */
+__attribute__((noinline)) int answer(struct xdp_md *ctx, struct mxg_packet *packet, __u32 verdict)
+{
+    struct mxg_frame frame = {ctx, 0, 0}; /* read by mxg_frame_copy alone */
+    enum mxg_reply_outcome outcome;
+    struct mxg_replies *replies;
+    struct mxg_reply *reply;
+    struct mxg_gate gate;
+    __u32 zero = 0;
+
+    gate.table.pages = bpf_map_lookup_elem(&mxg_table_slot, &zero);
+    gate.table.hot = gate.table.pages ? bpf_map_lookup_elem(gate.table.pages, &zero) : 0;
+    replies = bpf_map_lookup_elem(&mxg_replies, &zero);
+    reply = bpf_map_lookup_elem(&mxg_scratch, &zero);
+    if (!packet || !replies || !reply)
+        return XDP_DROP;
+    outcome = mxg_answer(&gate, &frame, packet, (__u8)verdict, replies, reply);
+    if (outcome == MXG_REPLY_ANSWERED && become(ctx, reply))
+        outcome = MXG_REPLY_UNANSWERABLE;
+    mxg_count_reply(replies, outcome, verdict, packet->source.family);
+    return outcome == MXG_REPLY_ANSWERED ? XDP_TX : XDP_DROP;
+}
+
 SEC("xdp.frags")
 int mxgate(struct xdp_md *ctx)
 {
@@ -59,7 +100,13 @@ int mxgate(struct xdp_md *ctx)
         count(&mxg_feeds, decision.feed * MXG_VERDICTS + decision.verdict);
     if (decision.verdict != MXG_PASS)
         sample(&gate, &packet, &decision);
-    return mxg_effect(&decision) == MXG_PASS ? XDP_PASS : XDP_DROP;
+    switch (mxg_effect(&decision)) {
+        case MXG_PASS:
+            return XDP_PASS;
+        case MXG_DROP:
+            return XDP_DROP;
+    }
+    return answer(ctx, &packet, decision.verdict);
 }
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

@@ -37,6 +37,7 @@ constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_sources", BPF_MAP_TYPE_ARRAY, sizeof(mxg_bucket), BPF_F_MMAPABLE},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
+    {"mxg_replies", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(mxg_replies), 0},
     {"mxg_samples", BPF_MAP_TYPE_ARRAY, sizeof(mxg_ring), BPF_F_MMAPABLE},
     {"mxg_meta", BPF_MAP_TYPE_ARRAY, sizeof(mxg_pinned_meta), 0},
     {"mxg_replay", BPF_MAP_TYPE_ARRAY, sizeof(mxg_replay_io), BPF_F_MMAPABLE},
@@ -145,7 +146,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     }
     for (const auto& [kind, entries] :
          {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
-          std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}},
+          std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}}, std::pair{MapKind::replies, 1u},
           std::pair{MapKind::samples, possible_cpus()}, std::pair{MapKind::replay, 1u}})
         if (fd(kind) < 0)
             create(kind, entries);
@@ -328,6 +329,23 @@ std::vector<CounterValue> GateMaps::counters() const
 std::vector<CounterValue> GateMaps::feed_counters() const
 {
     return read_per_cpu(fd(MapKind::feeds), MXG_FEED_COUNTERS);
+}
+
+std::vector<CounterValue> GateMaps::reply_counters() const
+{
+    std::vector<mxg_replies> cores(possible_cpus());
+    std::vector<CounterValue> out;
+    const uint32_t zero = 0;
+    if (bpf_map_lookup_elem(fd(MapKind::replies), &zero, cores.data()) != 0)
+        throw BpfError(error_text("cannot read the counters of answers", errno));
+    for (uint32_t i = 0; i < MXG_REPLY_COUNTERS; i++) {
+        uint64_t sum = 0;
+        for (const mxg_replies& core : cores)
+            sum += core.count[i];
+        if (sum != 0)
+            out.push_back({i, sum});
+    }
+    return out;
 }
 
 mxg_ring* GateMaps::rings()

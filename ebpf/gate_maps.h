@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/core/image.h"
+#include "dataplane/core/replies.h"
 #include "dataplane/state/memory.h"
 #include "dataplane/state/state_view.h"
 #include "ebpf/shared.h"
@@ -23,8 +24,8 @@ public:
     using PlaneError::PlaneError;
 };
 
-enum class MapKind { table_slot, sources, counters, feeds, samples, meta, replay };
-inline constexpr size_t kMapKinds = 7;
+enum class MapKind { table_slot, sources, counters, feeds, replies, samples, meta, replay };
+inline constexpr size_t kMapKinds = 8;
 const char* map_name(MapKind kind);
 
 class GateMaps
@@ -58,8 +59,9 @@ public:
     // A copy of the image in force; empty if there is none.
     std::vector<mxg_line> current_image() const;
 
-    std::vector<CounterValue> counters() const;       // those that are not 0
-    std::vector<CounterValue> feed_counters() const;  // index: feed * MXG_VERDICTS + verdict
+    std::vector<CounterValue> counters() const;        // those that are not 0
+    std::vector<CounterValue> feed_counters() const;   // index: feed * MXG_VERDICTS + verdict
+    std::vector<CounterValue> reply_counters() const;  // index: mxg_reply_index; those not 0
 
     // Takes the samples of all cores that came since the last call.
     void drain_samples(const std::function<void(const mxg_sample&)>& take);

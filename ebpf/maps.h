@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The maps of the XDP plane. All but replay_io are pinned and outlive the daemon. */
+/* The maps of the XDP plane. All but mxg_replay and mxg_scratch are pinned and outlive the daemon.
+ */
 #ifndef MXG_EBPF_MAPS_H
 #define MXG_EBPF_MAPS_H
 
 #include "dataplane/core/image.h"
+#include "dataplane/core/replies.h"
 #include "dataplane/core/sample.h"
 #include "ebpf/shared.h"
 
@@ -53,6 +55,21 @@ struct {
     __type(key, __u32);
     __type(value, struct mxg_ring);
 } mxg_samples SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mxg_replies);
+} mxg_replies SEC(".maps");
+
+/* Where an answer is put together: a stack is too small. Of the program alone, never pinned. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mxg_reply);
+} mxg_scratch SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -3,13 +3,16 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <xdp/libxdp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -195,11 +198,27 @@ bool attached_elsewhere(const std::string& dir)
     return false;
 }
 
+constexpr const char* kVeth =
+    "veth: answers (reset, unreachable) arrive only where the other end has an XDP program too";
+
+std::string driver_of(const std::string& interface)
+{
+    const Fd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ethtool_drvinfo info{};
+    info.cmd = ETHTOOL_GDRVINFO;
+    ifreq request{};
+    interface.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+    request.ifr_data = reinterpret_cast<char*>(&info);
+    return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0 ? info.driver : "";
+}
+
 Attachment describe(const std::string& name, const OnInterface& there, uint32_t gate_id)
 {
     Attachment out{name, there.mode(), !there.alone(), gate_id, {}};
     if (there.alone())
         out.remark = kAlone;
+    if (there.native() && driver_of(name) == "veth")
+        out.remark += (out.remark.empty() ? "" : "; ") + std::string(kVeth);
     return out;
 }
 
@@ -391,15 +410,23 @@ TestRun::TestRun(const GateMaps& maps, XdpProgram& program)
     runs_before_ = program_info(program_fd_).run_cnt;
 }
 
-mxg_decision TestRun::run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action)
+mxg_decision TestRun::run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action,
+                          std::vector<uint8_t>* out)
 {
     auto* io = static_cast<mxg_replay_io*>(io_.data());
     io->now_ns = now_ns;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = bytes, .repeat = 1);
+    if (out) {
+        out->resize(std::max<size_t>(bytes, MXG_REPLY_MOST));
+        options.data_out = out->data();
+        options.data_size_out = static_cast<uint32_t>(out->size());
+    }
     if (bpf_prog_test_run_opts(program_fd_, &options) != 0)
         throw BpfError(error_text(
             "the kernel refuses a test run of " + std::to_string(bytes) + " bytes", errno));
     *action = options.retval;
+    if (out)
+        out->resize(options.data_size_out);
     return io->decision;
 }
 

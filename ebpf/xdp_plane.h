@@ -21,7 +21,7 @@ struct Attachment {
     std::string mode;            // "native" or "generic"
     bool beside_others = false;  // through libxdp's dispatcher, other programs may live beside it
     uint32_t program_id = 0;
-    std::string remark;  // why not native, why alone; empty if all is as wished
+    std::string remark;  // why not native, why alone, what is lost; empty if all is as wished
 };
 
 class XdpProgram
@@ -71,7 +71,9 @@ public:
     TestRun(const GateMaps& maps, XdpProgram& program);
 
     // The decision on `frame` at `now_ns`; `action` is what the program returned (XDP_PASS, ...).
-    mxg_decision run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action);
+    // `out`, unless null: the frame as the program left it.
+    mxg_decision run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action,
+                     std::vector<uint8_t>* out = nullptr);
 
     // How often the kernel says the program ran since this object was made.
     uint64_t runs() const;

@@ -220,6 +220,9 @@ int status(const CliOptions& options)
                                  "attached here");
     fmt::print("sources     {} of {} in use, {} bytes\n", text(s["sources"]["used"]),
                text(s["sources"]["capacity"]), text(s["sources"]["bytes"]));
+    const json& r = s["replies"];
+    fmt::print("replies     {} answered, {} suppressed by gate.replies, {} unanswerable\n",
+               text(r["answered"]), text(r["suppressed"]), text(r["unanswerable"]));
     fmt::print("samples     {} lost\n", text(s["samples_lost"]));
     if (s.value("failed_reloads", 0) > 0)
         fmt::print("reloads     {} failed; last: {}\n", text(s["failed_reloads"]),
@@ -227,26 +230,31 @@ int status(const CliOptions& options)
     return 0;
 }
 
-int counters(const CliOptions& options, double watch, bool feeds)
+int counters(const CliOptions& options, double watch, const std::string& part)
 {
     if (watch > 0)
         return watch_counters(options, watch);
     const json now = counters_now(options);
     if (options.json) {
-        for (const json& line : now[feeds ? "feeds" : "counters"])
+        for (const json& line : now[part])
             fmt::print("{}\n", line.dump());
         return 0;
     }
-    if (!feeds) {
+    if (part == "counters") {
         print_counters(now, nullptr, 1);
         for (const auto& [name, frames] : now["ports"].items())
             fmt::print("ports: {:<48} {:>14}\n", name, text(frames));
-        return 0;
+    } else if (part == "feeds") {
+        fmt::print("{:<24} {:<12} {:>14}\n", "feed", "verdict", "packets");
+        for (const json& line : now[part])
+            fmt::print("{:<24} {:<12} {:>14}\n", text(line["feed"]), text(line["verdict"]),
+                       text(line["packets"]));
+    } else {
+        fmt::print("{:<12} {:<12} {:<6} {:>14}\n", "outcome", "verdict", "family", "packets");
+        for (const json& line : now[part])
+            fmt::print("{:<12} {:<12} {:<6} {:>14}\n", text(line["outcome"]), text(line["verdict"]),
+                       text(line["family"]), text(line["packets"]));
     }
-    fmt::print("{:<24} {:<12} {:>14}\n", "feed", "verdict", "packets");
-    for (const json& line : now["feeds"])
-        fmt::print("{:<24} {:<12} {:>14}\n", text(line["feed"]), text(line["verdict"]),
-                   text(line["packets"]));
     return 0;
 }
 

@@ -27,7 +27,7 @@ struct Given {
     std::vector<std::string> addresses;
     ReplayRequest replay;
     double watch = 0;
-    bool feeds = false;
+    bool feeds = false, replies = false;
     size_t limit = 100;
     std::function<int()> run;  // set by the verb that was given
 };
@@ -92,13 +92,20 @@ void add_live_verbs(CLI::App& app, Given& g)
              [&] { return status(g.options); });
 
     CLI::App* verb = add_verb(app, g, "counters", "packets by verdict, reason, class and family",
-                              "mxgate counters --watch 1",
-                              [&] { return counters(g.options, g.watch, g.feeds); });
+                              "mxgate counters --watch 1", [&] {
+                                  return counters(g.options, g.watch,
+                                                  g.feeds     ? "feeds"
+                                                  : g.replies ? "replies"
+                                                              : "counters");
+                              });
     CLI::Option* watch =
         verb->add_option("--watch", g.watch, "again every so many seconds, with rates")
             ->check(CLI::Range(0.1, 3600.0));
     verb->add_flag("--feeds", g.feeds, "connection attempts by the feed that decided them")
         ->excludes(watch);
+    verb->add_flag("--replies", g.replies, "what became of verdicts reset and unreachable")
+        ->excludes(watch)
+        ->excludes("--feeds");
 
     verb = add_verb(app, g, "refused",
                     "senders refused of late, with reason, feed and count of samples",

@@ -33,7 +33,8 @@ int lookup(const CliOptions& options, const std::string& table,
            const std::vector<std::string>& addresses);
 int replay(const CliOptions& options, const ReplayRequest& request);
 int status(const CliOptions& options);
-int counters(const CliOptions& options, double watch_seconds, bool feeds);
+// `part`: "counters", "feeds" or "replies".
+int counters(const CliOptions& options, double watch_seconds, const std::string& part);
 int refused(const CliOptions& options, size_t limit);
 int explain(const CliOptions& options, const std::string& address);
 int reload(const CliOptions& options);

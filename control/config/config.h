@@ -58,6 +58,7 @@ struct ClassConfig {
     Action action = Action::pass;
     Mode mode = Mode::enforce;
     std::optional<RateLimit> rate;
+    Action deny_with = Action::drop;  // of `limit`: drop, reset or unreachable
     Location where;
 };
 
@@ -102,6 +103,7 @@ struct GateConfig {
     DropOrPass fragments = DropOrPass::drop;
     DropOrPass without_table = DropOrPass::pass;
     std::optional<uint64_t> stale_after_ns;
+    RateLimit replies{1000, 1'000'000'000, 100};  // answers (reset, unreachable) of each core
 };
 
 struct Config {

@@ -26,8 +26,6 @@ constexpr NotYet kNotYet[] = {
     {"class", "bandwidth", "", "remove it"},
     {"class", "levels", "", "remove it"},
     {"class", "charge", "handshake", "write `charge: syn`"},
-    {"class", "deny_with", "reset", "write `deny_with: drop`"},
-    {"class", "deny_with", "unreachable", "write `deny_with: drop`"},
     {"feed", "url", "", "fetch the list to a file and name that with `path`"},
     {"feed", "refresh", "", "remove it"},
     {"feed", "expire", "", "remove it"},

@@ -178,35 +178,48 @@ void Reader::read_limit(const Section& fields, ClassConfig& into)
         return;
     }
     fields.choice<int>("charge", {{"syn", 0}});
-    fields.choice<int>("deny_with", {{"drop", 0}});
-    const YamlEntry* rate = fields.find("rate");
-    const YamlEntry* burst = fields.find("burst");
-    uint64_t tokens = 1;
-    if (burst != nullptr)
-        tokens = read_number(report_, *burst->value, 1, UINT32_MAX).value_or(1);
-    if (rate != nullptr) {
-        into.rate = read_rate(report_, *rate->value);
-    } else if (burst != nullptr) {
+    into.deny_with = fields
+                         .choice<Action>("deny_with", {{"drop", Action::drop},
+                                                       {"reset", Action::reset},
+                                                       {"unreachable", Action::unreachable}})
+                         .value_or(into.deny_with);
+    const RateLimit bucket = read_bucket(fields, {});
+    if (bucket.count != 0)
+        into.rate = bucket;
+    if (fields.has("rate"))
+        return;
+    if (const YamlEntry* burst = fields.find("burst"))
         error_at(report_, *burst, "`burst` has no effect without `rate`");
-    } else if (!tree_.truncated && !fields.has_refused_key()) {
+    else if (!tree_.truncated && !fields.has_refused_key())
         error_at(report_, *fields.find("action")->value,
                  "`action: limit` without any limit; write for example `rate: 30/min`");
-    }
-    if (!into.rate)
-        return;
-    into.rate->burst = static_cast<uint32_t>(tokens);
+}
+
+RateLimit Reader::read_bucket(const Section& fields, RateLimit bucket)
+{
     // The planes keep a bucket as the time it takes to fill, in 63 bits of nanoseconds.
     constexpr uint64_t kMaxFillNs = 1ULL << 62;
-    if (into.rate->period_ns / into.rate->count > kMaxFillNs / tokens)
+    const YamlEntry* rate = fields.find("rate");
+    const YamlEntry* burst = fields.find("burst");
+    if (burst != nullptr)
+        bucket.burst = static_cast<uint32_t>(
+            read_number(report_, *burst->value, 1, UINT32_MAX).value_or(bucket.burst));
+    if (rate != nullptr) {
+        const RateLimit read = read_rate(report_, *rate->value).value_or(RateLimit{});
+        bucket.count = read.count;
+        bucket.period_ns = read.period_ns;
+    }
+    if (bucket.count != 0 && bucket.period_ns / bucket.count > kMaxFillNs / bucket.burst)
         error_at(report_, burst != nullptr ? *burst->value : *rate->value,
                  "this bucket takes more than a century to fill");
+    return bucket;
 }
 
 void Reader::use_default_classes()
 {
     constexpr uint64_t kMinute = 60'000'000'000;
     const auto add = [&](const char* name, Action action, std::optional<RateLimit> rate) {
-        config_.classes.push_back({name, action, Mode::enforce, rate, {path_, 0, 0}});
+        config_.classes.push_back({name, action, Mode::enforce, rate, Action::drop, {path_, 0, 0}});
     };
     add("good", Action::pass, std::nullopt);
     add("unknown", Action::limit, RateLimit{30, kMinute, 10});

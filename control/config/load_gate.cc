@@ -31,9 +31,10 @@ bool same(const mxg_prefix& a, const mxg_prefix& b)
 void Reader::read_gate(const YamlNode& node)
 {
     GateConfig& gate = config_.gate;
-    const Section fields = section(node, "gate",
-                                   {"plane", "interfaces", "attach", "dpdk", "mode", "services",
-                                    "fragments", "without_table", "stale_after", "stale"});
+    const Section fields =
+        section(node, "gate",
+                {"plane", "interfaces", "attach", "dpdk", "mode", "services", "fragments",
+                 "without_table", "stale_after", "stale", "replies"});
     if (!fields.is_map())
         return;
     gate.plane =
@@ -58,11 +59,22 @@ void Reader::read_gate(const YamlNode& node)
     fields.choice<int>("stale", {{"keep", 0}});
     if (const YamlEntry* stale = fields.find("stale_after"))
         gate.stale_after_ns = read_duration(report_, *stale->value);
+    read_replies(fields);
     read_dpdk(fields);
     if (const YamlEntry* interfaces = fields.find("interfaces"))
         read_interfaces(*interfaces->value);
     if (const YamlEntry* services = fields.require("services"))
         read_services(*services->value);
+}
+
+void Reader::read_replies(const Section& gate)
+{
+    const YamlEntry* entry = gate.find("replies");
+    if (entry == nullptr)
+        return;
+    const Section fields = section(*entry->value, "replies", {"rate", "burst"});
+    if (fields.is_map())
+        config_.gate.replies = read_bucket(fields, config_.gate.replies);
 }
 
 void Reader::read_interfaces(const YamlNode& node)

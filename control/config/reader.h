@@ -32,6 +32,7 @@ private:
     void read_dpdk(const Section& gate);
     void read_port_names(const YamlNode& node);
     void read_cores(const YamlNode& node);
+    void read_replies(const Section& gate);
     void read_interfaces(const YamlNode& node);
     void read_services(const YamlNode& node);
     void read_service(const YamlNode& node);
@@ -45,6 +46,9 @@ private:
     void read_classes(const YamlNode& node);
     void read_class(const YamlEntry& entry);
     void read_limit(const Section& fields, ClassConfig& into);
+    // What `rate` and `burst` say of a bucket of tokens; what is not written stays as in `bucket`.
+    // A count of 0: the rate is wrong, which has been reported.
+    RateLimit read_bucket(const Section& fields, RateLimit bucket);
     void use_default_classes();
     void read_default_class(const Section& top);
     bool check_class_name(const YamlNode& node, std::string_view name);

@@ -50,6 +50,19 @@ json sources_report(Plane& plane)
     return {{"capacity", fill.capacity}, {"used", fill.used}, {"bytes", plane.source_bytes()}};
 }
 
+// What became of the verdicts that mean an answer.
+json replies_report(const Plane& plane)
+{
+    json out;
+    for (uint32_t outcome = 0; outcome < MXG_REPLY_OUTCOMES; outcome++)
+        out[outcome_name(outcome)] = 0;
+    for (const CounterValue& value : plane.reply_counters()) {
+        json& sum = out[outcome_name(reply_place(value.index).outcome)];
+        sum = sum.get<uint64_t>() + value.packets;
+    }
+    return out;
+}
+
 const char* mode_of(const std::vector<mxg_line>& image)
 {
     return header_of(image).flags & MXG_FLAG_MONITOR ? "monitor" : "enforce";
@@ -112,12 +125,14 @@ json verdict_report(const RecentVerdict& recent, const TableInfo& info)
 }
 
 // What a connection attempt would get now; `rate` is the source's state or null.
-json verdict_now(uint32_t action, const json& rate)
+json verdict_now(const mxg_class& judged, const json& rate)
 {
-    uint32_t verdict = action == MXG_ACTION_DROP ? MXG_DROP : MXG_PASS;
-    uint32_t reason = action == MXG_ACTION_LIMIT ? MXG_CONFORMS : MXG_CLASS;
+    static constexpr uint32_t kOfAction[] = {MXG_PASS, MXG_PASS, MXG_DROP, MXG_RESET,
+                                             MXG_UNREACHABLE};
+    uint32_t verdict = kOfAction[judged.action];  // an image that was verified
+    uint32_t reason = judged.action == MXG_ACTION_LIMIT ? MXG_CONFORMS : MXG_CLASS;
     if (!rate.is_null() && rate["attempts_left"] == 0) {
-        verdict = MXG_DROP;
+        verdict = judged.deny_verdict;
         reason = MXG_RATE;
     }
     return {{"verdict", verdict_name(verdict)},
@@ -144,7 +159,19 @@ json counters_report(const Plane& plane, const TableInfo& info)
                          {"feed", or_null(feed_name(info, value.index / MXG_VERDICTS))},
                          {"verdict", verdict_name(value.index % MXG_VERDICTS)},
                          {"packets", value.packets}});
-    return {{"counters", counters}, {"feeds", feeds}, {"ports", plane.port_counters()}};
+    json replies = json::array();
+    for (const CounterValue& value : plane.reply_counters()) {
+        const ReplyPlace place = reply_place(value.index);
+        replies.push_back({{"plane", plane.name()},
+                           {"outcome", outcome_name(place.outcome)},
+                           {"verdict", verdict_name(place.verdict)},
+                           {"family", or_null(family_name(place.family))},
+                           {"packets", value.packets}});
+    }
+    return {{"counters", counters},
+            {"feeds", feeds},
+            {"replies", replies},
+            {"ports", plane.port_counters()}};
 }
 
 }  // namespace
@@ -178,6 +205,7 @@ json Gate::status()
              {"table", table_report(table_.plane, table_.info)},
              {"interfaces", plane_->places()},
              {"sources", sources_report(*plane_)},
+             {"replies", replies_report(*plane_)},
              {"samples_lost", plane_->samples_lost()},
              {"failed_reloads", failed_reloads_},
              {"last_error", last_error_.empty() ? json(nullptr) : json(last_error_)}};
@@ -253,7 +281,7 @@ json Gate::explain(const mxg_address& address)
     if (classes[answer.deciding().class_id].flags & MXG_CLASS_MONITOR)
         out["mode"] = "monitor";
     out["rate"] = source_state(answer.canonical.source_prefix, answer.deciding().class_id);
-    out["now"] = verdict_now(classes[answer.deciding().class_id].action, out["rate"]);
+    out["now"] = verdict_now(classes[answer.deciding().class_id], out["rate"]);
     out["recent"] = json::array();
     for (const RecentVerdict& recent : refusals_.recent(answer.canonical.source_prefix, 20))
         out["recent"].push_back(verdict_report(recent, table_.info));
@@ -271,6 +299,7 @@ json status_without_daemon(const GatePaths& paths)
              {"table", nullptr},
              {"interfaces", plane->places()},
              {"sources", sources_report(*plane)},
+             {"replies", replies_report(*plane)},
              {"samples_lost", plane->samples_lost()}};
     if (image.size() < 2)
         return out;

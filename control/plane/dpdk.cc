@@ -75,6 +75,10 @@ public:
     {
         return state_ ? state_->feed_counters() : std::vector<CounterValue>{};
     }
+    std::vector<CounterValue> reply_counters() const override
+    {
+        return state_ ? state_->reply_counters() : std::vector<CounterValue>{};
+    }
     json port_counters() const override
     {
         json out = json::object();

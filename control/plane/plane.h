@@ -45,6 +45,7 @@ public:
     virtual std::vector<mxg_line> current_image() const = 0;      // empty: none
     virtual std::vector<CounterValue> counters() const = 0;       // those that are not 0
     virtual std::vector<CounterValue> feed_counters() const = 0;  // likewise
+    virtual std::vector<CounterValue> reply_counters() const = 0;  // index: mxg_reply_index
     virtual nlohmann::json port_counters() const = 0;             // {name: frames}, or empty
     virtual void drain_samples(const std::function<void(const mxg_sample&)>& take) = 0;
     virtual uint64_t samples_lost() = 0;

@@ -68,6 +68,7 @@ public:
     std::vector<mxg_line> current_image() const override { return maps_.current_image(); }
     std::vector<CounterValue> counters() const override { return maps_.counters(); }
     std::vector<CounterValue> feed_counters() const override { return maps_.feed_counters(); }
+    std::vector<CounterValue> reply_counters() const override { return maps_.reply_counters(); }
     json port_counters() const override { return json::object(); }
     void drain_samples(const std::function<void(const mxg_sample&)>& take) override
     {

@@ -3,6 +3,7 @@
 
 #include <linux/bpf.h>
 
+#include "control/text/names.h"
 #include "dataplane/core/native.h"
 #include "ebpf/xdp_plane.h"
 
@@ -52,10 +53,12 @@ public:
         uint32_t action = XDP_ABORTED;
         const mxg_decision decision =
             run_.run(bytes.data(), static_cast<uint32_t>(bytes.size()), now_ns, &action);
-        const uint32_t expected = mxg_effect(&decision) == MXG_PASS ? XDP_PASS : XDP_DROP;
-        if (action != expected)
+        const uint8_t effect = mxg_effect(&decision);
+        const bool answers = effect == MXG_RESET || effect == MXG_UNREACHABLE;
+        // An answer may be suppressed: then the frame is dropped.
+        if (action != (effect == MXG_PASS ? XDP_PASS : XDP_DROP) && !(answers && action == XDP_TX))
             throw BpfError("the XDP program returned " + std::to_string(action) +
-                           ", its decision means " + std::to_string(expected));
+                           ", its verdict is " + verdict_name(effect));
         return decision;
     }
 

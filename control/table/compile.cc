@@ -18,19 +18,37 @@ uint32_t strictness(Action action, size_t order)
     return kind * 256 + static_cast<uint32_t>(order);
 }
 
+// What a rate is to the planes: GCRA, in nanoseconds.
+struct Gcra {
+    explicit Gcra(const RateLimit& rate)
+        // Up to whole nanoseconds: never more than the rate.
+        : interval_ns((rate.period_ns + rate.count - 1) / rate.count),
+          tolerance_ns((rate.burst - 1) * interval_ns)
+    {
+    }
+    uint64_t interval_ns, tolerance_ns;
+};
+
+uint32_t deny_verdict(Action deny_with)
+{
+    return deny_with == Action::reset         ? MXG_RESET
+           : deny_with == Action::unreachable ? MXG_UNREACHABLE
+                                              : MXG_DROP;
+}
+
 mxg_class class_record(const ClassConfig& config, size_t order)
 {
     mxg_class out{};
     out.action = static_cast<uint32_t>(config.action);
     out.strictness = strictness(config.action, order);
-    out.deny_verdict = MXG_DROP;
+    out.deny_verdict = deny_verdict(config.deny_with);
     if (config.mode == Mode::monitor)
         out.flags |= MXG_CLASS_MONITOR;
     if (config.rate) {
         out.flags |= MXG_CLASS_RATE;
-        // Up to whole nanoseconds: never more than the rate.
-        out.interval_ns = (config.rate->period_ns + config.rate->count - 1) / config.rate->count;
-        out.tolerance_ns = (config.rate->burst - 1) * out.interval_ns;
+        const Gcra gcra(*config.rate);
+        out.interval_ns = gcra.interval_ns;
+        out.tolerance_ns = gcra.tolerance_ns;
     }
     return out;
 }
@@ -119,6 +137,9 @@ public:
         add_services();
         image_.generation = generation;
         image_.flags = flags_of(config.gate);
+        const Gcra replies(config.gate.replies);
+        image_.reply_interval_ns = replies.interval_ns;
+        image_.reply_tolerance_ns = replies.tolerance_ns;
     }
 
     void add_lengths()
@@ -266,22 +287,6 @@ private:
     std::vector<uint8_t> feed_number_;
 };
 
-// Actions that no plane carries out yet are refused, not taken for `drop`.
-std::vector<Diagnostic> unsupported_actions(const Config& config)
-{
-    std::vector<Diagnostic> out;
-    for (const ClassConfig& c : config.classes) {
-        if (c.action != Action::reset && c.action != Action::unreachable)
-            continue;
-        Diagnostic diagnostic;
-        diagnostic.where = c.where;
-        diagnostic.text = std::string("class `") + c.name + "`: action `" + action_name(c.action) +
-                          "` is not sent by this version; write `action: drop`";
-        out.push_back(std::move(diagnostic));
-    }
-    return out;
-}
-
 Diagnostic warning(const std::string& file, uint32_t line, std::string text)
 {
     Diagnostic out;
@@ -322,8 +327,7 @@ CompileResult compile(const Config& config, uint64_t generation, const TableInfo
     const auto start = std::chrono::steady_clock::now();
     CompileResult result;
     Compiler compiler(config, generation, previous);
-    result.diagnostics = unsupported_actions(config);
-    bool refused = !result.diagnostics.empty();
+    bool refused = false;
     compiler.add_lengths();
     for (size_t i = 0; i < config.feeds.size(); i++) {
         const Feed feed = read_feed(config.feeds[i]);

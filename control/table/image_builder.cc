@@ -306,6 +306,8 @@ private:
         counts.feeds = input_.feeds;
         counts.prefixes = input_.prefixes;
         counts.intervals = input_.ipv4.size() + input_.ipv6.size();
+        counts.reply_interval_ns = input_.reply_interval_ns;
+        counts.reply_tolerance_ns = input_.reply_tolerance_ns;
         std::memcpy(&lines_[1], &counts, sizeof(counts));
         header_.magic = MXG_IMAGE_MAGIC;
         header_.schema = MXG_SCHEMA;

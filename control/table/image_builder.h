@@ -20,6 +20,7 @@ struct ImageInput {
     std::vector<Edge> ipv4, ipv6;  // as flatten() gives them
     uint64_t prefixes = 0;
     uint32_t feeds = 0;
+    uint64_t reply_interval_ns = 1'000'000, reply_tolerance_ns = 99'000'000;  // 1000/s, burst 100
 };
 
 // The whole image, header and checksum filled in. Throws std::length_error where a fixed limit

@@ -9,6 +9,9 @@ namespace {
 constexpr const char* kVerdicts[] = {"pass", "drop", "reset", "unreachable"};
 static_assert(std::size(kVerdicts) == MXG_VERDICTS);
 
+constexpr const char* kOutcomes[] = {"answered", "suppressed", "unanswerable"};
+static_assert(std::size(kOutcomes) == MXG_REPLY_OUTCOMES);
+
 struct ReasonWords {
     const char* name;
     const char* text;
@@ -25,6 +28,11 @@ static_assert(std::size(kReasons) == MXG_REASONS);
 const char* verdict_name(uint32_t verdict)
 {
     return verdict < MXG_VERDICTS ? kVerdicts[verdict] : "unknown";
+}
+
+const char* outcome_name(uint32_t outcome)
+{
+    return outcome < MXG_REPLY_OUTCOMES ? kOutcomes[outcome] : "unknown";
 }
 
 const char* reason_name(uint32_t reason)
@@ -63,6 +71,16 @@ CounterPlace counter_place(uint32_t index)
     index /= 3;
     place.class_id = index % MXG_CLASS_SLOTS;
     place.reason = index / MXG_CLASS_SLOTS;
+    return place;
+}
+
+ReplyPlace reply_place(uint32_t index)
+{
+    ReplyPlace place{};
+    place.family = index % 3;
+    index /= 3;
+    place.verdict = index % MXG_VERDICTS;
+    place.outcome = index / MXG_VERDICTS;
     return place;
 }
 

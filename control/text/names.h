@@ -7,11 +7,13 @@
 
 #include "control/table/policy_table.h"
 #include "dataplane/core/address.h"
+#include "dataplane/core/replies.h"
 #include "dataplane/core/verdict.h"
 
 namespace mxgate {
 
 const char* verdict_name(uint32_t verdict);
+const char* outcome_name(uint32_t outcome);  // enum mxg_reply_outcome
 const char* reason_name(uint32_t reason);
 const char* reason_text(uint32_t reason);  // one line for people
 const char* family_name(uint32_t family);  // "ipv4", "ipv6", nullptr for none
@@ -26,6 +28,12 @@ struct CounterPlace {
     bool enforced;
 };
 CounterPlace counter_place(uint32_t index);
+
+// The same of an answer's counter; the inverse of mxg_reply_index.
+struct ReplyPlace {
+    uint32_t outcome, verdict, family;
+};
+ReplyPlace reply_place(uint32_t index);
 
 // The source prefix of a decision about an attempt.
 mxg_prefix source_prefix(const mxg_decision& decision);

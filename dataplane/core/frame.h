@@ -28,7 +28,10 @@ struct mxg_packet {
     __u16 source_port;      /* host order */
     __u16 destination_port; /* host order; for BROKEN_AT_PORT and TCP */
     __u8 tcp_flags;
-    __u8 kind; /* enum mxg_frame_kind */
+    __u8 kind;       /* enum mxg_frame_kind */
+    __u16 transport; /* where in the frame the TCP header begins, for TCP */
+    __u32 end;       /* and where the IP packet ends */
+    __u8 network;    /* where the IP header begins, for IPv4 and IPv6 */
 };
 
 #define MXG_TCP_FIN 0x01
@@ -126,6 +129,8 @@ MXG_INLINE void mxg_parse_tcp(struct mxg_frame *frame, struct mxg_packet *packet
         return;
     if ((tcp->flags & MXG_TCP_SYN) && (tcp->flags & (MXG_TCP_FIN | MXG_TCP_RST)))
         return;
+    packet->transport = (__u16)offset;
+    packet->end = end;
     packet->kind = MXG_FRAME_TCP;
 }
 
@@ -250,6 +255,7 @@ MXG_INLINE void mxg_parse_frame(struct mxg_frame *frame, struct mxg_packet *pack
             break;
         offset += 4;
     }
+    packet->network = (__u8)offset;
     if (type == 0x0800)
         mxg_parse_ipv4(frame, packet, &wire, offset);
     else if (type == 0x86dd)

@@ -5,7 +5,7 @@
  * map from address to policy. So one atomic swap of the image changes all of it together.
  *
  *   line 0                 mxg_image_header
- *   line 1                 mxg_image_counts (for verification; the packet path does not read it)
+ *   line 1                 mxg_image_counts (for verification, and the limit on answers)
  *   line 2, 3              mxg_tree of IPv4, of IPv6
  *   header.services ..     mxg_service, one a line
  *   header.classes ..      mxg_class, one a line
@@ -29,7 +29,7 @@
 #include "dataplane/core/verdict.h"
 
 #define MXG_IMAGE_MAGIC 0x31656c6261546d78ULL /* "xmTable1" */
-#define MXG_SCHEMA 1u /* of image, source table, counters and samples together */
+#define MXG_SCHEMA 2u /* of image, source table, counters and samples together */
 
 #define MXG_LINE_BYTES 64
 #define MXG_INNER_KEYS 8
@@ -74,7 +74,10 @@ struct mxg_image_counts {
     __u32 classes, policies, codes, slots, feeds, reserved32;
     __u64 prefixes;  /* feed entries and length entries that went in */
     __u64 intervals; /* starts in the trees, both families */
-    __u64 reserved[3];
+    /* gate.replies, GCRA: each core answers once every so often, (burst - 1) intervals early. */
+    __u64 reply_interval_ns;
+    __u64 reply_tolerance_ns;
+    __u64 reserved;
 };
 
 #define MXG_TREE_IPV4_LINE 2

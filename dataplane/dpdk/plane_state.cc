@@ -61,8 +61,8 @@ std::string huge_page_folder()
     return {};
 }
 
-template <size_t N>
-void add(std::vector<uint64_t>& sum, const uint64_t (&counters)[N])
+template <typename T, size_t N>
+void add(std::vector<uint64_t>& sum, const T (&counters)[N])
 {
     for (size_t i = 0; i < N; i++)
         sum[i] += __atomic_load_n(&counters[i], __ATOMIC_RELAXED);
@@ -247,6 +247,14 @@ std::vector<CounterValue> PlaneState::feed_counters() const
     std::vector<uint64_t> sum(MXG_FEED_COUNTERS);
     for (const WorkerCounters& worker : state().counters)
         add(sum, worker.feeds);
+    return not_zero(sum);
+}
+
+std::vector<CounterValue> PlaneState::reply_counters() const
+{
+    std::vector<uint64_t> sum(MXG_REPLY_COUNTERS);
+    for (const WorkerCounters& worker : state().counters)
+        add(sum, worker.replies.count);
     return not_zero(sum);
 }
 

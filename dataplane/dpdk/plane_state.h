@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "dataplane/core/image.h"
+#include "dataplane/core/replies.h"
 #include "dataplane/core/sample.h"
 #include "dataplane/state/memory.h"
 #include "dataplane/state/state_view.h"
@@ -24,15 +25,14 @@ namespace mxgate {
 inline constexpr uint32_t kMaxWorkers = 128;
 
 // X(enumerator, name, text): what befell frames beside their verdict. Per worker.
-#define MXG_PORT_COUNTER_LIST(X)                                                           \
-    X(received, "received", "frames taken from the ports")                                 \
-    X(sent, "sent", "frames that passed and were sent on")                                 \
-    X(answered, "answered", "frames made by the gate and sent: resets and ICMP errors")    \
-    X(dropped, "dropped", "frames dropped by their verdict")                               \
-    X(send_full, "send-full", "frames that passed and were lost: no room to send")         \
-    X(exception_capped, "exception-capped",                                                \
-      "connection attempts that passed and were lost so that the exception path has room") \
-    X(answers_capped, "answers-capped", "answers not sent: over `gate.replies`, or not possible")
+#define MXG_PORT_COUNTER_LIST(X)                                                   \
+    X(received, "received", "frames taken from the ports")                         \
+    X(sent, "sent", "frames that passed and were sent on")                         \
+    X(dropped, "dropped", "frames dropped by their verdict")                       \
+    X(send_full, "send-full", "frames that passed and were lost: no room to send") \
+    X(answers_lost, "answers-lost", "answers made and lost: no room to send")      \
+    X(exception_capped, "exception-capped",                                        \
+      "connection attempts that passed and were lost so that the exception path has room")
 
 enum class PortCounter {
 #define MXG_PORT_COUNTER_ENUM(enumerator, name, text) enumerator,
@@ -48,6 +48,7 @@ struct alignas(64) WorkerCounters {
     uint64_t packets[MXG_COUNTERS];
     uint64_t feeds[MXG_FEED_COUNTERS];
     uint64_t ports[kPortCounters];
+    mxg_replies replies;
 };
 
 struct mxg_plane_state {
@@ -87,9 +88,10 @@ public:
     WorkerCounters& counters_of(uint32_t worker) const { return state().counters[worker]; }
     mxg_ring& ring_of(uint32_t worker) const { return state().rings[worker]; }
 
-    std::vector<CounterValue> counters() const;       // those that are not 0, over all workers
-    std::vector<CounterValue> feed_counters() const;  // likewise
-    std::vector<CounterValue> port_counters() const;  // index: PortCounter; zeros too
+    std::vector<CounterValue> counters() const;        // those that are not 0, over all workers
+    std::vector<CounterValue> feed_counters() const;   // likewise
+    std::vector<CounterValue> reply_counters() const;  // index: mxg_reply_index
+    std::vector<CounterValue> port_counters() const;   // index: PortCounter; zeros too
 
     // Whether the process that wrote the state is alive.
     bool alive() const;

@@ -101,7 +101,7 @@ mxg_replay_answer run(RingPort& port, Worker& worker, const std::vector<uint8_t>
     mxg_replay_answer out{};
     port.put(frame);
     const uint32_t taken = worker.poll(now_ns);
-    const std::vector<uint8_t> sent = port.take();
+    const std::vector<uint8_t> sent = port.take();  // as it came, or an answer
     out.decision = worker.decisions()[0];
     out.frames = port.received();
     const bool passes = mxg_effect(&out.decision) == MXG_PASS;

@@ -5,6 +5,7 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 
 #include "dataplane/core/decide_burst.h"
@@ -80,27 +81,69 @@ void Worker::account(const mxg_decision& decision, const mxg_packet& packet)
         mxg_take_sample(&ring_, &packet.source, &decision, gate_.now_ns);
 }
 
-void Worker::send(uint16_t port, uint16_t queue, Outgoing& out, PortCounter counter)
+// How many of the frames the port took; the others are freed.
+uint32_t Worker::transmit(uint16_t port, uint16_t queue, Outgoing& out)
 {
     uint32_t sent = 0;
     for (int i = 0; i < kSendTries && sent < out.count; i++)
         sent += rte_eth_tx_burst(port, queue, out.frame + sent,
                                  static_cast<uint16_t>(out.count - sent));
-    port_counter(counter) += sent;
-    if (sent < out.count) {
+    if (sent < out.count)
         rte_pktmbuf_free_bulk(out.frame + sent, out.count - sent);
-        port_counter(PortCounter::send_full) += out.count - sent;
+    return sent;
+}
+
+void Worker::send(uint16_t port, uint16_t queue, Outgoing& out)
+{
+    const uint32_t sent = transmit(port, queue, out);
+    port_counter(PortCounter::sent) += sent;
+    port_counter(PortCounter::send_full) += out.count - sent;
+}
+
+void Worker::send_back(uint16_t port, uint16_t queue, Outgoing& out)
+{
+    const uint32_t sent = transmit(port, queue, out);
+    port_counter(PortCounter::answers_lost) += out.count - sent;
+}
+
+// The answer to frame `i` of the burst, in a buffer of its own; or none, for the reason counted.
+rte_mbuf* Worker::answer_to(uint32_t i)
+{
+    uint8_t scratch[kHeaderBytes];
+    const uint8_t verdict = decision_[i].verdict;
+    mxg_frame frame = view_of(frame_[i], scratch);
+    mxg_reply_outcome outcome =
+        mxg_answer(&gate_, &frame, &packet_[i], verdict, &counters_.replies, &reply_);
+    rte_mbuf* out = nullptr;
+    char* data = nullptr;
+    if (outcome == MXG_REPLY_ANSWERED) {
+        out = rte_pktmbuf_alloc(frame_[i]->pool);
+        data = out ? rte_pktmbuf_append(out, static_cast<uint16_t>(reply_.length)) : nullptr;
+        if (data)
+            std::memcpy(data, mxg_reply_frame(&reply_), reply_.length);
+        else
+            outcome = MXG_REPLY_UNANSWERABLE;
     }
+    mxg_count_reply(&counters_.replies, outcome, verdict, packet_[i].source.family);
+    if (out && !data) {
+        rte_pktmbuf_free(out);
+        out = nullptr;
+    }
+    return out;
 }
 
 void Worker::sort_out(const Lane& lane, uint32_t count)
 {
-    Outgoing pass, attempts, drop;
+    Outgoing pass, attempts, drop, back;
     const uint32_t room = lane.exception && count == MXG_BURST ? kExceptionAttempts : MXG_BURST;
     uint32_t capped = 0;
     for (uint32_t i = 0; i < count; i++) {
         const mxg_decision& decision = decision_[i];
-        if (mxg_effect(&decision) != MXG_PASS)
+        const uint8_t effect = mxg_effect(&decision);
+        if (effect == MXG_RESET || effect == MXG_UNREACHABLE)
+            if (rte_mbuf* answer = answer_to(i))
+                back.frame[back.count++] = answer;
+        if (effect != MXG_PASS)
             drop.frame[drop.count++] = frame_[i];
         else if (!lane.exception || decision.source_family == MXG_FAMILY_NONE)
             pass.frame[pass.count++] = frame_[i];
@@ -111,8 +154,9 @@ void Worker::sort_out(const Lane& lane, uint32_t count)
             capped++;
         }
     }
-    send(lane.to, lane.queue, pass, PortCounter::sent);
-    send(lane.to, lane.queue, attempts, PortCounter::sent);
+    send(lane.to, lane.queue, pass);
+    send(lane.to, lane.queue, attempts);
+    send_back(lane.from, lane.queue, back);
     rte_pktmbuf_free_bulk(drop.frame, drop.count);
     port_counter(PortCounter::dropped) += drop.count - capped;
     port_counter(PortCounter::exception_capped) += capped;
@@ -130,7 +174,7 @@ uint32_t Worker::poll(uint64_t now_ns)
         if (!lane.judged) {
             Outgoing all{count, {}};
             std::copy(frame_, frame_ + count, all.frame);
-            send(lane.to, lane.queue, all, PortCounter::sent);
+            send(lane.to, lane.queue, all);
             continue;
         }
         judge(count, now_ns);

@@ -11,6 +11,7 @@
 
 #include "dataplane/core/burst.h"
 #include "dataplane/core/decide.h"
+#include "dataplane/core/reply.h"
 #include "dataplane/dpdk/live_table.h"
 #include "dataplane/dpdk/plane_state.h"
 
@@ -48,8 +49,11 @@ private:
     void judge(uint32_t count, uint64_t now_ns);
     mxg_frame view_of(rte_mbuf* frame, uint8_t* scratch) const;
     void sort_out(const Lane& lane, uint32_t count);
+    rte_mbuf* answer_to(uint32_t i);
     void account(const mxg_decision& decision, const mxg_packet& packet);
-    void send(uint16_t port, uint16_t queue, Outgoing& out, PortCounter counter);
+    static uint32_t transmit(uint16_t port, uint16_t queue, Outgoing& out);
+    void send(uint16_t port, uint16_t queue, Outgoing& out);
+    void send_back(uint16_t port, uint16_t queue, Outgoing& out);
     uint64_t& port_counter(PortCounter which)
     {
         return counters_.ports[static_cast<size_t>(which)];
@@ -64,6 +68,7 @@ private:
     rte_mbuf* frame_[MXG_BURST];
     mxg_packet packet_[MXG_BURST];
     mxg_decision decision_[MXG_BURST];
+    mxg_reply reply_;
 };
 
 // CLOCK_MONOTONIC, the clock of source states and samples in every process.

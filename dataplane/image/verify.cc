@@ -69,6 +69,8 @@ private:
             counts_.policies > 0xffff || counts_.codes == 0 || counts_.codes > MXG_MAX_CODES ||
             counts_.feeds > MXG_MAX_FEEDS)
             return fail("a count is out of range");
+        if (counts_.reply_interval_ns == 0)
+            return fail("there is no limit on answers");
         if (!fits(header_.services, header_.service_count, sizeof(mxg_service)) ||
             !fits(header_.classes, counts_.classes, sizeof(mxg_class)) ||
             !fits(header_.policies, counts_.policies, sizeof(mxg_policy)) ||

@@ -27,8 +27,8 @@ drop_list()
     $((number * 60)) $number
 }
 
-# Writes LAB_DIR/gate.yaml. What a test changes, it sets before: INTERFACES, ATTACH, MODE, CAPACITY,
-# and a class's row in GOOD, UNKNOWN, MIXED, BAD.
+# Writes LAB_DIR/gate.yaml. What a test changes, it sets before: INTERFACES, ATTACH, MODE, REPLIES,
+# CAPACITY, and a class's row in GOOD, UNKNOWN, MIXED, BAD.
 lab_config()
 {
   cat >"$LAB_DIR/gate.yaml" <<END
@@ -37,6 +37,7 @@ gate:
   interfaces: [${INTERFACES:-gate0}]
   attach: ${ATTACH:-auto}
   mode: ${MODE:-enforce}
+  replies: {${REPLIES:-rate: 1000/s, burst: 100}}
   services:
     - {name: mx, addresses: ["$MX6", "$MX4"], ports: [25]}
 sources:

@@ -6,6 +6,7 @@
 #   lab_begin                  a directory, names, and a trap that cleans all of it up
 #   lab_network [offloads]     namespaces and addresses            (network.sh)
 #   postfix_start              the MX                              (postfix.sh)
+#   sending_postfix_start A B  a mail server that sends from A, B  (postfix.sh)
 #   lab_lists; lab_config      feeds and configuration             (gate.sh)
 #   gate_start                 mxgated, in the gate namespace      (gate.sh)
 #   send_mail, connect, flood  traffic from the sender namespace   (traffic.sh)
@@ -78,7 +79,7 @@ lab_background()
 lab_show_logs()
 {
   local file
-  for file in gate.log mail.log; do
+  for file in gate.log mail.log sending.log; do
     [[ -s "$LAB_DIR/$file" ]] || continue
     lab_log "--- the end of $file"
     tail -n 25 "$LAB_DIR/$file" >&2

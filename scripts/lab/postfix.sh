@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A real Postfix in the gate namespace, apart from any Postfix of the host: its own configuration,
-# queue, data, log and mail are all below LAB_DIR.
+# Real Postfixes, apart from any Postfix of the host: the MX in the gate namespace, and one that sends
+# from the sender namespace. Configuration, queue, data, log and mail are all below LAB_DIR.
 
 # postfix_start [ADDRESS…]: listens on these; by default on both addresses of the MX.
 postfix_start()
@@ -19,9 +19,35 @@ postfix_start()
   wait_for 10 in_gate bash -c "echo QUIT >/dev/tcp/$MX4/25" || lab_die "Postfix does not listen"
 }
 
+# sending_postfix_start ADDRESS6 ADDRESS4: takes mail on 127.0.0.1 of the sender namespace and sends
+# it from these addresses to mx.example, which has an AAAA and an A record; IPv6 is tried first.
+sending_postfix_start()
+{
+  local etc="$LAB_DIR/sending/etc"
+  mkdir -p "$etc" "$LAB_DIR/sending/queue" "$LAB_DIR/sending/data"
+  sed -e "s|@LAB@|$LAB_DIR|g" -e "s|@FROM6@|$1|" -e "s|@FROM4@|$2|" \
+    "$LAB_SOURCE/postfix/sending.cf.in" >"$etc/main.cf"
+  cp "$LAB_SOURCE/postfix/master.cf" "$etc/"
+  echo "smtp unix - - n - - smtp" >>"$etc/master.cf"
+  chown postfix "$LAB_DIR/sending/data"
+  printf '127.0.0.1 localhost\n%s mx.example\n%s mx.example\n' "$MX6" "$MX4" >"$LAB_DIR/hosts"
+  # shellcheck disable=SC2016 # the variables are the inner shell's
+  in_sender unshare --mount bash -c 'mount --bind "$1" /etc/hosts && postfix -c "$2" start' \
+    bash "$LAB_DIR/hosts" "$etc" >"$LAB_DIR/postfix.out" 2>&1 ||
+    lab_die "the sending Postfix does not start: $(cat "$LAB_DIR/postfix.out" "$LAB_DIR/sending.log")"
+  wait_for 10 in_sender bash -c "echo QUIT >/dev/tcp/127.0.0.1/25" ||
+    lab_die "the sending Postfix does not listen"
+}
+
 postfix_stop()
 {
-  local pid_file="$LAB_DIR/postfix/queue/pid/master.pid" pid
+  postfix_stop_one postfix
+  postfix_stop_one sending
+}
+
+postfix_stop_one()
+{
+  local pid_file="$LAB_DIR/$1/queue/pid/master.pid" pid
   [[ -s "$pid_file" ]] || return 0
   pid="$(tr -d ' ' <"$pid_file")"
   kill "$pid" 2>/dev/null

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/frames/model.h"
 
+#include <cstring>
 #include <numeric>
 
-namespace mxgate::frames
-{
+namespace mxgate::frames {
 
 mxg_packet parse(const Bytes& frame)
 {
@@ -12,6 +12,17 @@ mxg_packet parse(const Bytes& frame)
     mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size()), 0};
     mxg_parse_frame(&view, &packet);
     return packet;
+}
+
+std::optional<Bytes> answer(const Bytes& frame, mxg_verdict verdict)
+{
+    const mxg_packet packet = parse(frame);
+    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size())};
+    mxg_reply reply;
+    std::memset(&reply, 0xee, sizeof(reply));  // what the last answer left there
+    if (!mxg_may_answer(&view, &packet) || mxg_build_reply(&view, &packet, verdict, &reply) != 0)
+        return std::nullopt;
+    return Bytes(mxg_reply_frame(&reply), mxg_reply_frame(&reply) + reply.length);
 }
 
 Model::Model(const PolicyTable& table, uint32_t buckets)
@@ -36,6 +47,18 @@ mxg_decision Model::decide(const Bytes& frame, uint64_t now_ns)
     mxg_decide(&gate_, &packet, &decision);
     counters_.at(mxg_counter_index(&decision))++;
     return decision;
+}
+
+mxg_reply_outcome Model::answer(const Bytes& frame, mxg_verdict verdict, uint64_t now_ns)
+{
+    const mxg_packet packet = parse(frame);
+    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size())};
+    mxg_reply reply;
+    gate_.now_ns = now_ns;
+    const mxg_reply_outcome outcome =
+        mxg_answer(&gate_, &view, &packet, static_cast<uint8_t>(verdict), &replies_, &reply);
+    mxg_count_reply(&replies_, outcome, verdict, packet.source.family);
+    return outcome;
 }
 
 uint64_t Model::counted() const

@@ -2,21 +2,25 @@
 // The core compiled natively over a policy table, and its decisions in the reference's words.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "control/table/policy_table.h"
 #include "dataplane/core/native.h"
 
 #include "dataplane/core/decide.h"
+#include "dataplane/core/reply.h"
 #include "tests/frames/frame.h"
 #include "tests/reference/gate.h"
 
-namespace mxgate::frames
-{
+namespace mxgate::frames {
 
 inline constexpr uint64_t kSourceKey[2] = {0x0123456789abcdef, 0xfedcba9876543210};
 
 mxg_packet parse(const Bytes& frame);
+
+// The core's answer to a SYN, whatever the limit on answers; nothing where it gives none.
+std::optional<Bytes> answer(const Bytes& frame, mxg_verdict verdict);
 
 class Model
 {
@@ -27,17 +31,21 @@ public:
     Model& operator=(const Model&) = delete;
 
     mxg_decision decide(const Bytes& frame, uint64_t now_ns);
+    // What becomes of the answer to `frame`, judged `verdict`; counted in replies().
+    mxg_reply_outcome answer(const Bytes& frame, mxg_verdict verdict, uint64_t now_ns);
     // Another table, the state stays.
     void publish(const PolicyTable& table);
 
     mxg_gate& gate() { return gate_; }
     const std::vector<uint64_t>& counters() const { return counters_; }
     uint64_t counted() const;
+    const mxg_replies& replies() const { return replies_; }
 
 private:
     std::vector<mxg_line> plane_;
     std::vector<mxg_bucket> buckets_;
     std::vector<uint64_t> counters_;
+    mxg_replies replies_{};
     mxg_gate gate_{};
 };
 

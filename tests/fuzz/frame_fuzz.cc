@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Any bytes as a frame: one verdict, the same one again, in one counter, and as the reference's.
+// Any bytes as a frame: one verdict, the same one again, in one counter, and as the reference's. If
+// it is a SYN, its answers are the reference's too.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 
 #include "tests/frames/model.h"
+#include "tests/reference/answer.h"
 #include "tests/reference/policy_case.h"
 
 namespace
@@ -58,5 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         if (mxgate::frames::in_words(decision, table.info) != reference.decide(frame, 1000))
             abort();
     }
+    for (const mxg_verdict verdict : {MXG_RESET, MXG_UNREACHABLE})
+        if (mxgate::frames::answer(frame, verdict) != mxgate::reference::answer(frame, verdict))
+            abort();
     return 0;
 }

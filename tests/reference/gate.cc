@@ -120,7 +120,10 @@ void Gate::attempt(const Address& source, uint64_t now_ns, Decision* decision)
             break;
     }
     const bool admitted = !c.rate || buckets_[to_string(state)].take(*c.rate, now_ns);
-    decision->verdict = admitted ? MXG_PASS : MXG_DROP;
+    decision->verdict = admitted                               ? MXG_PASS
+                        : c.deny_with == Action::reset       ? MXG_RESET
+                        : c.deny_with == Action::unreachable ? MXG_UNREACHABLE
+                                                             : MXG_DROP;
     decision->reason = admitted ? MXG_CONFORMS : MXG_RATE;
 }
 

@@ -31,6 +31,8 @@ struct Parsed {
     std::optional<Address> source, destination;  // both or none
     uint16_t source_port = 0, destination_port = 0;
     uint8_t flags = 0;
+    // Of TCP: Ethernet header and tags, the IP packet, what it carries from the TCP header on.
+    Bytes link, packet, segment;
 };
 
 Parsed parse(const Bytes& frame);

@@ -62,6 +62,7 @@ void parse_tcp(const Bytes& segment, Parsed* out)
         if (header_bytes < 20 || header_bytes > segment.size() || (syn && (fin || rst)))
             return;
         out->flags = flags;
+        out->segment = segment;
         out->kind = Kind::tcp;
     } catch (const RunsOut&) {
     }
@@ -107,6 +108,7 @@ void parse_ipv4(const Bytes& ip, Parsed* out)
         return;
     }
     const auto begin = ip.begin();
+    out->packet.assign(begin, begin + static_cast<long>(total));
     parse_tcp_or_broken(
         Bytes(begin + static_cast<long>(header_bytes), begin + static_cast<long>(total)), out);
 }
@@ -171,6 +173,7 @@ void parse_ipv6(const Bytes& ip, Parsed* out)
         return;
     }
     const auto begin = ip.begin() + static_cast<long>(reader.at());
+    out->packet.assign(ip.begin(), begin + static_cast<long>(length));
     try {
         parse_chain(Bytes(begin, begin + static_cast<long>(length)), next, out);
     } catch (const RunsOut&) {
@@ -186,6 +189,7 @@ void parse_ethernet(const Bytes& frame, Parsed* out)
         reader.u16();
         type = reader.u16();
     }
+    out->link.assign(frame.begin(), frame.begin() + static_cast<long>(reader.at()));
     const Bytes ip(frame.begin() + static_cast<long>(reader.at()), frame.end());
     if (type == 0x0800)
         parse_ipv4(ip, out);

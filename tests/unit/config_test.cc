@@ -10,10 +10,8 @@
 
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
@@ -71,6 +69,7 @@ gate:
   without_table: drop
   stale_after: 7d
   stale: keep
+  replies: {rate: 50/s, burst: 7}
 sources:
   capacity: 16Mi
   levels: {ipv6: [48, 32], ipv4: [24]}
@@ -79,7 +78,7 @@ aggregation:
   lengths: [{prefix: 2001:db8:5000::/36, length: 56}, {prefix: 192.0.2.0/24, length: 24}]
 classes:
   friend: {action: pass}
-  other: {action: limit, rate: 1/10min, burst: 1k, mode: monitor, charge: syn, deny_with: drop}
+  other: {action: limit, rate: 1/10min, burst: 1k, mode: monitor, charge: syn, deny_with: unreachable}
   away: {action: unreachable}
   foe: {action: reset}
 default_class: other
@@ -102,6 +101,9 @@ feeds:
     EXPECT_EQ(config.gate.mode, Mode::monitor);
     EXPECT_EQ(config.gate.fragments, DropOrPass::pass);
     EXPECT_EQ(config.gate.without_table, DropOrPass::drop);
+    EXPECT_EQ(config.gate.replies.count, 50u);
+    EXPECT_EQ(config.gate.replies.period_ns, 1'000'000'000u);
+    EXPECT_EQ(config.gate.replies.burst, 7u);
     EXPECT_EQ(config.gate.stale_after_ns, 7 * 86'400'000'000'000ULL);
     ASSERT_THAT(config.gate.services, SizeIs(2));
     EXPECT_EQ(to_string(config.gate.services[0].addresses.at(1)), "192.0.2.0/24");
@@ -120,7 +122,9 @@ feeds:
     EXPECT_EQ(config.classes[1].rate->burst, 1000u);
     EXPECT_EQ(config.classes[2].action, Action::unreachable);
     EXPECT_EQ(config.classes[3].action, Action::reset);
-    EXPECT_EQ(config.classes[3].where.line, 27);
+    EXPECT_EQ(config.classes[1].deny_with, Action::unreachable);
+    EXPECT_EQ(config.classes[2].deny_with, Action::drop);
+    EXPECT_EQ(config.classes[3].where.line, 28);
     EXPECT_EQ(config.default_class, "other");
     ASSERT_THAT(config.feeds, SizeIs(2));
     EXPECT_EQ(config.feeds[0].path, "/etc/mxgate/a.txt");
@@ -142,6 +146,9 @@ TEST(Config, Defaults)
     EXPECT_EQ(config.gate.fragments, DropOrPass::drop);
     EXPECT_EQ(config.gate.without_table, DropOrPass::pass);
     EXPECT_FALSE(config.gate.stale_after_ns);
+    EXPECT_EQ(config.gate.replies.count, 1000u);
+    EXPECT_EQ(config.gate.replies.period_ns, 1'000'000'000u);
+    EXPECT_EQ(config.gate.replies.burst, 100u);
     EXPECT_EQ(config.gate.services[0].ports.at(0).first, 25);
     EXPECT_EQ(config.gate.services[0].ports.at(0).last, 25);
     EXPECT_EQ(config.source_capacity, 1'000'000u);
@@ -226,6 +233,23 @@ struct Case {
     std::string text;
     std::vector<std::string> want;
 };
+
+TEST(Config, Replies)
+{
+    const Case cases[] = {
+        {"  replies: {burst: 5}\n", {}},
+        {"  replies: {rate: 1/min}\n", {}},
+        {"  replies: 5\n", {"f:3:12: expected a map, found a single value"}},
+        {"  replies: {rates: 5/s}\n", {"f:3:13: unknown key `rates`; did you mean `rate`?"}},
+        {"  replies: {rate: 5, burst: 0}\n",
+         {"f:3:19: `5` is not a rate; write for example `30/min`, `1/10min` or `500/s`",
+          "f:3:29: 0 is not within 1 to 4294967295"}},
+        {"  replies: {rate: 1/7d, burst: 1M}\n",
+         {"f:3:32: this bucket takes more than a century to fill"}},
+    };
+    for (const Case& c : cases)
+        EXPECT_THAT(check(in_gate(c.text)), ElementsAreArray(c.want)) << c.text;
+}
 
 TEST(Config, Gate)
 {
@@ -391,12 +415,9 @@ TEST(Config, Classes)
           "f:2:84: `bandwidth` is not enforced by this version; remove it",
           "f:2:103: `levels` is not enforced by this version; remove it"}},
         {one("{action: limit, rate: 1/s, charge: handshake, deny_with: reset}"),
-         {"f:2:49: `charge: handshake` is not available in this version; write `charge: syn`",
-          "f:2:71: `deny_with: reset` is not available in this version; write `deny_with: "
-          "drop`"}},
-        {one("{action: limit, rate: 1/s, deny_with: unreachable}"),
-         {"f:2:52: `deny_with: unreachable` is not available in this version; write `deny_with: "
-          "drop`"}},
+         {"f:2:49: `charge: handshake` is not available in this version; write `charge: syn`"}},
+        {one("{action: limit, rate: 1/s, deny_with: pass}"),
+         {"f:2:52: unknown value `pass` for `deny_with`; did you mean `drop`?"}},
     };
     for (const Case& c : cases)
         EXPECT_THAT(check(with_gate(c.text)), ElementsAreArray(c.want)) << c.text;

@@ -37,8 +37,8 @@ std::string yaml(const std::string& gate = {}, const std::string& bad = {})
            "  bad: {action: drop" +
            bad +
            "}\n"
-           "  rude: {action: drop}\n"
-           "  far: {action: drop}\n"
+           "  rude: {action: reset}\n"
+           "  far: {action: unreachable}\n"
            "default_class: unknown\n";
 }
 
@@ -65,9 +65,6 @@ public:
         case_.add_length("2001:db8:5000::/36", 56);
         case_.add_length("198.19.0.0/16", 24);
         table_ = case_.compile();
-        // The compiler may refuse what planes cannot send yet; the decision knows it all the same.
-        set_action("rude", Action::reset, MXG_ACTION_RESET);
-        set_action("far", Action::unreachable, MXG_ACTION_UNREACHABLE);
         model_.emplace(table_);
         gate_.emplace(case_.config, case_.reference());
     }
@@ -108,18 +105,6 @@ public:
     }
 
 private:
-    void set_action(const std::string& name, Action action, mxg_action code)
-    {
-        const auto* header = reinterpret_cast<const mxg_image_header*>(table_.plane.data());
-        auto* classes = reinterpret_cast<mxg_class*>(&table_.plane[header->classes]);
-        for (size_t i = 0; i < case_.config.classes.size(); i++)
-            if (case_.config.classes[i].name == name)
-                case_.config.classes[i].action = action;
-        for (size_t i = 0; i < table_.info.classes.size(); i++)
-            if (table_.info.classes[i].name == name)
-                classes[i].action = code;
-    }
-
     PolicyCase case_;
     PolicyTable table_;
     std::optional<Model> model_;
@@ -226,6 +211,17 @@ TEST(Decide, Actions)
     EXPECT_EQ(both.say(from("2001:db8:7e5e::1").tcp(kSyn)), "reset class");
     EXPECT_EQ(both.say(from("2001:db8:fa7::1").tcp(kSyn)), "unreachable class");
     EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn)), "pass conforms");
+}
+
+TEST(Decide, DenialsOfALimit)
+{
+    for (const char* deny : {"drop", "reset", "unreachable"}) {
+        std::string text = yaml();
+        text.insert(text.find("rate: 1/min"), std::string("deny_with: ") + deny + ", ");
+        Both both(text);
+        EXPECT_EQ(both.say(from("198.18.0.1", kMx4).tcp(kSyn)), "pass conforms");
+        EXPECT_EQ(both.say(from("198.18.0.1", kMx4).tcp(kSyn)), std::string(deny) + " rate");
+    }
 }
 
 TEST(Decide, RateOfThePrefix)

@@ -42,5 +42,14 @@ TEST(Docs, CounterPlaceInvertsCounterIndex)
     }
 }
 
+TEST(Docs, ReplyPlaceInvertsReplyIndex)
+{
+    for (uint32_t index = 0; index < MXG_REPLY_COUNTERS; index++) {
+        const ReplyPlace place = reply_place(index);
+        ASSERT_LT(place.outcome, uint32_t{MXG_REPLY_OUTCOMES});
+        ASSERT_EQ(mxg_reply_index(place.outcome, place.verdict, place.family), index);
+    }
+}
+
 }  // namespace
 }  // namespace mxgate

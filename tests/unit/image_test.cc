@@ -167,6 +167,7 @@ std::vector<Damage> damages_of_records()
         {"ManyClasses", [](Image& i) { counts(i).classes = 17; }},
         {"ClassAction", [](Image& i) { at<mxg_class>(i, header(i).classes).action = 5; }},
         {"ClassDenial", [](Image& i) { at<mxg_class>(i, header(i).classes).deny_verdict = 4; }},
+        {"AnswersUnlimited", [](Image& i) { counts(i).reply_interval_ns = 0; }},
         {"PoliciesBeyond", [=](Image& i) { header(i).policies = beyond(i); }},
         {"PoliciesWrap", [](Image& i) { header(i).policies = 0xffffffff; }},
         {"NoPolicies", [](Image& i) { counts(i).policies = 0; }},

@@ -33,6 +33,13 @@ public:
     {
         return run_.run(frame.data(), static_cast<uint32_t>(frame.size()), now_ns, &action_);
     }
+    // The frame that the plane makes of `frame`, where it sends one back.
+    std::optional<frames::Bytes> answer(const frames::Bytes& frame, uint64_t now_ns)
+    {
+        frames::Bytes out;
+        run_.run(frame.data(), static_cast<uint32_t>(frame.size()), now_ns, &action_, &out);
+        return answered() ? std::optional(out) : std::nullopt;
+    }
     // For several threads at once: the clock must be the same for all.
     bool passes(const frames::Bytes& frame, uint64_t now_ns)
     {
@@ -42,6 +49,7 @@ public:
     }
     bool passed() const { return action_ == 2; }  // XDP_PASS
     bool dropped() const { return action_ == 1; }
+    bool answered() const { return action_ == 3; }  // XDP_TX
 
     GateMaps& maps() { return maps_; }
     uint64_t runs() const { return run_.runs(); }
