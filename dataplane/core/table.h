@@ -167,13 +167,19 @@ MXG_INLINE int mxg_find_long(const struct mxg_table *table, const struct mxg_ima
     return (leaf->start[at] ^ low) >> (code->shift & 63) ? code->out : code->in;
 }
 
+/* The line of a family's tree. */
+MXG_INLINE __u32 mxg_root_of(__u32 family)
+{
+    return family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE : MXG_TREE_IPV6_LINE;
+}
+
 #ifndef MXG_CUSTOM_LOOKUP /* perf/lpm_peer.bpf.c puts another structure in its place */
 /* Index of the policy for `address`, or -1 if the image is damaged. */
 MXG_INLINE int mxg_find_policy(const struct mxg_table *table, const struct mxg_image_header *header,
                                const struct mxg_address *address)
 {
-    __u32 root = address->family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE : MXG_TREE_IPV6_LINE;
-    const struct mxg_tree *tree = (const struct mxg_tree *)mxg_hot_line(table, root);
+    const struct mxg_tree *tree =
+        (const struct mxg_tree *)mxg_hot_line(table, mxg_root_of(address->family));
     const struct mxg_leaf *leaf;
     const struct mxg_code *code;
     __u32 entry;

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The burst look-up with AVX-512; part of burst.h.
+ *
+ * Two kinds of loop take turns. One compares a key with the whole line of its node, and stores the
+ * outcome as bits: loads that depend on nothing in the loop, so that the CPU has many misses under
+ * way without being asked. The other does the arithmetic on nodes, 8 or 16 addresses at a time.
+ * The words of a line ascend, so the bits of a comparison are 0..01..1 and their number is
+ * that of the highest.
+ */
+#ifndef MXG_CORE_BURST_WIDE_H
+#define MXG_CORE_BURST_WIDE_H
+
+#include <stddef.h>
+
+#include "dataplane/core/burst_state.h"
+
+#if defined(__x86_64__)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push /* g++ 12 takes its own _mm512_undefined for a mistake */
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+#define MXG_WIDE \
+    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,popcnt"))) static inline
+#endif
+
+/* Whether this CPU and kernel have what the wide look-up needs. */
+MXG_INLINE int mxg_burst_is_wide(void)
+{
+#ifdef MXG_WIDE
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("popcnt");
+#else
+    return 0;
+#endif
+}
+
+#ifdef MXG_WIDE
+
+/* The addresses that are above the leaves. Whole vectors are stored at `count`. */
+struct mxg_walk {
+    __u64 key[MXG_BURST + 8] __attribute__((aligned(64)));
+    __u32 node[MXG_BURST + 16] __attribute__((aligned(64)));
+    __u32 level[MXG_BURST + 16] __attribute__((aligned(64)));
+    __u32 place[MXG_BURST + 16] __attribute__((aligned(64))); /* in the burst */
+    __u8 below[MXG_BURST] __attribute__((aligned(64)));       /* bits: separators below the key */
+    __u32 count;
+    __u32 from; /* the highest level of all */
+};
+
+/* The top halves of 8 addresses, 24 bytes each; those beyond `count` are 0. */
+MXG_WIDE __m512i mxg_wide_keys(const struct mxg_address *addresses, __u32 count)
+{
+    const __u32 words = (1u << 3 * count) - 1;
+    const __m512i a = _mm512_maskz_loadu_epi64((__mmask8)words, addresses);
+    const __m512i b =
+        _mm512_maskz_loadu_epi64((__mmask8)(words >> 8), (const __u64 *)addresses + 8);
+    const __m512i c =
+        _mm512_maskz_loadu_epi64((__mmask8)(words >> 16), (const __u64 *)addresses + 16);
+    const __m512i first =
+        _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 3, 6, 8 + 1, 8 + 4, 8 + 7, 0, 0), b);
+
+    return _mm512_permutex2var_epi64(first, _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 8 + 2, 8 + 5), c);
+}
+
+/* The starts of 8 keys; `other` for those that are not `valid`. */
+MXG_WIDE __m256i mxg_wide_starts(const struct mxg_burst *burst, __m512i keys, __mmask8 valid,
+                                 __m256i other)
+{
+    const struct mxg_tree *tree = burst->tree;
+    const __m128i shift = _mm_cvtsi32_si128((int)(tree->start_shift & 63));
+    __m512i index;
+
+    if (!tree->starts)
+        return _mm256_mask_mov_epi32(other, valid, _mm256_setzero_si256());
+    index = _mm512_sub_epi64(keys, _mm512_set1_epi64((long long)tree->start_base));
+    index = _mm512_min_epu64(_mm512_srl_epi64(index, shift), _mm512_set1_epi64(tree->start_last));
+    return _mm512_mask_i64gather_epi32(other, valid, index,
+                                       (const int *)&burst->table->lines[tree->starts], 4);
+}
+
+/* Where each search begins; who is above the leaves goes into `walk`. */
+MXG_WIDE void mxg_wide_begin(struct mxg_burst *burst, __u64 *keys, struct mxg_walk *walk)
+{
+    const struct mxg_tree *tree = burst->tree;
+    const __m512i levels = _mm512_loadu_si512(tree);
+    const __m256i depth = _mm256_set1_epi32((int)tree->depth);
+    const __m256i first_leaf = _mm256_slli_epi32(depth, MXG_START_LEVEL_SHIFT);
+    const __m256i number = _mm256_set1_epi32((1 << MXG_START_LEVEL_SHIFT) - 1);
+    __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), top = depth;
+
+    walk->count = 0;
+    for (__u32 i = 0; i < burst->count; i += 8) {
+        const __u32 count = burst->count - i < 8 ? burst->count - i : 8, at = walk->count;
+        const __mmask8 valid = (__mmask8)((1u << count) - 1);
+        const __m512i key = mxg_wide_keys(burst->addresses + i, count);
+        const __m256i start = mxg_wide_starts(burst, key, valid, first_leaf);
+        const __m256i level = _mm256_srli_epi32(start, MXG_START_LEVEL_SHIFT);
+        const __m256i line =
+            _mm512_castsi512_si256(_mm512_permutexvar_epi32(_mm512_castsi256_si512(level), levels));
+        const __m256i node =
+            _mm256_slli_epi32(_mm256_add_epi32(line, _mm256_and_si256(start, number)), 3);
+        const __mmask8 above = _mm256_cmplt_epu32_mask(level, depth);
+
+        _mm512_store_si512(keys + i, key);
+        _mm256_store_si256((__m256i *)(burst->node + i), node);
+        _mm512_storeu_si512(walk->key + at, _mm512_maskz_compress_epi64(above, key));
+        _mm256_storeu_si256((__m256i *)(walk->node + at), _mm256_maskz_compress_epi32(above, node));
+        _mm256_storeu_si256((__m256i *)(walk->level + at),
+                            _mm256_maskz_compress_epi32(above, level));
+        _mm256_storeu_si256((__m256i *)(walk->place + at),
+                            _mm256_maskz_compress_epi32(above, place));
+        walk->count += (__u32)__builtin_popcount(above);
+        place = _mm256_add_epi32(place, _mm256_set1_epi32(8));
+        top = _mm256_min_epu32(top, level);
+    }
+    walk->from =
+        (__u32)_mm512_reduce_min_epu32(_mm512_inserti32x8(_mm512_castsi256_si512(top), top, 1));
+}
+
+/* Down to the leaves, all together; who is there already waits. What is in the last vectors beyond
+ * the count goes nowhere. */
+MXG_WIDE void mxg_wide_down(struct mxg_burst *burst, struct mxg_walk *walk)
+{
+    const struct mxg_tree *tree = burst->tree;
+    const __u64 *words = (const __u64 *)burst->table->lines;
+    const __m512i depth = _mm512_set1_epi32((int)tree->depth);
+    const __u32 count = walk->count; /* the bits are bytes, which may alias all that is not here */
+    __u32 step[16] = {0};
+    __m512i steps;
+
+    for (__u32 level = 0; level < tree->depth; level++)
+        step[level] = mxg_step_of(tree, level);
+    steps = _mm512_loadu_si512(step);
+    for (__u32 turns = tree->depth - walk->from; turns != 0; turns--) {
+        for (__u32 i = 0; i < count; i++)
+            walk->below[i] = _mm512_cmplt_epu64_mask(_mm512_loadu_si512(words + walk->node[i]),
+                                                     _mm512_set1_epi64((long long)walk->key[i]));
+        for (__u32 i = 0; i < count; i += 16) {
+            const __m512i node = _mm512_load_si512(walk->node + i);
+            const __m512i level = _mm512_load_si512(walk->level + i);
+            const __m512i below =
+                _mm512_cvtepu8_epi32(_mm_load_si128((const __m128i *)(walk->below + i)));
+            const __m512i child =
+                _mm512_sub_epi32(_mm512_set1_epi32(32), _mm512_lzcnt_epi32(below));
+            const __m512i sum = _mm512_slli_epi32(_mm512_add_epi32(node, child), 3);
+            const __m512i next = _mm512_add_epi32(_mm512_add_epi32(node, sum),
+                                                  _mm512_permutexvar_epi32(level, steps));
+            const __mmask16 above = _mm512_cmplt_epu32_mask(level, depth);
+
+            _mm512_store_si512(walk->node + i, _mm512_mask_mov_epi32(node, above, next));
+            _mm512_store_si512(walk->level + i,
+                               _mm512_mask_add_epi32(level, above, level, _mm512_set1_epi32(1)));
+        }
+    }
+    for (__u32 i = 0; i < count; i++)
+        burst->node[walk->place[i]] = walk->node[i];
+}
+
+/* mxg_answers_scalar, of 8 addresses: their leaves, keys, and bits of starts not above the key. */
+MXG_WIDE __mmask8 mxg_wide_answers(const struct mxg_burst *burst, __m256i leaves, __m512i keys,
+                                   __m128i reached, __mmask8 valid, const struct mxg_policy **out)
+{
+    const char *image = (const char *)burst->table->lines;
+    const __m512i bits = _mm512_cvtepu8_epi64(reached);
+    const __m512i entry =
+        _mm512_maskz_sub_epi64(valid, _mm512_set1_epi64(63),
+                               _mm512_lzcnt_epi64(_mm512_or_si512(bits, _mm512_set1_epi64(1))));
+    const __m512i leaf = _mm512_cvtepu32_epi64(leaves); /* in words */
+    const __m512i start = _mm512_i64gather_epi64(_mm512_add_epi64(leaf, entry), image, 8);
+    /* In units of 2 bytes; the other 2 that are read are in the line still. */
+    const __m256i number =
+        _mm512_i64gather_epi32(_mm512_add_epi64(_mm512_slli_epi64(leaf, 2), entry),
+                               image + offsetof(struct mxg_leaf, code), 2);
+    const __m512i code = _mm512_i32gather_epi64(
+        _mm256_and_si256(number, _mm256_set1_epi32(MXG_MAX_CODES - 1)), mxg_burst_codes(burst), 8);
+    /* struct mxg_code: in, mid, out of 16 bits, shift and kind of 8. */
+    const __m512i kind = _mm512_srli_epi64(code, 56);
+    const __m512i shift = _mm512_and_si512(_mm512_srli_epi64(code, 48), _mm512_set1_epi64(63));
+    const __m512i beyond = _mm512_srlv_epi64(_mm512_xor_si512(start, keys), shift);
+    const __m512i not_in = _mm512_or_si512(beyond, kind);
+    const __mmask8 use_out = _mm512_test_epi64_mask(not_in, not_in);
+    const __m512i policy = _mm512_and_si512(_mm512_mask_srli_epi64(code, use_out, code, 32),
+                                            _mm512_set1_epi64(0xffff));
+    const __m512i base = _mm512_set1_epi64((long long)mxg_burst_policies(burst));
+
+    _mm512_mask_storeu_epi64(out, valid, _mm512_add_epi64(base, _mm512_slli_epi64(policy, 3)));
+    return _mm512_mask_cmpeq_epi64_mask(_mm512_mask_test_epi64_mask(valid, kind, kind), start,
+                                        keys);
+}
+
+/* The policies where the top half is enough. The other addresses, a bit for each. */
+MXG_WIDE __u64 mxg_lookup_wide(struct mxg_burst *burst, const struct mxg_policy **out)
+{
+    const __u32 n = burst->count;
+    const __u64 *words = (const __u64 *)burst->table->lines;
+    __u64 keys[MXG_BURST] __attribute__((aligned(64)));
+    __u8 reached[MXG_BURST] __attribute__((aligned(64)));
+    struct mxg_walk walk;
+    __u64 longs = 0;
+
+    mxg_wide_begin(burst, keys, &walk);
+    mxg_wide_down(burst, &walk);
+    /* Entry 0 holds what no other start is at or below: five starts are compared. */
+    for (__u32 i = 0; i < n; i++)
+        reached[i] = _mm512_mask_cmple_epu64_mask(0x3e, _mm512_loadu_si512(words + burst->node[i]),
+                                                  _mm512_set1_epi64((long long)keys[i]));
+    for (__u32 i = 0; i < n; i += 8) {
+        const __u32 count = n - i < 8 ? n - i : 8;
+        const __mmask8 is_long = mxg_wide_answers(
+            burst, _mm256_load_si256((const __m256i *)(burst->node + i)),
+            _mm512_load_si512(keys + i), _mm_loadl_epi64((const __m128i *)(reached + i)),
+            (__mmask8)((1u << count) - 1), out + i);
+
+        longs |= (__u64)is_long << i;
+    }
+    return longs;
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#endif
+#endif
