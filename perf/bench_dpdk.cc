@@ -231,7 +231,7 @@ void add(const std::string& name, const std::shared_ptr<const Workload>& w,
         benchmark::RegisterBenchmark(
             burst_name(name, *w, size).c_str(), [=](benchmark::State& state) {
                 prepare();
-                in_bursts(state, w->keys.size(), size,
+                in_bursts(state, w->key_bytes, size,
                           [&](size_t at) { return peer->burst(*w, at, size); });
             });
 }

@@ -121,7 +121,7 @@ void add_burst(const std::string& name, const std::shared_ptr<const Workload>& w
     for (const size_t size : kBursts)
         benchmark::RegisterBenchmark(
             burst_name(name, *w, size).c_str(), [=](benchmark::State& state) {
-                in_bursts(state, w->keys.size(), size, [&](size_t at) {
+                in_bursts(state, w->keys, size, [&](size_t at) {
                     const mxg_policy* out[kMaxBurst];
                     uint64_t sum = 0;
                     mxg_lookup_burst_with(image->table(), image->header(), &w->keys[at],

@@ -46,12 +46,13 @@ static inline void mxg_down_scalar(struct mxg_burst *burst)
 }
 
 /* The policies where the top half is enough. The other addresses, a bit for each. */
-static inline __u64 mxg_answers_scalar(const struct mxg_burst *burst, const struct mxg_policy **out)
+static inline __u64 mxg_lookup_scalar(struct mxg_burst *burst, const struct mxg_policy **out)
 {
     const struct mxg_policy *policies = mxg_burst_policies(burst);
     const struct mxg_code *codes = mxg_burst_codes(burst);
     __u64 longs = 0;
 
+    mxg_down_scalar(burst);
     for (__u32 i = 0; i < burst->count; i++) {
         const struct mxg_leaf *leaf = (const struct mxg_leaf *)mxg_node_at(burst, burst->node[i]);
         __u64 key = burst->addresses[i].hi;
@@ -132,16 +133,31 @@ static inline void mxg_lookup_family(const struct mxg_table *table,
     burst.addresses = addresses;
     burst.count = n;
 #ifdef MXG_WIDE
-    if (wide) {
+    if (wide)
         longs = mxg_lookup_wide(&burst, policies_out);
-    } else
+    else
+#else
+    (void)wide;
 #endif
-    {
-        mxg_down_scalar(&burst);
-        longs = mxg_answers_scalar(&burst, policies_out);
-    }
+        longs = mxg_lookup_scalar(&burst, policies_out);
     if (longs != 0)
         mxg_finish_long(&burst, longs, policies_out);
+}
+
+/* Whether all addresses, 1 to MXG_BURST, are of one family. */
+static inline int mxg_one_family(const struct mxg_address *addresses, __u32 n, int wide)
+{
+    __u32 other = 0;
+
+#ifdef MXG_WIDE
+    if (wide)
+        return mxg_wide_one_family(addresses, n);
+#else
+    (void)wide;
+#endif
+    for (__u32 i = 1; i < n; i++)
+        other |= addresses[i].family ^ addresses->family;
+    return other == 0;
 }
 
 /* Both families in one burst: each by itself, in copies. */
@@ -174,17 +190,13 @@ static inline void mxg_lookup_burst_with(const struct mxg_table *table,
                                          const struct mxg_address *addresses, __u32 n,
                                          const struct mxg_policy **policies_out, int wide)
 {
-    __u32 first, other = 0;
-
     if (n > MXG_BURST)
         n = MXG_BURST;
     if (n == 0)
         return;
-    first = addresses[0].family;
-    for (__u32 i = 1; i < n; i++)
-        other |= addresses[i].family ^ first;
-    if (other == 0)
-        mxg_lookup_family(table, header, mxg_root_of(first), addresses, n, policies_out, wide);
+    if (mxg_one_family(addresses, n, wide))
+        mxg_lookup_family(table, header, mxg_root_of(addresses->family), addresses, n, policies_out,
+                          wide);
     else
         mxg_lookup_mixed(table, header, addresses, n, policies_out, wide);
 }
