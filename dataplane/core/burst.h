@@ -21,9 +21,17 @@ static inline void mxg_down_scalar(struct mxg_burst *burst)
     __u32 count = 0, left;
 
     for (__u32 i = 0; i < burst->count; i++) {
-        __u32 start = starts ? starts[mxg_start_index(tree, burst->addresses[i].hi)] : 0;
-        __u32 level = start >> MXG_START_LEVEL_SHIFT;
+        __u32 level, start = 0;
 
+        if (starts) {
+            __u64 key = burst->addresses[i].hi;
+            __u32 index = mxg_start_index(tree, key), more;
+
+            start = starts[index];
+            more = 0 - (start >> MXG_START_LEVEL_SHIFT == MXG_START_PART); /* not a branch */
+            start = starts[index ^ ((index ^ mxg_part_index(tree, start, key)) & more)];
+        }
+        level = start >> MXG_START_LEVEL_SHIFT;
         burst->node[i] = (tree->level[level] + (start & ((1u << MXG_START_LEVEL_SHIFT) - 1))) * 8;
         __builtin_prefetch(mxg_node_at(burst, burst->node[i]));
         walking[count] = level * MXG_BURST + i;

@@ -84,20 +84,43 @@ MXG_WIDE static inline int mxg_wide_one_family(const struct mxg_address *address
     return other == 0;
 }
 
+/* mxg_part_index of 8 keys, counted from start_base. */
+MXG_WIDE_INLINE __m512i mxg_wide_part_index(const struct mxg_tree *tree, __m256i starts,
+                                            __m512i keys)
+{
+    const __m512i start = _mm512_cvtepu32_epi64(starts), one = _mm512_set1_epi64(1);
+    const __m512i bits = _mm512_and_si512(_mm512_srli_epi64(start, MXG_START_BITS_SHIFT),
+                                          _mm512_set1_epi64(MXG_MAX_PART_BITS));
+    const __m512i shift = _mm512_sub_epi64(_mm512_set1_epi64(tree->start_shift), bits);
+    const __m512i mask = _mm512_sub_epi64(_mm512_sllv_epi64(one, bits), one);
+    const __m512i line =
+        _mm512_and_si512(start, _mm512_set1_epi64((1 << MXG_START_BITS_SHIFT) - 1));
+
+    return _mm512_add_epi64(_mm512_slli_epi64(line, 4),
+                            _mm512_and_si512(_mm512_srlv_epi64(keys, shift), mask));
+}
+
 /* The starts of 8 keys; `other` for those that are not `valid`. */
 MXG_WIDE_INLINE __m256i mxg_wide_starts(const struct mxg_burst *burst, __m512i keys, __mmask8 valid,
                                         __m256i other)
 {
     const struct mxg_tree *tree = burst->tree;
+    const int *starts = (const int *)&burst->table->lines[tree->starts];
     const __m128i shift = _mm_cvtsi32_si128((int)(tree->start_shift & 63));
-    __m512i index;
+    __m512i from_base, index;
+    __m256i start;
+    __mmask8 part;
 
     if (!tree->starts)
         return _mm256_mask_mov_epi32(other, valid, _mm256_setzero_si256());
-    index = _mm512_sub_epi64(keys, _mm512_set1_epi64((long long)tree->start_base));
-    index = _mm512_min_epu64(_mm512_srl_epi64(index, shift), _mm512_set1_epi64(tree->start_last));
-    return _mm512_mask_i64gather_epi32(other, valid, index,
-                                       (const int *)&burst->table->lines[tree->starts], 4);
+    from_base = _mm512_sub_epi64(keys, _mm512_set1_epi64((long long)tree->start_base));
+    index =
+        _mm512_min_epu64(_mm512_srl_epi64(from_base, shift), _mm512_set1_epi64(tree->start_last));
+    start = _mm512_mask_i64gather_epi32(other, valid, index, starts, 4);
+    part = _mm256_cmpge_epu32_mask(
+        start, _mm256_set1_epi32((int)(MXG_START_PART << MXG_START_LEVEL_SHIFT)));
+    return _mm512_mask_i64gather_epi32(start, part, mxg_wide_part_index(tree, start, from_base),
+                                       starts, 4);
 }
 
 /* Asks for 8 nodes. */
