@@ -145,12 +145,12 @@ public:
         return hop;
     }
 
-    uint64_t burst(const Workload& w, size_t at) const
+    uint64_t burst(const Workload& w, size_t at, size_t size) const
     {
-        uint64_t hops[kBurst], sum = 0;
-        rte_fib6_lookup_bulk(fib_, keys_at(w, at), hops, kBurst);
-        for (const uint64_t hop : hops)
-            sum += hop;
+        uint64_t hops[kMaxBurst], sum = 0;
+        rte_fib6_lookup_bulk(fib_, keys_at(w, at), hops, static_cast<int>(size));
+        for (size_t i = 0; i < size; i++)
+            sum += hops[i];
         return sum;
     }
 
@@ -201,14 +201,14 @@ public:
         return rte_lpm6_lookup(lpm_, w.key_bytes[at].data(), &hop) == 0 ? hop : kDefaultClass;
     }
 
-    uint64_t burst(const Workload& w, size_t at) const
+    uint64_t burst(const Workload& w, size_t at, size_t size) const
     {
-        int32_t hops[kBurst];
+        int32_t hops[kMaxBurst];
         uint64_t sum = 0;
         auto* keys = reinterpret_cast<uint8_t(*)[16]>(const_cast<Bytes*>(&w.key_bytes[at]));
-        rte_lpm6_lookup_bulk_func(lpm_, keys, hops, kBurst);
-        for (const int32_t hop : hops)
-            sum += static_cast<uint64_t>(hop);
+        rte_lpm6_lookup_bulk_func(lpm_, keys, hops, static_cast<unsigned>(size));
+        for (size_t i = 0; i < size; i++)
+            sum += static_cast<uint64_t>(hops[i]);
         return sum;
     }
 
@@ -227,13 +227,13 @@ void add(const std::string& name, const std::shared_ptr<const Workload>& w,
             prepare();
             one_by_one(state, w->keys.size(), [&](size_t at) { return peer->one(*w, at); });
         });
-    benchmark::RegisterBenchmark(
-        ("burst/" + name + "/" + w->name).c_str(), [=](benchmark::State& state) {
-            uint64_t sum = 0;
-            prepare();
-            in_bursts(state, w->keys.size(), [&](size_t at) { sum += peer->burst(*w, at); });
-            benchmark::DoNotOptimize(sum);
-        });
+    for (const size_t size : kBursts)
+        benchmark::RegisterBenchmark(
+            burst_name(name, *w, size).c_str(), [=](benchmark::State& state) {
+                prepare();
+                in_bursts(state, w->key_bytes, size,
+                          [&](size_t at) { return peer->burst(*w, at, size); });
+            });
 }
 
 void report(const char* name, const Workload& w, const Built& built)
@@ -246,11 +246,8 @@ void report(const char* name, const Workload& w, const Built& built)
                  built.agreement);
 }
 
-}  // namespace
-
-void register_dpdk(const std::shared_ptr<const Workload>& workload, const Settings& settings)
+void register_fib6(const std::shared_ptr<const Workload>& workload)
 {
-    start_eal(settings.huge_pages);
     const auto fib = std::make_shared<const Fib6>(*workload);
     report("rte_fib6", *workload, fib->built);
     for (const auto& [name, type] :
@@ -261,6 +258,15 @@ void register_dpdk(const std::shared_ptr<const Workload>& workload, const Settin
         else
             std::fprintf(stderr, "%s: not to be had here\n", name);
     }
+}
+
+}  // namespace
+
+void register_dpdk(const std::shared_ptr<const Workload>& workload, const Settings& settings)
+{
+    start_eal(settings.huge_pages);
+    if (!settings.no_fib6)
+        register_fib6(workload);
     if (settings.no_lpm6)
         return;
     const auto lpm = std::make_shared<const Lpm6>(*workload);

@@ -118,18 +118,19 @@ void add_single(const std::string& name, const std::shared_ptr<const Workload>& 
 void add_burst(const std::string& name, const std::shared_ptr<const Workload>& w,
                const std::shared_ptr<const HugeImage>& image, int wide)
 {
-    benchmark::RegisterBenchmark(("burst/" + name + "/" + w->name).c_str(),
-                                 [w, image, wide](benchmark::State& state) {
-                                     uint64_t sum = 0;
-                                     in_bursts(state, w->keys.size(), [&](size_t at) {
-                                         const mxg_policy* out[kBurst];
-                                         mxg_lookup_burst_with(image->table(), image->header(),
-                                                               &w->keys[at], kBurst, out, wide);
-                                         for (const mxg_policy* policy : out)
-                                             sum += policy->class_id;
-                                     });
-                                     benchmark::DoNotOptimize(sum);
-                                 });
+    for (const size_t size : kBursts)
+        benchmark::RegisterBenchmark(
+            burst_name(name, *w, size).c_str(), [=](benchmark::State& state) {
+                in_bursts(state, w->keys, size, [&](size_t at) {
+                    const mxg_policy* out[kMaxBurst];
+                    uint64_t sum = 0;
+                    mxg_lookup_burst_with(image->table(), image->header(), &w->keys[at],
+                                          static_cast<uint32_t>(size), out, wide);
+                    for (size_t i = 0; i < size; i++)
+                        sum += out[i]->class_id;
+                    return sum;
+                });
+            });
 }
 
 // Takes our own options out of the command line; the rest is Google Benchmark's.
@@ -143,6 +144,7 @@ Settings take_options(int& argc, char** argv)
     app.add_flag(
         "--huge", settings.huge_pages,
         "the peers in reserved 2 MiB pages (about 4 GiB at 1 M prefixes, 8 GiB with rte_lpm6)");
+    app.add_flag("--no-fib6", settings.no_fib6, "leave rte_fib6 out");
     app.add_flag("--no-lpm6", settings.no_lpm6, "leave rte_lpm6 out");
     app.add_flag("--quick", settings.quick, "200 k prefixes only");
     app.allow_extras();
@@ -173,7 +175,8 @@ int run(int argc, char** argv)
         const std::shared_ptr<const Workload> workload = make_workload(routes, prefixes);
         register_table(workload);
 #ifdef MXGATE_HAVE_DPDK
-        register_dpdk(workload, settings);
+        if (!settings.no_fib6 || !settings.no_lpm6)
+            register_dpdk(workload, settings);
 #else
         std::fprintf(stderr, "built without DPDK: no rte_fib6, no rte_lpm6\n");
 #endif
@@ -184,6 +187,11 @@ int run(int argc, char** argv)
 }
 
 }  // namespace
+
+std::string burst_name(const std::string& structure, const Workload& workload, size_t size)
+{
+    return "burst" + std::to_string(size) + "/" + structure + "/" + workload.name;
+}
 
 void register_table(const std::shared_ptr<const Workload>& workload)
 {

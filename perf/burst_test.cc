@@ -140,6 +140,72 @@ TEST_P(Burst, AnswersAsOneLookUp)
 // From no inner level to six.
 INSTANTIATE_TEST_SUITE_P(Sizes, Burst, testing::Values(0, 1, 5, 60, 3000, 300000));
 
+// A table whose starts have parts: prefixes as dense as in a routing table.
+class Starts : public testing::Test
+{
+protected:
+    static constexpr uint32_t kTree = MXG_TREE_IPV6_LINE;
+
+    Starts() : without_(image_)
+    {
+        keys_.resize(3000);
+        reinterpret_cast<mxg_tree&>(without_[kTree]).starts = 0;
+    }
+
+    const mxg_tree& tree() const { return reinterpret_cast<const mxg_tree&>(image_[kTree]); }
+
+    // Every key, singly and in bursts, as by the tree alone.
+    void expect_right(const std::vector<mxg_line>& image) const
+    {
+        const auto* header = reinterpret_cast<const mxg_image_header*>(image_.data());
+        const mxg_table right{without_.data(), static_cast<uint32_t>(without_.size())};
+        const mxg_table other{image.data(), static_cast<uint32_t>(image.size())};
+        for (const mxg_address& key : keys_)
+            ASSERT_EQ(mxg_find_policy(&other, header, &key), mxg_find_policy(&right, header, &key));
+        expect_same(image, keys_);
+    }
+
+    const std::vector<TableEntry> entries_ = make_entries(generate_routes(30000), 50000);
+    const std::vector<mxg_line> image_ = build_table(entries_);
+    std::vector<mxg_line> without_;
+    std::vector<mxg_address> keys_ = keys_around(entries_, 9);
+};
+
+TEST_F(Starts, SkipNothing)
+{
+    ASSERT_NE(tree().starts, 0u);
+    ASSERT_EQ(verify_image(image_.data(), image_.size()), "");
+    keys_ = keys_around(entries_, 11);
+    expect_right(image_);
+}
+
+TEST_F(Starts, WithAnythingInOneAreRefusedOrRight)
+{
+    const auto* starts = reinterpret_cast<const uint32_t*>(&image_[tree().starts]);
+    Random random(10);
+    size_t parts = 0, refused = 0, taken = 0;
+    for (uint32_t i = 0; i < tree().start_last; i++) {
+        const bool is_part = starts[i] >> MXG_START_LEVEL_SHIFT == MXG_START_PART;
+        if (!is_part && i % 64 != 0)
+            continue;
+        parts += is_part;
+        const bool inside = is_part && random.below(2) == 0;
+        const uint32_t at = inside ? mxg_part_index(&tree(), starts[i], random.next()) : i;
+        std::vector<mxg_line> bad = image_;
+        auto& start = reinterpret_cast<uint32_t*>(&bad[tree().starts])[at];
+        start = random.below(2) == 0 ? start ^ 1u << random.below(32)
+                                     : static_cast<uint32_t>(random.next());
+        auto& header = reinterpret_cast<mxg_image_header&>(bad[0]);
+        header.checksum = image_checksum(bad.data(), bad.size());
+        const bool good = verify_image(bad.data(), bad.size()).empty();
+        (good ? taken : refused)++;
+        if (good)
+            expect_right(bad);
+    }
+    EXPECT_GT(parts, 5u);
+    EXPECT_GT(refused, taken);
+}
+
 TEST(BurstSize, NothingAndTooMuchAreHarmless)
 {
     const std::vector<mxg_line> image = build_table({});

@@ -15,7 +15,9 @@
 namespace mxgate {
 namespace {
 
-constexpr uint32_t kMaxStartBits = 16;
+constexpr uint32_t kMaxStartBits = 11;  // of the first part: 8 KiB
+constexpr uint32_t kMaxPartBits = 11;   // of one start's own part
+constexpr size_t kPartLeaves = 32;      // a start with fewer below it has no part
 constexpr uint64_t kLastKey = std::numeric_limits<uint64_t>::max();
 
 // One entry of a leaf, with the slot it owns where its code is LONG.
@@ -264,15 +266,14 @@ private:
         return tree;
     }
 
-    // A small tree needs no starts; in a large one they take at most an eighth of the leaves' room.
+    // A small tree needs no starts. The first part takes at most an eighth of the leaves' room, and
+    // so does each other part of the leaves' below it: both are of the order that fits the caches.
     void place_starts(mxg_tree& tree, const std::vector<mxg_leaf>& leaves, uint64_t base,
                       uint32_t key_bits)
     {
-        const size_t room = leaves.size() * MXG_LINE_BYTES / 8 / sizeof(uint32_t);
         if (tree.depth < 3 || key_bits == 0)
             return;
-        const uint32_t bits =
-            std::min(kMaxStartBits, static_cast<uint32_t>(std::bit_width(room)) - 1);
+        const uint32_t bits = std::min(kMaxStartBits, start_bits(leaves.size()));
         tree.start_base = base;
         tree.start_shift = key_bits - bits;
         tree.start_last = 1u << bits;
@@ -280,20 +281,68 @@ private:
         size_t leaf = 0;
         for (uint32_t i = 0; i < tree.start_last; i++) {
             const uint64_t first = base + (static_cast<uint64_t>(i) << tree.start_shift);
-            const uint64_t last = first + ((uint64_t{1} << tree.start_shift) - 1);
-            while (leaf + 1 < leaves.size() && leaves[leaf + 1].start[0] <= first)
-                leaf++;
-            size_t from = leaf;
-            while (leaf + 1 < leaves.size() && leaves[leaf + 1].start[0] <= last)
-                leaf++;
-            uint32_t level = tree.depth;
-            for (size_t to = leaf; from != to; level--) {
-                from /= MXG_FANOUT;
-                to /= MXG_FANOUT;
-            }
-            starts[i] = level << MXG_START_LEVEL_SHIFT | static_cast<uint32_t>(from);
+            const LeafRange below = leaves_of(leaves, first, tree.start_shift, leaf);
+            leaf = below.to;
+            const size_t count = below.to - below.from + 1;
+            starts[i] = count < kPartLeaves ? deepest_node(tree, below)
+                                            : place_part(starts, tree, leaves, first, below.from,
+                                                         std::min(kMaxPartBits, start_bits(count)));
         }
         tree.starts = append(starts);
+    }
+
+    // Log2 of how many starts take an eighth of the room of `leaves` leaves.
+    static uint32_t start_bits(size_t leaves)
+    {
+        const size_t room = leaves * MXG_LINE_BYTES / 8 / sizeof(uint32_t);
+        return static_cast<uint32_t>(std::bit_width(room)) - 1;
+    }
+
+    // The start that leads to 2^bits starts of its own, for the keys from `first` on.
+    static uint32_t place_part(std::vector<uint32_t>& starts, const mxg_tree& tree,
+                               const std::vector<mxg_leaf>& leaves, uint64_t first, size_t leaf,
+                               uint32_t bits)
+    {
+        constexpr size_t kPerLine = MXG_LINE_BYTES / sizeof(uint32_t);
+        const size_t line = (starts.size() + kPerLine - 1) / kPerLine;
+        const uint32_t shift = tree.start_shift - bits;
+        starts.resize(line * kPerLine, 0);
+        for (uint64_t i = 0; i < uint64_t{1} << bits; i++) {
+            const LeafRange below = leaves_of(leaves, first + (i << shift), shift, leaf);
+            starts.push_back(deepest_node(tree, below));
+            leaf = below.to;
+        }
+        return MXG_START_PART << MXG_START_LEVEL_SHIFT | bits << MXG_START_BITS_SHIFT |
+               static_cast<uint32_t>(line);
+    }
+
+    struct LeafRange {
+        size_t from, to;  // both included
+    };
+
+    // The leaves of 2^shift keys from `first` on; `leaf` is one that is not after them.
+    static LeafRange leaves_of(const std::vector<mxg_leaf>& leaves, uint64_t first, uint32_t shift,
+                               size_t leaf)
+    {
+        const uint64_t last = first + ((uint64_t{1} << shift) - 1);
+        const auto advance = [&](uint64_t key) {
+            while (leaf + 1 < leaves.size() && leaves[leaf + 1].start[0] <= key)
+                leaf++;
+            return leaf;
+        };
+        const size_t from = advance(first);
+        return {from, advance(last)};
+    }
+
+    // The start of what lies in these leaves alone.
+    static uint32_t deepest_node(const mxg_tree& tree, LeafRange below)
+    {
+        uint32_t level = tree.depth;
+        for (; below.from != below.to; level--) {
+            below.from /= MXG_FANOUT;
+            below.to /= MXG_FANOUT;
+        }
+        return level << MXG_START_LEVEL_SHIFT | static_cast<uint32_t>(below.from);
     }
 
     void finish()

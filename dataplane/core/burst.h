@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Look-up in the policy table for a burst of addresses, user space only.
  *
- * All addresses of a burst step down the tree together, level by level, and each asks for its
- * next line before the first of them needs it: so the cache misses of a burst overlap, where one
- * look-up alone waits for each of its own. With AVX-512 a line's separators are one comparison.
+ * All addresses of a burst step down the tree together: so the cache misses of a burst overlap,
+ * where one look-up alone waits for each of its own. burst_wide.h does the same with AVX-512.
  *
  * The answers are those of mxg_lookup on an image that verify_image has passed; lines are not
  * checked again here. Include after native.h.
@@ -11,140 +10,78 @@
 #ifndef MXG_CORE_BURST_H
 #define MXG_CORE_BURST_H
 
-#include "dataplane/core/table.h"
+#include "dataplane/core/burst_wide.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define MXG_WIDE __attribute__((target("avx512f,popcnt")))
-#endif
-
-#define MXG_BURST 64
-
-/* What is under way for the addresses of one family of a burst. */
-struct mxg_burst {
-    __u32 count;
-    __u32 node[MXG_BURST]; /* within its level */
-    __u64 key[MXG_BURST];
-    __u8 entry[MXG_BURST]; /* within its leaf */
-    __u8 from[MXG_BURST];  /* place in the caller's burst */
-};
-
-/* The two things that differ between CPUs: from a level to the next, and into the leaves. */
-struct mxg_burst_steps {
-    void (*down)(struct mxg_burst *burst, const struct mxg_line *level,
-                 const struct mxg_line *next);
-    void (*entries)(struct mxg_burst *burst, const struct mxg_line *leaves);
-};
-
-static inline void mxg_down_scalar(struct mxg_burst *burst, const struct mxg_line *level,
-                                   const struct mxg_line *next)
+/* From where each search begins down to the leaves. */
+static inline void mxg_down_scalar(struct mxg_burst *burst)
 {
+    const struct mxg_tree *tree = burst->tree;
+    const __u32 *starts = tree->starts ? (const __u32 *)&burst->table->lines[tree->starts] : 0;
+    __u32 walking[MXG_BURST]; /* level * MXG_BURST + place, of those above the leaves */
+    __u32 count = 0, left;
+
     for (__u32 i = 0; i < burst->count; i++) {
-        __u32 node = burst->node[i];
+        __u32 level, start = 0;
 
-        node = node * MXG_FANOUT + mxg_child(level + node, burst->key[i]);
-        burst->node[i] = node;
-        __builtin_prefetch(next + node);
+        if (starts) {
+            __u64 key = burst->addresses[i].hi;
+            __u32 index = mxg_start_index(tree, key), more;
+
+            start = starts[index];
+            more = 0 - (start >> MXG_START_LEVEL_SHIFT == MXG_START_PART); /* not a branch */
+            start = starts[index ^ ((index ^ mxg_part_index(tree, start, key)) & more)];
+        }
+        level = start >> MXG_START_LEVEL_SHIFT;
+        burst->node[i] = (tree->level[level] + (start & ((1u << MXG_START_LEVEL_SHIFT) - 1))) * 8;
+        __builtin_prefetch(mxg_node_at(burst, burst->node[i]));
+        walking[count] = level * MXG_BURST + i;
+        count += level < tree->depth;
+    }
+    for (; count != 0; count = left) {
+        left = 0;
+        for (__u32 i = 0; i < count; i++) {
+            __u32 level = walking[i] / MXG_BURST, place = walking[i] % MXG_BURST;
+            __u32 node = burst->node[place];
+            __u32 child = mxg_child(mxg_node_at(burst, node), burst->addresses[place].hi);
+
+            node = node * MXG_FANOUT + child * 8 + mxg_step_of(tree, level);
+            burst->node[place] = node;
+            __builtin_prefetch(mxg_node_at(burst, node));
+            walking[left] = walking[i] + MXG_BURST;
+            left += level + 1 < tree->depth;
+        }
     }
 }
 
-static inline void mxg_entries_scalar(struct mxg_burst *burst, const struct mxg_line *leaves)
+/* The policies where the top half is enough. The other addresses, a bit for each. */
+static inline __u64 mxg_lookup_scalar(struct mxg_burst *burst, const struct mxg_policy **out)
 {
-    const struct mxg_leaf *leaf = (const struct mxg_leaf *)leaves;
+    const struct mxg_policy *policies = mxg_burst_policies(burst);
+    const struct mxg_code *codes = mxg_burst_codes(burst);
+    __u64 longs = 0;
 
-    for (__u32 i = 0; i < burst->count; i++)
-        burst->entry[i] = (__u8)mxg_entry(leaf + burst->node[i], burst->key[i]);
-}
-
-#ifdef MXG_WIDE
-MXG_WIDE static inline __u32 mxg_child_wide(const struct mxg_line *inner, __u64 key)
-{
-    return (__u32)__builtin_popcount(
-        _mm512_cmplt_epu64_mask(_mm512_loadu_si512(inner), _mm512_set1_epi64((long long)key)));
-}
-
-/* Entry 0 holds what no other start is at or below: five starts are compared. */
-MXG_WIDE static inline __u32 mxg_entry_wide(const struct mxg_line *leaf, __u64 key)
-{
-    return (__u32)__builtin_popcount(_mm512_mask_cmple_epu64_mask(
-        0x3e, _mm512_loadu_si512(leaf), _mm512_set1_epi64((long long)key)));
-}
-
-MXG_WIDE static inline void mxg_down_wide(struct mxg_burst *burst, const struct mxg_line *level,
-                                          const struct mxg_line *next)
-{
+    mxg_down_scalar(burst);
     for (__u32 i = 0; i < burst->count; i++) {
-        __u32 node = burst->node[i];
+        const struct mxg_leaf *leaf = (const struct mxg_leaf *)mxg_node_at(burst, burst->node[i]);
+        __u64 key = burst->addresses[i].hi;
+        __u32 entry = mxg_entry(leaf, key);
+        const struct mxg_code *code = &codes[leaf->code[entry] & ~MXG_CODE_LONG];
+        __u32 is_long = code->kind != MXG_CODE_BLOCK;
+        __u32 beyond = (leaf->start[entry] ^ key) >> (code->shift & 63) != 0;
+        __u32 use_out = 0 - (beyond | is_long); /* a branch would be a guess */
 
-        node = node * MXG_FANOUT + mxg_child_wide(level + node, burst->key[i]);
-        burst->node[i] = node;
-        __builtin_prefetch(next + node);
+        out[i] = &policies[code->in ^ ((code->in ^ code->out) & use_out)];
+        longs |= (__u64)(is_long & (leaf->start[entry] == key)) << i;
     }
-}
-
-MXG_WIDE static inline void mxg_entries_wide(struct mxg_burst *burst, const struct mxg_line *leaves)
-{
-    for (__u32 i = 0; i < burst->count; i++)
-        burst->entry[i] = (__u8)mxg_entry_wide(leaves + burst->node[i], burst->key[i]);
-}
-#endif
-
-/* Whether this CPU and kernel have what the wide steps need. */
-MXG_INLINE int mxg_burst_is_wide(void)
-{
-#ifdef MXG_WIDE
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("popcnt");
-#else
-    return 0;
-#endif
-}
-
-MXG_INLINE struct mxg_burst_steps mxg_steps(int wide)
-{
-    struct mxg_burst_steps steps = {mxg_down_scalar, mxg_entries_scalar};
-
-#ifdef MXG_WIDE
-    if (wide) {
-        steps.down = mxg_down_wide;
-        steps.entries = mxg_entries_wide;
-    }
-#endif
-    return steps;
-}
-
-/* The code of `entry` of a leaf. */
-MXG_INLINE const struct mxg_code *mxg_code_at(const struct mxg_table *table,
-                                              const struct mxg_image_header *header,
-                                              const struct mxg_leaf *leaf, __u32 entry)
-{
-    const struct mxg_code *codes = (const struct mxg_code *)&table->lines[header->codes];
-
-    return &codes[leaf->code[entry] & ~MXG_CODE_LONG];
-}
-
-/* Whether the answer for `key` takes the low half too. */
-MXG_INLINE int mxg_is_long(const struct mxg_leaf *leaf, const struct mxg_code *code, __u32 entry,
-                           __u64 key)
-{
-    return code->kind != MXG_CODE_BLOCK && leaf->start[entry] == key;
-}
-
-/* The policy where the top half is enough. */
-MXG_INLINE __u32 mxg_short_policy(const struct mxg_leaf *leaf, const struct mxg_code *code,
-                                  __u32 entry, __u64 key)
-{
-    __u32 beyond = (leaf->start[entry] ^ key) >> (code->shift & 63) != 0;
-    __u32 use_out = 0 - (beyond | (code->kind != MXG_CODE_BLOCK)); /* a branch would be a guess */
-
-    return code->in ^ ((code->in ^ code->out) & use_out);
+    return longs;
 }
 
 /* The slot of a LONG code. */
-MXG_INLINE const struct mxg_slot *mxg_slot_at(const struct mxg_table *table,
-                                              const struct mxg_image_header *header,
+MXG_INLINE const struct mxg_slot *mxg_slot_at(const struct mxg_burst *burst,
                                               const struct mxg_leaf *leaf, __u32 entry)
 {
-    const struct mxg_slot *slots = (const struct mxg_slot *)&table->lines[header->slots];
+    const struct mxg_slot *slots =
+        (const struct mxg_slot *)&burst->table->lines[burst->header->slots];
     __u32 index = leaf->first_slot;
 
     for (__u32 i = 0; i < entry; i++)
@@ -152,21 +89,25 @@ MXG_INLINE const struct mxg_slot *mxg_slot_at(const struct mxg_table *table,
     return &slots[index];
 }
 
-/* Addresses whose /64 holds longer prefixes, `place` in the burst: slot, line, answer, with the
- * misses of each of the three steps overlapped. */
-static inline void mxg_finish_long(const struct mxg_table *table,
-                                   const struct mxg_image_header *header,
-                                   const struct mxg_address *addresses,
-                                   const struct mxg_leaf *leaves, const struct mxg_burst *burst,
-                                   const __u8 *place, __u32 count, const struct mxg_policy **out)
+/* Addresses whose /64 holds longer prefixes, a bit of `longs` for each: slot, line, answer, with
+ * the misses of each of the three steps overlapped. */
+static inline void mxg_finish_long(const struct mxg_burst *burst, __u64 longs,
+                                   const struct mxg_policy **out)
 {
-    const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
+    const struct mxg_table *table = burst->table;
+    const struct mxg_policy *policies = mxg_burst_policies(burst);
     const struct mxg_slot *slot[MXG_BURST];
+    __u8 place[MXG_BURST], entry[MXG_BURST];
+    __u32 count = 0;
 
-    for (__u32 i = 0; i < count; i++) {
-        slot[i] =
-            mxg_slot_at(table, header, leaves + burst->node[place[i]], burst->entry[place[i]]);
-        __builtin_prefetch(slot[i]);
+    for (; longs != 0; longs &= longs - 1) {
+        __u32 at = (__u32)__builtin_ctzll(longs);
+        const struct mxg_leaf *leaf = (const struct mxg_leaf *)mxg_node_at(burst, burst->node[at]);
+
+        place[count] = (__u8)at;
+        entry[count] = (__u8)mxg_entry(leaf, burst->addresses[at].hi);
+        slot[count] = mxg_slot_at(burst, leaf, entry[count]);
+        __builtin_prefetch(slot[count++]);
     }
     for (__u32 i = 0; i < count; i++) {
         __u32 line = (__u32)slot[i]->value; /* not one with MXG_CODE_ONE: a guess then */
@@ -174,115 +115,98 @@ static inline void mxg_finish_long(const struct mxg_table *table,
         __builtin_prefetch(&table->lines[line < table->count ? line : 0]);
     }
     for (__u32 i = 0; i < count; i++) {
-        const struct mxg_leaf *leaf = leaves + burst->node[place[i]];
-        __u32 entry = burst->entry[place[i]], to = burst->from[place[i]];
-        const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
-        int policy = mxg_find_long(table, header, leaf, code, entry, addresses[to].lo);
+        const struct mxg_leaf *leaf =
+            (const struct mxg_leaf *)mxg_node_at(burst, burst->node[place[i]]);
+        const struct mxg_code *code =
+            &mxg_burst_codes(burst)[leaf->code[entry[i]] & ~MXG_CODE_LONG];
+        int policy = mxg_find_long(table, burst->header, leaf, code, entry[i],
+                                   burst->addresses[place[i]].lo);
 
-        out[to] = policy < 0 ? 0 : &policies[policy];
+        out[place[i]] = policy < 0 ? 0 : &policies[policy];
     }
 }
 
-/* Where in the tree each address begins: the starts' misses overlap too. Orders the burst by the
- * level they begin at; begun[l] of them are under way at level l. */
-static inline void mxg_begin_burst(const struct mxg_table *table, const struct mxg_tree *tree,
-                                   struct mxg_burst *burst, __u32 *begun)
+/* policies_out[i]: the policy of addresses[i], n <= MXG_BURST, all of the tree's family. */
+static inline void mxg_lookup_family(const struct mxg_table *table,
+                                     const struct mxg_image_header *header, __u32 root,
+                                     const struct mxg_address *addresses, __u32 n,
+                                     const struct mxg_policy **policies_out, int wide)
 {
-    const __u32 *starts = (const __u32 *)&table->lines[tree->starts];
-    const struct mxg_burst given = *burst;
-    __u32 start[MXG_BURST], place[MXG_MAX_DEPTH + 2] = {0};
+    struct mxg_burst burst;
+    __u64 longs;
 
-    for (__u32 i = 0; i < given.count; i++) {
-        start[i] = mxg_start_index(tree, given.key[i]);
-        __builtin_prefetch(&starts[start[i]]);
-    }
-    for (__u32 i = 0; i < given.count; i++) {
-        start[i] = starts[start[i]];
-        place[(start[i] >> MXG_START_LEVEL_SHIFT) + 1]++;
-    }
-    for (__u32 l = 0; l <= MXG_MAX_DEPTH; l++) {
-        place[l + 1] += place[l];
-        begun[l] = place[l + 1];
-    }
-    for (__u32 i = 0; i < given.count; i++) {
-        __u32 level = start[i] >> MXG_START_LEVEL_SHIFT, to = place[level]++;
-
-        burst->key[to] = given.key[i];
-        burst->from[to] = given.from[i];
-        burst->node[to] = start[i] & ((1u << MXG_START_LEVEL_SHIFT) - 1);
-        __builtin_prefetch(&table->lines[tree->level[level] + burst->node[to]]);
-    }
-}
-
-/* Down one family's tree and out of its leaves. */
-static inline void mxg_run_burst(const struct mxg_table *table,
-                                 const struct mxg_image_header *header,
-                                 const struct mxg_address *addresses, const struct mxg_tree *tree,
-                                 const struct mxg_burst_steps *steps, struct mxg_burst *burst,
-                                 const struct mxg_policy **out)
-{
-    const struct mxg_policy *policies = (const struct mxg_policy *)&table->lines[header->policies];
-    const struct mxg_line *level = &table->lines[tree->level[0]];
-    const __u32 whole = burst->count;
-    const struct mxg_leaf *leaves;
-    __u32 begun[MXG_MAX_DEPTH + 1];
-    __u8 place[MXG_BURST];
-    __u32 longs = 0;
-
-    for (__u32 i = 0; i <= MXG_MAX_DEPTH; i++)
-        begun[i] = whole;
-    if (tree->starts)
-        mxg_begin_burst(table, tree, burst, begun);
-    for (__u32 i = 0; i < tree->depth; i++) {
-        const struct mxg_line *next = &table->lines[tree->level[i + 1]];
-
-        burst->count = begun[i];
-        steps->down(burst, level, next);
-        level = next;
-    }
-    burst->count = whole;
-    steps->entries(burst, level);
-    leaves = (const struct mxg_leaf *)level;
-    for (__u32 i = 0; i < burst->count; i++) {
-        const struct mxg_leaf *leaf = leaves + burst->node[i];
-        __u32 entry = burst->entry[i];
-        const struct mxg_code *code = mxg_code_at(table, header, leaf, entry);
-
-        out[burst->from[i]] = &policies[mxg_short_policy(leaf, code, entry, burst->key[i])];
-        place[longs] = (__u8)i;
-        longs += (__u32)mxg_is_long(leaf, code, entry, burst->key[i]);
-    }
+    burst.table = table;
+    burst.header = header;
+    burst.tree = (const struct mxg_tree *)&table->lines[root];
+    burst.addresses = addresses;
+    burst.count = n;
+#ifdef MXG_WIDE
+    if (wide)
+        longs = mxg_lookup_wide(&burst, policies_out);
+    else
+#else
+    (void)wide;
+#endif
+        longs = mxg_lookup_scalar(&burst, policies_out);
     if (longs != 0)
-        mxg_finish_long(table, header, addresses, leaves, burst, place, longs, out);
+        mxg_finish_long(&burst, longs, policies_out);
 }
 
-/* policies_out[i]: the policy of addresses[i], for n <= MXG_BURST of either family. */
+/* Whether all addresses, 1 to MXG_BURST, are of one family. */
+static inline int mxg_one_family(const struct mxg_address *addresses, __u32 n, int wide)
+{
+    __u32 other = 0;
+
+#ifdef MXG_WIDE
+    if (wide)
+        return mxg_wide_one_family(addresses, n);
+#else
+    (void)wide;
+#endif
+    for (__u32 i = 1; i < n; i++)
+        other |= addresses[i].family ^ addresses->family;
+    return other == 0;
+}
+
+/* Both families in one burst: each by itself, in copies. */
+static inline void mxg_lookup_mixed(const struct mxg_table *table,
+                                    const struct mxg_image_header *header,
+                                    const struct mxg_address *addresses, __u32 n,
+                                    const struct mxg_policy **policies_out, int wide)
+{
+    struct mxg_address sorted[MXG_BURST];
+    const struct mxg_policy *out[MXG_BURST];
+    __u8 from[MXG_BURST];
+    __u32 ipv4 = 0, ipv6 = n; /* from both ends */
+
+    for (__u32 i = 0; i < n; i++) {
+        __u32 to = addresses[i].family == MXG_FAMILY_IPV4 ? ipv4++ : --ipv6;
+
+        sorted[to] = addresses[i];
+        from[to] = (__u8)i;
+    }
+    mxg_lookup_family(table, header, MXG_TREE_IPV4_LINE, sorted, ipv4, out, wide);
+    mxg_lookup_family(table, header, MXG_TREE_IPV6_LINE, sorted + ipv6, n - ipv6, out + ipv6, wide);
+    for (__u32 i = 0; i < n; i++)
+        policies_out[from[i]] = out[i];
+}
+
+/* policies_out[i]: the policy of addresses[i], for n <= MXG_BURST of either family. `wide`: with
+ * AVX-512, where mxg_burst_is_wide(). */
 static inline void mxg_lookup_burst_with(const struct mxg_table *table,
                                          const struct mxg_image_header *header,
                                          const struct mxg_address *addresses, __u32 n,
                                          const struct mxg_policy **policies_out, int wide)
 {
-    const struct mxg_burst_steps steps = mxg_steps(wide);
-    const struct mxg_tree *tree[2] = {
-        (const struct mxg_tree *)&table->lines[MXG_TREE_IPV4_LINE],
-        (const struct mxg_tree *)&table->lines[MXG_TREE_IPV6_LINE],
-    };
-    struct mxg_burst burst[2];
-
-    burst[0].count = burst[1].count = 0;
-    for (__u32 i = 0; i < n && i < MXG_BURST; i++) {
-        __u32 which = addresses[i].family != MXG_FAMILY_IPV4;
-        struct mxg_burst *to = &burst[which];
-        __u32 at = to->count++;
-
-        to->key[at] = addresses[i].hi;
-        to->node[at] = 0;
-        to->from[at] = (__u8)i;
-    }
-    for (int which = 0; which < 2; which++)
-        if (burst[which].count != 0)
-            mxg_run_burst(table, header, addresses, tree[which], &steps, &burst[which],
-                          policies_out);
+    if (n > MXG_BURST)
+        n = MXG_BURST;
+    if (n == 0)
+        return;
+    if (mxg_one_family(addresses, n, wide))
+        mxg_lookup_family(table, header, mxg_root_of(addresses->family), addresses, n, policies_out,
+                          wide);
+    else
+        mxg_lookup_mixed(table, header, addresses, n, policies_out, wide);
 }
 
 static inline void mxg_lookup_burst(const struct mxg_table *table,

@@ -88,7 +88,12 @@ struct mxg_image_counts {
  * A large tree has a table of starts over the keys from `start_base` on, 2^start_shift keys a
  * start: the deepest node that holds all of those keys, so that a search skips the levels above it,
  * and a key in empty space is at its leaf at once. The last start, start_last, is the root, for
- * all other keys. Starts are 32 bits, 16 a line: level << 28 | number of the node in its level. */
+ * all other keys. Where many leaves are below one start, it gives a part of its own in place of a
+ * node: 2^bits starts over its keys, none of which leads to another part. So the first part is
+ * small, and stays in the cache whatever keys are asked for.
+ *
+ * Starts are 32 bits, 16 a line: level << 28 | number of the node in its level, or
+ * MXG_START_PART << 28 | bits << 24 | lines between `starts` and the part. */
 struct mxg_tree {
     __u32 level[MXG_MAX_DEPTH + 1]; /* in front: mxg_level_line reads 16 words */
     __u32 depth;                    /* inner levels, 0..MXG_MAX_DEPTH */
@@ -98,6 +103,9 @@ struct mxg_tree {
     __u64 start_base;
 };
 #define MXG_START_LEVEL_SHIFT 28
+#define MXG_START_PART 15u /* in place of a level */
+#define MXG_START_BITS_SHIFT 24
+#define MXG_MAX_PART_BITS 15
 
 struct mxg_leaf {
     __u64 start[MXG_LEAF_ENTRIES]; /* ascending; the last entry is repeated to fill the leaf */

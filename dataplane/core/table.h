@@ -82,6 +82,15 @@ MXG_INLINE __u32 mxg_start_index(const struct mxg_tree *tree, __u64 key)
     return index < tree->start_last ? (__u32)index : tree->start_last;
 }
 
+/* Which start, counted from the first part on, a key has in the part that `start` gives. */
+MXG_INLINE __u32 mxg_part_index(const struct mxg_tree *tree, __u32 start, __u64 key)
+{
+    __u32 bits = start >> MXG_START_BITS_SHIFT & MXG_MAX_PART_BITS;
+    __u64 index = (key - tree->start_base) >> ((tree->start_shift - bits) & 63);
+
+    return (start & ((1u << MXG_START_BITS_SHIFT) - 1)) * 16 + ((__u32)index & ((1u << bits) - 1));
+}
+
 /* The first line of a level, 0..MXG_MAX_DEPTH. The mask is for the BPF verifier: the line of a tree
  * has 16 words, so no level that fits it leads out of it. */
 MXG_INLINE __u32 mxg_level_line(const struct mxg_tree *tree, __u32 level)
@@ -102,6 +111,13 @@ MXG_INLINE const struct mxg_leaf *mxg_find_leaf(const struct mxg_table *table,
         if (!starts)
             return 0;
         start = ((const __u32 *)starts)[index & 15];
+        if (start >> MXG_START_LEVEL_SHIFT == MXG_START_PART) {
+            index = mxg_part_index(tree, start, key);
+            starts = mxg_table_line(table, tree->starts + index / 16);
+            if (!starts)
+                return 0;
+            start = ((const __u32 *)starts)[index & 15];
+        }
     }
     level = start >> MXG_START_LEVEL_SHIFT;
     node = start & ((1u << MXG_START_LEVEL_SHIFT) - 1);
@@ -167,13 +183,19 @@ MXG_INLINE int mxg_find_long(const struct mxg_table *table, const struct mxg_ima
     return (leaf->start[at] ^ low) >> (code->shift & 63) ? code->out : code->in;
 }
 
+/* The line of a family's tree. */
+MXG_INLINE __u32 mxg_root_of(__u32 family)
+{
+    return family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE : MXG_TREE_IPV6_LINE;
+}
+
 #ifndef MXG_CUSTOM_LOOKUP /* perf/lpm_peer.bpf.c puts another structure in its place */
 /* Index of the policy for `address`, or -1 if the image is damaged. */
 MXG_INLINE int mxg_find_policy(const struct mxg_table *table, const struct mxg_image_header *header,
                                const struct mxg_address *address)
 {
-    __u32 root = address->family == MXG_FAMILY_IPV4 ? MXG_TREE_IPV4_LINE : MXG_TREE_IPV6_LINE;
-    const struct mxg_tree *tree = (const struct mxg_tree *)mxg_hot_line(table, root);
+    const struct mxg_tree *tree =
+        (const struct mxg_tree *)mxg_hot_line(table, mxg_root_of(address->family));
     const struct mxg_leaf *leaf;
     const struct mxg_code *code;
     __u32 entry;

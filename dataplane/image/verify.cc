@@ -152,34 +152,63 @@ private:
         return root.starts == 0 || starts(root, counts);
     }
 
-    // Every start must be a node, and one whose leaves hold all the keys of the start.
+    // Every start must be a node whose leaves hold all the keys of the start, or lead to a part.
     bool starts(const mxg_tree& root, const std::vector<uint64_t>& counts)
     {
         const uint64_t starts = uint64_t{root.start_last} + 1;
         if (!fits(root.starts, starts, sizeof(uint32_t)) || root.start_shift > 63)
             return fail("a table of starts leaves the table");
+        for (uint64_t i = 0; i < root.start_last; i++) {
+            const uint32_t start = at<uint32_t>(root.starts, i);
+            const uint64_t low = root.start_base + (i << root.start_shift);
+            const bool good = start >> MXG_START_LEVEL_SHIFT == MXG_START_PART
+                                  ? part(root, counts, start, low)
+                                  : holds(root, counts, start, low, root.start_shift);
+            if (!good)
+                return false;
+        }
+        return holds(root, counts, at<uint32_t>(root.starts, root.start_last), 0, 64);
+    }
+
+    // The starts over the keys of one start, which is that of `low` and those after it.
+    bool part(const mxg_tree& root, const std::vector<uint64_t>& counts, uint32_t start,
+              uint64_t low)
+    {
+        const uint32_t bits = start >> MXG_START_BITS_SHIFT & MXG_MAX_PART_BITS;
+        const uint64_t first = uint64_t{root.starts} + (start & ((1u << MXG_START_BITS_SHIFT) - 1));
+        if (first >= count_ || bits > root.start_shift ||
+            !fits(static_cast<uint32_t>(first), uint64_t{1} << bits, sizeof(uint32_t)))
+            return fail("a part of the starts leaves the table");
+        const uint32_t shift = root.start_shift - bits;
+        for (uint64_t i = 0; i < uint64_t{1} << bits; i++) {
+            if (i % (MXG_LINE_BYTES / sizeof(uint32_t)) == 0 && !visit())
+                return false;
+            if (!holds(root, counts, at<uint32_t>(first, i), low + (i << shift), shift))
+                return false;
+        }
+        return true;
+    }
+
+    // Whether the leaves below a start hold the 2^shift keys from `low` on.
+    bool holds(const mxg_tree& root, const std::vector<uint64_t>& counts, uint32_t start,
+               uint64_t low, uint32_t shift)
+    {
         const uint64_t leaves = counts.back();
         const auto first_key = [&](uint64_t leaf) {
             return at<mxg_leaf>(root.level[root.depth] + leaf).start[0];
         };
-        for (uint64_t i = 0; i < starts; i++) {
-            const uint32_t start = at<uint32_t>(root.starts, i);
-            const uint32_t level = start >> MXG_START_LEVEL_SHIFT;
-            const uint64_t node = start & ((1u << MXG_START_LEVEL_SHIFT) - 1);
-            if (level > root.depth || node >= counts[level])
-                return fail("a start is not there");
-            uint64_t below = 1;  // leaves below one node of the level
-            for (uint32_t l = level; l < root.depth; l++)
-                below *= MXG_FANOUT;
-            const uint64_t from = node * below, to = std::min(from + below, leaves);
-            const bool all = i == root.start_last;
-            const uint64_t low = all ? 0 : root.start_base + (i << root.start_shift);
-            const uint64_t high =
-                all ? ~uint64_t{0} : low + ((uint64_t{1} << root.start_shift) - 1);
-            if (from >= leaves || (from > 0 && first_key(from) > low) ||
-                (to < leaves && first_key(to) <= high))
-                return fail("a start does not hold its keys");
-        }
+        const uint32_t level = start >> MXG_START_LEVEL_SHIFT;
+        const uint64_t node = start & ((1u << MXG_START_LEVEL_SHIFT) - 1);
+        if (level > root.depth || node >= counts[level])
+            return fail("a start is not there");
+        uint64_t below = 1;  // leaves below one node of the level
+        for (uint32_t l = level; l < root.depth; l++)
+            below *= MXG_FANOUT;
+        const uint64_t from = node * below, to = std::min(from + below, leaves);
+        const uint64_t high = shift > 63 ? ~uint64_t{0} : low + ((uint64_t{1} << shift) - 1);
+        if (from >= leaves || (from > 0 && first_key(from) > low) ||
+            (to < leaves && first_key(to) <= high))
+            return fail("a start does not hold its keys");
         return true;
     }
 
