@@ -18,7 +18,7 @@ struct mxg_attempts {
     struct mxg_bucket *state[MXG_BURST];
 };
 
-/* The class of attempt `i`, and its state's lines on their way; not 0: a damaged image. */
+/* The class of attempt `i`, and its state's likeliest line on its way; not 0: a damaged image. */
 static inline int mxg_judge_attempt(struct mxg_gate *gate, const struct mxg_image_header *header,
                                     struct mxg_attempts *attempts, __u32 i,
                                     const struct mxg_address *source)
@@ -36,8 +36,7 @@ static inline int mxg_judge_attempt(struct mxg_gate *gate, const struct mxg_imag
         return -1;
     attempts->state[i] = mxg_find_state(gate, judgement);
     if (attempts->state[i])
-        for (int way = 0; way < MXG_WAYS; way++)
-            __builtin_prefetch(&attempts->state[i]->way[way], 1);
+        __builtin_prefetch(mxg_way(attempts->state[i], judgement->hash, 0), 1);
     return 0;
 }
 

@@ -132,13 +132,23 @@ MXG_INLINE int mxg_is_source(const struct mxg_source *source, const struct mxg_p
            source->length == prefix->length;
 }
 
+/* The `i`th way to try for a tag. Each tag has a way of its own to begin with, which is where its
+ * entry is in most cases, so that one line of the bucket is touched, not all. */
+MXG_INLINE struct mxg_source *mxg_way(struct mxg_bucket *bucket, __u64 tag, __u32 i)
+{
+    return &bucket->way[((__u32)(tag >> 1) + i) & (MXG_WAYS - 1)];
+}
+
 /* The entry of `prefix`, or 0. Does not touch it. */
 MXG_INLINE struct mxg_source *mxg_find_source(struct mxg_bucket *bucket,
                                               const struct mxg_prefix *prefix, __u64 tag)
 {
-    for (int i = 0; i < MXG_WAYS; i++)
-        if (mxg_is_source(&bucket->way[i], prefix, tag))
-            return &bucket->way[i];
+    for (__u32 i = 0; i < MXG_WAYS; i++) {
+        struct mxg_source *source = mxg_way(bucket, tag, i);
+
+        if (mxg_is_source(source, prefix, tag))
+            return source;
+    }
     return 0;
 }
 
@@ -165,8 +175,8 @@ MXG_INLINE struct mxg_source *mxg_take_source(struct mxg_bucket *bucket,
 
     if (source)
         return source;
-    for (int i = 0; i < MXG_WAYS; i++) {
-        source = &bucket->way[i];
+    for (__u32 i = 0; i < MXG_WAYS; i++) {
+        source = mxg_way(bucket, tag, i);
         seen = mxg_load64(&source->tag);
         full_at = seen == 0 ? 0 : mxg_load64(&source->full_at_ns);
         if (seen != MXG_TAG_BUSY && seen != tag && full_at < least) {
