@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "perf/bench_loops.h"
+#include "perf/dpdk_tables.h"
 
 namespace mxgate::perf {
 namespace {
@@ -43,58 +44,6 @@ void start_eal(bool huge_pages)
     started = true;
 }
 
-size_t heap_bytes()
-{
-    rte_malloc_socket_stats stats{};
-    rte_malloc_get_socket_stats(0, &stats);
-    return stats.heap_allocsz_bytes;
-}
-
-// Blocks of 256 next hops that a 24-8-8-... trie needs for the entries: one for each different
-// leading part of 24, 32, .. bits that a longer prefix goes through.
-uint32_t blocks_needed(const std::vector<TableEntry>& entries)
-{
-    uint32_t count = 1;
-    for (uint32_t depth = 24; depth < 128; depth += 8) {
-        mxg_address last{~0ULL, ~0ULL, 0, 0};
-        for (const TableEntry& entry : entries) {  // sorted
-            const mxg_address lead = mxg_cut(prefix_of(entry).address, depth);
-            if (entry.length > depth && (lead.hi != last.hi || lead.lo != last.lo)) {
-                last = lead;
-                count++;
-            }
-        }
-    }
-    return count;
-}
-
-// Blocks that rte_fib6 wants to have before it adds the entries in order: for each, those between
-// the route around it and itself, unless a route in the same block has taken them.
-uint32_t blocks_reserved(const std::vector<TableEntry>& entries)
-{
-    const auto blocks = [](uint32_t length) { return (std::max(length, 24u) + 7) / 8; };
-    uint32_t count = 0;
-    std::vector<mxg_prefix> around;
-    for (size_t i = 0; i < entries.size(); i++) {
-        const mxg_prefix prefix = prefix_of(entries[i]);
-        while (!around.empty() && !mxg_contains(around.back(), prefix.address))
-            around.pop_back();
-        const uint32_t start = prefix.length / 8 * 8;
-        const mxg_address block = mxg_cut(prefix.address, start);
-        bool taken = false;
-        for (size_t j = i; j > 0 && !taken; j--) {
-            const mxg_prefix before = prefix_of(entries[j - 1]);
-            if (!mxg_same_address(mxg_cut(before.address, start), block))
-                break;
-            taken = before.length > start;
-        }
-        if (!taken)
-            count += blocks(prefix.length) - blocks(around.empty() ? 0 : around.back().length);
-        around.push_back(prefix);
-    }
-    return count;
-}
-
 // What a structure was built with, and whether it answers as our table does.
 struct Built {
     size_t bytes = 0;
@@ -109,21 +58,7 @@ public:
     {
         const size_t before = heap_bytes();
         const auto start = std::chrono::steady_clock::now();
-        rte_fib6_conf conf{};
-        conf.type = RTE_FIB6_TRIE;
-        conf.default_nh = kDefaultClass;
-        conf.max_routes = static_cast<int>(w.entries.size()) * 2;
-        conf.trie.nh_sz = RTE_FIB6_TRIE_4B;
-        conf.trie.num_tbl8 = blocks_reserved(w.entries) + 1024;
-        fib_ = rte_fib6_create(("fib" + w.name).c_str(), 0, &conf);
-        if (!fib_)
-            throw std::runtime_error(std::string("rte_fib6_create: ") + rte_strerror(rte_errno));
-        for (const TableEntry& entry : w.entries) {
-            uint8_t bytes[16];
-            to_bytes(prefix_of(entry).address, bytes);
-            if (rte_fib6_add(fib_, bytes, entry.length, entry.feed) != 0)
-                throw std::runtime_error("rte_fib6_add fails");
-        }
+        fib_ = make_fib6(w.name, w.entries);
         built.seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         built.bytes = heap_bytes() - before;
@@ -172,17 +107,7 @@ public:
     {
         const size_t before = heap_bytes();
         const auto start = std::chrono::steady_clock::now();
-        const rte_lpm6_config conf{static_cast<uint32_t>(w.entries.size()) + 16,
-                                   blocks_needed(w.entries) + 1024, 0};
-        lpm_ = rte_lpm6_create(("lpm" + w.name).c_str(), 0, &conf);
-        if (!lpm_)
-            throw std::runtime_error(std::string("rte_lpm6_create: ") + rte_strerror(rte_errno));
-        for (const TableEntry& entry : w.entries) {
-            uint8_t bytes[16];
-            to_bytes(prefix_of(entry).address, bytes);
-            if (rte_lpm6_add(lpm_, bytes, entry.length, entry.feed) != 0)
-                throw std::runtime_error("rte_lpm6_add fails");
-        }
+        lpm_ = make_lpm6(w.name, w.entries);
         built.seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         built.bytes = heap_bytes() - before;

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The DPDK plane's whole pipeline on a net_null port (parse, look-up, state, verdict, send), beside
+// the same pipeline over DPDK's own parts: rte_fib6 or rte_lpm6, and rte_hash for the states.
+//
+// Every buffer holds a SYN; a receive callback writes the next source address into each frame, so
+// that caches see as many senders as are said to live. The callback and the port are the same for
+// all; "port alone" is what they cost.
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_fib6.h>
+#include <rte_hash.h>
+#include <rte_hash_crc.h>
+#include <rte_lpm6.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+#include <sys/prctl.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <memory>
+
+#include "dataplane/dpdk/ports.h"
+#include "dataplane/dpdk/worker.h"
+#include "dataplane/image/verify.h"
+#include "perf/dpdk_tables.h"
+#include "perf/workload.h"
+
+namespace mxgate::perf {
+namespace {
+
+constexpr uint32_t kSourceAt = 14 + 8;
+constexpr uint64_t kBurstsPerTurn = 256;
+
+struct Options {
+    std::string routes;
+    size_t prefixes = 1'000'000;
+    uint64_t live = 1'000'000;
+    unsigned turns = 200;
+    bool huge = false, no_lpm6 = false, ungated = false;
+};
+
+// A SYN to the service of build_table().
+std::vector<uint8_t> syn(bool gated)
+{
+    std::vector<uint8_t> out(14 + 40 + 20);
+    out[0] = 2;
+    out[6] = 2;
+    out[12] = 0x86;
+    out[13] = 0xdd;
+    uint8_t* ip = &out[14];
+    ip[0] = 0x60;
+    ip[5] = 20;
+    ip[6] = 6;
+    ip[7] = 64;
+    const uint8_t mx[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x25};
+    std::memcpy(ip + 24, mx, sizeof(mx));
+    if (!gated)
+        ip[39] = 0x26;
+    uint8_t* tcp = ip + 40;
+    tcp[0] = 0x80;
+    tcp[3] = 25;
+    tcp[12] = 0x50;
+    tcp[13] = MXG_TCP_SYN;
+    return out;
+}
+
+// The sources of the frames, in turn.
+struct Sources {
+    std::vector<std::array<uint64_t, 2>> wire;
+    size_t at = 0;
+};
+
+uint16_t write_sources(uint16_t, uint16_t, rte_mbuf* frames[], uint16_t count, uint16_t,
+                       void* argument)
+{
+    auto& sources = *static_cast<Sources*>(argument);
+    for (uint16_t i = 0; i < count; i++) {
+        std::memcpy(rte_pktmbuf_mtod(frames[i], char*) + kSourceAt, &sources.wire[sources.at], 16);
+        sources.at = sources.at + 1 == sources.wire.size() ? 0 : sources.at + 1;
+    }
+    return count;
+}
+
+void fill_buffers(rte_mempool* pool, const std::vector<uint8_t>& frame)
+{
+    rte_mempool_obj_iter(
+        pool,
+        [](rte_mempool*, void* argument, void* object, unsigned) {
+            const auto& bytes = *static_cast<const std::vector<uint8_t>*>(argument);
+            auto* mbuf = static_cast<rte_mbuf*>(object);
+            std::memcpy(static_cast<char*>(mbuf->buf_addr) + RTE_PKTMBUF_HEADROOM, bytes.data(),
+                        bytes.size());
+        },
+        const_cast<std::vector<uint8_t>*>(&frame));
+}
+
+// One port of net_null, whose frames are as long as ours.
+class NullPort
+{
+public:
+    explicit NullPort(const std::vector<uint8_t>& frame)
+    {
+        pool_ = rte_pktmbuf_pool_create("bench", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+                                        SOCKET_ID_ANY);
+        const rte_eth_conf conf{};
+        if (!pool_ || rte_eth_dev_get_port_by_name("net_null0", &id) != 0 ||
+            rte_eth_dev_configure(id, 1, 1, &conf) != 0 ||
+            rte_eth_rx_queue_setup(id, 0, 1024, 0, nullptr, pool_) != 0 ||
+            rte_eth_tx_queue_setup(id, 0, 1024, 0, nullptr) != 0 || rte_eth_dev_start(id) != 0)
+            throw PlaneError("no net_null port");
+        fill_buffers(pool_, frame);
+    }
+
+    uint16_t id = 0;
+
+private:
+    rte_mempool* pool_ = nullptr;
+};
+
+// rte_hash keys and what a GCRA needs beside them.
+class HashStates
+{
+public:
+    explicit HashStates(uint64_t capacity) : full_at_(capacity)
+    {
+        rte_hash_parameters parameters{};
+        static int number = 0;
+        const std::string name = "states" + std::to_string(number++);
+        parameters.name = name.c_str();
+        parameters.entries = static_cast<uint32_t>(capacity);
+        parameters.key_len = sizeof(uint64_t);
+        parameters.hash_func = rte_hash_crc;
+        parameters.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE;
+        hash_ = rte_hash_create(&parameters);
+        if (!hash_)
+            throw PlaneError("rte_hash_create: no memory");
+    }
+    ~HashStates() { rte_hash_free(hash_); }
+    HashStates(const HashStates&) = delete;
+    HashStates& operator=(const HashStates&) = delete;
+
+    // GCRA of each key, which is added where it is new.
+    void charge(const uint64_t* keys, uint32_t count, uint64_t now, uint64_t interval,
+                uint64_t tolerance, bool* denied)
+    {
+        const void* pointers[MXG_BURST];
+        int32_t at[MXG_BURST];
+        for (uint32_t i = 0; i < count; i++)
+            pointers[i] = &keys[i];
+        rte_hash_lookup_bulk(hash_, pointers, count, at);
+        for (uint32_t i = 0; i < count; i++)
+            if (at[i] >= 0)
+                __builtin_prefetch(&full_at_[static_cast<size_t>(at[i])], 1);
+        for (uint32_t i = 0; i < count; i++) {
+            const int32_t place = at[i] >= 0 ? at[i] : rte_hash_add_key(hash_, &keys[i]);
+            denied[i] = place < 0 || mxg_charge_rate(&full_at_[static_cast<size_t>(place)],
+                                                     interval, tolerance, now) != MXG_CHARGE_OK;
+        }
+    }
+
+private:
+    rte_hash* hash_;
+    std::vector<__u64> full_at_;
+};
+
+// The plane's own steps, with the peers' parts where ours are: as Worker::poll and sort_out.
+template <typename Lookup>
+class PeerWorker
+{
+public:
+    PeerWorker(uint16_t port, const std::vector<mxg_line>& image, const Lookup& lookup,
+               uint64_t capacity)
+        : port_(port),
+          table_{image.data(), static_cast<uint32_t>(image.size())},
+          lookup_(lookup),
+          states_(capacity),
+          counters_(std::make_unique<WorkerCounters>())
+    {
+        const auto* header = reinterpret_cast<const mxg_image_header*>(image.data());
+        classes_ = reinterpret_cast<const mxg_class*>(&image[header->classes]);
+    }
+
+    uint32_t poll(uint64_t now)
+    {
+        rte_mbuf* frames[MXG_BURST];
+        mxg_packet packets[MXG_BURST];
+        mxg_decision decisions[MXG_BURST];
+        const uint32_t count = rte_eth_rx_burst(port_, 0, frames, MXG_BURST);
+        uint8_t keys[MXG_BURST][16];
+        uint8_t place[MXG_BURST];
+        uint32_t attempts = 0;
+        for (uint32_t i = 0; i < count; i++)
+            rte_prefetch0(rte_pktmbuf_mtod(frames[i], const void*));
+        for (uint32_t i = 0; i < count; i++) {
+            mxg_frame frame{rte_pktmbuf_mtod(frames[i], const uint8_t*), frames[i]->data_len, 0};
+            packets[i] = {};
+            mxg_parse_frame(&frame, &packets[i]);
+            if (!mxg_screen(&table_, &packets[i], &decisions[i]))
+                continue;
+            std::memcpy(keys[attempts], frame.data + kSourceAt, 16);
+            place[attempts++] = static_cast<uint8_t>(i);
+        }
+        judge(packets, keys, place, attempts, now, decisions);
+        rte_mbuf *pass[MXG_BURST], *drop[MXG_BURST];
+        uint32_t passed = 0, dropped = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            counters_->packets[mxg_counter_index(&decisions[i])]++;
+            if (mxg_effect(&decisions[i]) == MXG_PASS)
+                pass[passed++] = frames[i];
+            else
+                drop[dropped++] = frames[i];
+        }
+        rte_eth_tx_burst(port_, 0, pass, static_cast<uint16_t>(passed));
+        rte_pktmbuf_free_bulk(drop, dropped);
+        return count;
+    }
+
+    uint64_t packets(uint32_t verdict) const
+    {
+        uint64_t out = 0;
+        for (uint32_t i = 0; i < MXG_COUNTERS; i++)
+            if (i / 2 % MXG_VERDICTS == verdict)
+                out += counters_->packets[i];
+        return out;
+    }
+
+private:
+    void judge(const mxg_packet* packets, uint8_t (*keys)[16], const uint8_t* place,
+               uint32_t attempts, uint64_t now, mxg_decision* decisions)
+    {
+        uint64_t prefix[MXG_BURST];
+        uint32_t class_id[MXG_BURST];
+        bool denied[MXG_BURST];
+        if (attempts == 0)
+            return;
+        lookup_(keys, attempts, class_id);
+        for (uint32_t i = 0; i < attempts; i++)
+            prefix[i] = packets[place[i]].source.hi;
+        const mxg_class& limits = classes_[0];
+        states_.charge(prefix, attempts, now, limits.interval_ns, limits.tolerance_ns, denied);
+        for (uint32_t i = 0; i < attempts; i++) {
+            mxg_decision& decision = decisions[place[i]];
+            decision.class_id = static_cast<uint8_t>(class_id[i]);
+            decision.source_hi = prefix[i];
+            decision.source_family = MXG_FAMILY_IPV6;
+            mxg_set(&decision, denied[i] ? MXG_DROP : MXG_PASS,
+                    denied[i] ? MXG_RATE : MXG_CONFORMS);
+        }
+    }
+
+    uint16_t port_;
+    mxg_table table_;
+    const Lookup& lookup_;
+    HashStates states_;
+    std::unique_ptr<WorkerCounters> counters_;
+    const mxg_class* classes_ = nullptr;
+};
+
+// Cycles per packet of many short turns, taken in rotation, so that all see the same machine.
+struct Contestant {
+    std::string name;
+    std::function<uint32_t(uint64_t now)> poll;
+    std::vector<double> cycles = {};
+
+    double median() const
+    {
+        std::vector<double> sorted = cycles;
+        std::sort(sorted.begin(), sorted.end());
+        return sorted[sorted.size() / 2];
+    }
+    double best() const { return *std::min_element(cycles.begin(), cycles.end()); }
+};
+
+// Of this thread: what others do on the core in between does not count.
+double cpu_seconds()
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+void race(std::vector<Contestant>& all, uint64_t live, unsigned turns)
+{
+    const auto hz = static_cast<double>(rte_get_tsc_hz());
+    for (Contestant& c : all)  // every sender once: states are there, caches are what they will be
+        for (uint64_t done = 0; done < live;)
+            done += c.poll(monotonic_ns());
+    for (unsigned turn = 0; turn < turns; turn++)
+        for (Contestant& c : all) {
+            uint64_t packets = 0;
+            const double start = cpu_seconds();
+            for (uint64_t i = 0; i < kBurstsPerTurn; i++)
+                packets += c.poll(monotonic_ns());
+            c.cycles.push_back((cpu_seconds() - start) * hz / static_cast<double>(packets));
+        }
+}
+
+void report(const std::vector<Contestant>& all)
+{
+    const double hz = static_cast<double>(rte_get_tsc_hz());
+    const double port = all.front().median(), ours = all[1].median();
+    std::printf("%-28s %10s %10s %10s %12s %10s\n", "pipeline", "cycles", "best", "M/s",
+                "without port", "to mxgate");
+    for (const Contestant& c : all)
+        std::printf("%-28s %10.0f %10.0f %10.1f %12.0f %10.2f\n", c.name.c_str(), c.median(),
+                    c.best(), hz / c.median() / 1e6, c.median() - port, c.median() / ours);
+}
+
+// All classes limit, at a rate nobody reaches: every SYN touches its state and passes.
+std::vector<mxg_line> limiting(std::vector<mxg_line> image)
+{
+    auto* header = reinterpret_cast<mxg_image_header*>(image.data());
+    auto* classes = reinterpret_cast<mxg_class*>(&image[header->classes]);
+    for (uint32_t i = 0; i <= kDefaultClass; i++) {
+        classes[i].action = MXG_ACTION_LIMIT;
+        classes[i].flags = MXG_CLASS_RATE;
+        classes[i].interval_ns = 1000;
+        classes[i].tolerance_ns = 1'000'000'000;
+    }
+    header->checksum = image_checksum(image.data(), image.size());
+    return image;
+}
+
+// One /64 each, half of them in no prefix, in random order.
+void make_sources(const Options& options, const std::vector<TableEntry>& entries,
+                  const std::vector<mxg_line>& image, Sources& out)
+{
+    for (const mxg_address& key : make_keys(entries, image, options.live))
+        out.wire.push_back({__builtin_bswap64(key.hi), __builtin_bswap64(key.lo)});
+}
+
+void run(const Options& options)
+{
+    std::vector<std::string> words = {"mxgate-bench-plane",
+                                      "--no-pci",
+                                      "--no-telemetry",
+                                      "--force-max-simd-bitwidth=512",
+                                      "--log-level=lib.eal:critical",
+                                      "-l",
+                                      "0",
+                                      "--vdev",
+                                      "net_null0,size=74,copy=0"};
+    if (options.huge) {
+        words.emplace_back("--in-memory");
+    } else {
+        ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);  // nor for us
+        words.insert(words.end(), {"--no-huge", "--no-shconf", "-m", "14336"});
+    }
+    start_eal(words);
+    std::printf("EAL in %s; TSC %.2f GHz; bursts of %d; %zu prefixes, %lu live senders\n",
+                rte_eal_has_hugepages() ? "2 MiB pages" : "4 KiB pages",
+                static_cast<double>(rte_get_tsc_hz()) / 1e9, MXG_BURST, options.prefixes,
+                static_cast<unsigned long>(options.live));
+    const auto entries = make_entries(routes_for(options.routes), options.prefixes);
+    const std::vector<mxg_line> image = limiting(build_table(entries));
+    Sources sources;
+    make_sources(options, entries, image, sources);
+    const NullPort port(syn(!options.ungated));
+    rte_eth_add_rx_callback(port.id, 0, write_sources, &sources);
+
+    constexpr uint64_t kKey[2] = {1, 2};
+    const PlaneState state = PlaneState::make(options.live * 2, kKey);
+    LiveTable table(1);
+    table.publish(image.data(), image.size());
+    table.enter(0);
+    Worker ours(0, {{port.id, port.id, 0, true, false}}, state, table);
+
+    std::vector<Contestant> all;
+    all.push_back({"port alone", [&](uint64_t) {
+                       rte_mbuf* frames[MXG_BURST];
+                       const uint16_t count = rte_eth_rx_burst(port.id, 0, frames, MXG_BURST);
+                       return uint32_t{rte_eth_tx_burst(port.id, 0, frames, count)};
+                   }});
+    all.push_back({"mxgate", [&](uint64_t now) {
+                       const uint32_t count = ours.poll(now);
+                       table.quiet(0);
+                       return count;
+                   }});
+    if (options.ungated) {
+        race(all, 1 << 16, options.turns);
+        return report(all);
+    }
+    const std::unique_ptr<rte_fib6, void (*)(rte_fib6*)> fib(make_fib6("bench", entries),
+                                                             rte_fib6_free);
+    if (rte_fib6_select_lookup(fib.get(), RTE_FIB6_LOOKUP_TRIE_VECTOR_AVX512) != 0)
+        std::printf("rte_fib6 has no AVX-512 path here\n");
+    const auto ask_fib = [&](uint8_t(*keys)[16], uint32_t count, uint32_t* out) {
+        uint64_t hops[MXG_BURST];
+        rte_fib6_lookup_bulk(fib.get(), keys, hops, static_cast<int>(count));
+        std::copy(hops, hops + count, out);
+    };
+    PeerWorker with_fib(port.id, image, ask_fib, options.live * 2);
+    all.push_back(
+        {"rte_fib6 AVX-512 + rte_hash", [&](uint64_t now) { return with_fib.poll(now); }});
+    std::unique_ptr<rte_lpm6, void (*)(rte_lpm6*)> lpm(nullptr, rte_lpm6_free);
+    const auto ask_lpm = [&](uint8_t(*keys)[16], uint32_t count, uint32_t* out) {
+        int32_t hops[MXG_BURST];
+        rte_lpm6_lookup_bulk_func(lpm.get(), keys, hops, count);
+        for (uint32_t i = 0; i < count; i++)
+            out[i] = hops[i] < 0 ? kDefaultClass : static_cast<uint32_t>(hops[i]);
+    };
+    std::unique_ptr<PeerWorker<decltype(ask_lpm)>> with_lpm;
+    if (!options.no_lpm6) {
+        lpm.reset(make_lpm6("bench", entries));
+        with_lpm = std::make_unique<PeerWorker<decltype(ask_lpm)>>(port.id, image, ask_lpm,
+                                                                   options.live * 2);
+        all.push_back({"rte_lpm6 + rte_hash", [&](uint64_t now) { return with_lpm->poll(now); }});
+    }
+    race(all, options.live, options.turns);
+    report(all);
+}
+
+}  // namespace
+}  // namespace mxgate::perf
+
+int main(int argc, char** argv)
+{
+    mxgate::perf::Options options;
+    CLI::App app("packets a second of the DPDK plane, beside DPDK's own parts, in one run");
+    app.add_option("--routes", options.routes, "routing table, a prefix a line (.xz, .gz)");
+    app.add_option("--prefixes", options.prefixes, "in the policy table")->capture_default_str();
+    app.add_option("--live", options.live, "senders that take turns")->capture_default_str();
+    app.add_option("--turns", options.turns, "turns of each pipeline")->capture_default_str();
+    app.add_flag("--huge", options.huge, "reserved 2 MiB pages for DPDK's memory");
+    app.add_flag("--no-lpm6", options.no_lpm6, "leave rte_lpm6 out");
+    app.add_flag("--ungated", options.ungated, "frames that are not for a protected service");
+    CLI11_PARSE(app, argc, argv);
+    try {
+        mxgate::perf::run(options);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "mxgate-bench-plane: %s\n", error.what());
+        return 1;
+    }
+}
