@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "dataplane/dpdk/replay.h"
 
-#include <rte_eth_ring.h>
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <rte_ring.h>
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 
 #include "dataplane/dpdk/ports.h"
+#include "dataplane/dpdk/ring_port.h"
 #include "dataplane/dpdk/worker.h"
 
 namespace mxgate {
@@ -20,88 +18,27 @@ constexpr uint32_t kBuffers = 1024;
 constexpr uint32_t kRing = 64;
 constexpr uint64_t kMostFrame = 65536;
 
-// A port that receives what is put into one ring and sends into another.
-class RingPort
+// The frame sent, if any; empty otherwise.
+std::vector<uint8_t> take(RingPort& port)
 {
-public:
-    RingPort()
-    {
-        pool_ = rte_pktmbuf_pool_create("replay", kBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                        SOCKET_ID_ANY);
-        in_ = rte_ring_create("replay_in", kRing, SOCKET_ID_ANY, 0);
-        out_ = rte_ring_create("replay_out", kRing, SOCKET_ID_ANY, 0);
-        if (!pool_ || !in_ || !out_)
-            throw PlaneError("no memory for a DPDK port");
-        const int port = rte_eth_from_rings("net_ring_replay", &in_, 1, &out_, 1, 0);
-        const rte_eth_conf conf{};
-        id_ = static_cast<uint16_t>(port);
-        if (port < 0 || rte_eth_dev_configure(id_, 1, 1, &conf) != 0 ||
-            rte_eth_rx_queue_setup(id_, 0, kRing, 0, nullptr, pool_) != 0 ||
-            rte_eth_tx_queue_setup(id_, 0, kRing, 0, nullptr) != 0 || rte_eth_dev_start(id_) != 0)
-            throw PlaneError("no net_ring port");
-    }
-
-    uint16_t id() const { return id_; }
-
-    void put(const std::vector<uint8_t>& frame)
-    {
-        rte_mbuf* first = nullptr;
-        for (size_t at = 0; at < frame.size();) {
-            rte_mbuf* segment = rte_pktmbuf_alloc(pool_);
-            if (!segment || (first && rte_pktmbuf_chain(first, segment) != 0))
-                throw PlaneError("no buffers for a frame");
-            const auto part = static_cast<uint16_t>(
-                std::min<size_t>(frame.size() - at, rte_pktmbuf_tailroom(segment)));
-            std::memcpy(rte_pktmbuf_mtod(segment, char*), frame.data() + at, part);
-            segment->data_len = part;
-            if (!first) {
-                first = segment;
-                first->pkt_len = part;
-            } else {
-                first->pkt_len += part;
-            }
-            at += part;
-        }
-        if (rte_ring_enqueue(in_, first) != 0)
-            throw PlaneError("the port's ring is full");
-    }
-
-    // The frame sent, if any; empty otherwise.
-    std::vector<uint8_t> take()
-    {
-        void* object = nullptr;
-        if (rte_ring_dequeue(out_, &object) != 0)
-            return {};
-        auto* frame = static_cast<rte_mbuf*>(object);
-        std::vector<uint8_t> out(frame->pkt_len);
-        const void* data = rte_pktmbuf_read(frame, 0, frame->pkt_len, out.data());
-        if (data && data != out.data())
-            std::memcpy(out.data(), data, out.size());
-        rte_pktmbuf_free(frame);
-        return out;
-    }
-
-    uint64_t received() const
-    {
-        rte_eth_stats stats{};
-        rte_eth_stats_get(id_, &stats);
-        return stats.ipackets;
-    }
-
-private:
-    rte_mempool* pool_ = nullptr;
-    rte_ring *in_ = nullptr, *out_ = nullptr;
-    uint16_t id_ = 0;
-};
+    rte_mbuf* frame = port.take(0);
+    if (!frame)
+        return {};
+    std::vector<uint8_t> out = bytes_of(frame);
+    rte_pktmbuf_free(frame);
+    return out;
+}
 
 // The frame's decision, once the plane has done with the frame what the decision says.
-mxg_replay_answer run(RingPort& port, Worker& worker, const std::vector<uint8_t>& frame,
-                      uint64_t now_ns)
+mxg_replay_answer run(RingPort& port, rte_mempool* pool, Worker& worker,
+                      const std::vector<uint8_t>& frame, uint64_t now_ns)
 {
     mxg_replay_answer out{};
-    port.put(frame);
+    rte_mbuf* given = make_frame(pool, frame);
+    if (!given || !port.put(0, given))
+        throw PlaneError("no room for a frame");
     const uint32_t taken = worker.poll(now_ns);
-    const std::vector<uint8_t> sent = port.take();  // as it came, or an answer
+    const std::vector<uint8_t> sent = take(port);  // as it came, or an answer
     out.decision = worker.decisions()[0];
     out.frames = port.received();
     const bool passes = mxg_effect(&out.decision) == MXG_PASS;
@@ -129,7 +66,11 @@ void serve_replay(int socket)
         start_eal({"mxgate-dpdk", "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry",
                    "--force-max-simd-bitwidth=512", "--log-level=lib.eal:critical", "-m", "64",
                    "-l", "0"});
-        RingPort port;
+        rte_mempool* pool = rte_pktmbuf_pool_create("replay", kBuffers, 0, 0,
+                                                    RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+        if (!pool)
+            throw PlaneError("no memory for packet buffers");
+        RingPort port("replay", pool, 1, kRing);
         const PlaneState state = PlaneState::make(begin.capacity, begin.key);
         LiveTable table(1);
         table.publish(image.data(), image.size());
@@ -140,7 +81,7 @@ void serve_replay(int socket)
             std::vector<uint8_t> frame(std::min(next.bytes, kMostFrame));
             if (!read_whole(socket, frame.data(), frame.size()))
                 return;
-            answer = run(port, worker, frame, next.now_ns);
+            answer = run(port, pool, worker, frame, next.now_ns);
             if (!write_whole(socket, &answer, sizeof(answer)))
                 return;
         }

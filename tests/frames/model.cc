@@ -17,7 +17,7 @@ mxg_packet parse(const Bytes& frame)
 std::optional<Bytes> answer(const Bytes& frame, mxg_verdict verdict)
 {
     const mxg_packet packet = parse(frame);
-    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size())};
+    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size()), 0};
     mxg_reply reply;
     std::memset(&reply, 0xee, sizeof(reply));  // what the last answer left there
     if (!mxg_may_answer(&view, &packet) || mxg_build_reply(&view, &packet, verdict, &reply) != 0)
@@ -52,7 +52,7 @@ mxg_decision Model::decide(const Bytes& frame, uint64_t now_ns)
 mxg_reply_outcome Model::answer(const Bytes& frame, mxg_verdict verdict, uint64_t now_ns)
 {
     const mxg_packet packet = parse(frame);
-    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size())};
+    mxg_frame view{frame.data(), static_cast<uint32_t>(frame.size()), 0};
     mxg_reply reply;
     gate_.now_ns = now_ns;
     const mxg_reply_outcome outcome =

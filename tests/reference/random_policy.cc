@@ -3,10 +3,8 @@
 
 #include <set>
 
-namespace mxgate::reference
-{
-namespace
-{
+namespace mxgate::reference {
+namespace {
 
 constexpr const char* kClasses[] = {"good", "unknown", "mixed", "bad"};
 
@@ -128,6 +126,41 @@ PolicyCase plain_case()
 PolicyCase random_case(uint64_t seed, size_t entries)
 {
     return Maker(seed).make(entries);
+}
+
+const char* const kMxServices =
+    "    - {name: mx, addresses: [\"2001:db8:2::25\", 192.0.2.25], ports: [25, 465, 587-600]}\n"
+    "    - {name: net, addresses: [\"2001:db8:77::/48\", 198.51.100.0/24], ports: [25]}\n";
+const char* const kAllServices =
+    "    - {name: all, addresses: [\"::/0\", 0.0.0.0/0], ports: [1-65535]}\n";
+
+PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string& services,
+                       const std::string& mixed)
+{
+    PolicyCase out = PolicyCase::from_yaml(
+        "gate:\n"
+        "  plane: xdp\n"
+        "  interfaces: [eth0]\n" +
+        gate + "  services:\n" + services +
+        "aggregation:\n"
+        "  default: {ipv6: 64, ipv4: 32}\n"
+        "classes:\n"
+        "  good: {action: pass}\n"
+        "  unknown: {action: limit, rate: 60/min, burst: 4}\n"
+        "  mixed: {action: limit, rate: 6/min" +
+        mixed +
+        "}\n"
+        "  bad: {action: drop}\n"
+        "default_class: unknown\n");
+    PolicyCase random = random_case(seed, 150);
+    out.config.feeds = random.config.feeds;
+    out.config.lengths = random.config.lengths;
+    out.feeds = random.feeds;
+    const size_t feed = out.add_feed("embedded", "bad", 30);
+    out.add(feed, "2002:c612::/32");
+    out.add(feed, "203.0.113.0/24");
+    out.add(feed, "2001:db8:bad::/48");
+    return out;
 }
 
 std::vector<Address> edges_of(const std::vector<Prefix>& prefixes)

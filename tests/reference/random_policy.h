@@ -3,6 +3,7 @@
 #pragma once
 
 #include <random>
+#include <string>
 #include <vector>
 
 #include "tests/reference/policy_case.h"
@@ -15,6 +16,15 @@ PolicyCase plain_case();
 
 // Feeds with about `entries` entries together, and end-site lengths.
 PolicyCase random_case(uint64_t seed, size_t entries);
+
+// Lines of a configuration's `gate.services`: two services, or everything.
+extern const char* const kMxServices;
+extern const char* const kAllServices;
+
+// random_case() with what only whole frames show: `gate` are more lines of the gate section, `mixed`
+// more fields of the class mixed; 6to4 sources are listed by both of their addresses.
+PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string& services,
+                       const std::string& mixed);
 
 // The addresses at which the answer can change, and those just beyond.
 std::vector<Address> edges_of(const std::vector<Prefix>& prefixes);

@@ -5,59 +5,21 @@
 #include "tests/reference/random_policy.h"
 #include "tests/xdp/plane.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using frames::Bytes;
 using frames::Frame;
 using frames::Generator;
 using frames::in_words;
 using frames::Model;
+using reference::kAllServices;
+using reference::kMxServices;
 using reference::PolicyCase;
+using reference::random_gate;
 
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr int kFrames = 80'000;
-
-std::string yaml(const std::string& gate, const std::string& services, const std::string& mixed)
-{
-    return "gate:\n"
-           "  plane: xdp\n"
-           "  interfaces: [eth0]\n" +
-           gate + "  services:\n" + services +
-           "aggregation:\n"
-           "  default: {ipv6: 64, ipv4: 32}\n"
-           "classes:\n"
-           "  good: {action: pass}\n"
-           "  unknown: {action: limit, rate: 60/min, burst: 4}\n"
-           "  mixed: {action: limit, rate: 6/min" +
-           mixed +
-           "}\n"
-           "  bad: {action: drop}\n"
-           "default_class: unknown\n";
-}
-
-constexpr const char* kMx =
-    "    - {name: mx, addresses: [\"2001:db8:2::25\", 192.0.2.25], ports: [25, 465, 587-600]}\n"
-    "    - {name: net, addresses: [\"2001:db8:77::/48\", 198.51.100.0/24], ports: [25]}\n";
-constexpr const char* kEverything =
-    "    - {name: all, addresses: [\"::/0\", 0.0.0.0/0], ports: [1-65535]}\n";
-
-// Feeds and lengths of a random policy under the configuration `text`.
-PolicyCase make_case(const std::string& text, uint64_t seed)
-{
-    PolicyCase out = PolicyCase::from_yaml(text);
-    PolicyCase random = reference::random_case(seed, 150);
-    out.config.feeds = random.config.feeds;
-    out.config.lengths = random.config.lengths;
-    out.feeds = random.feeds;
-    const size_t feed = out.add_feed("embedded", "bad", 30);
-    out.add(feed, "2002:c612::/32");
-    out.add(feed, "203.0.113.0/24");
-    out.add(feed, "2001:db8:bad::/48");
-    return out;
-}
 
 bool same(const mxg_decision& a, const mxg_decision& b)
 {
@@ -146,28 +108,31 @@ protected:
 
 TEST_F(Equal, Enforce)
 {
-    run_random(make_case(yaml("", kMx, ", burst: 3, deny_with: unreachable"), 11), 1, kSecond / 100);
+    run_random(random_gate(11, "", kMxServices, ", burst: 3, deny_with: unreachable"), 1,
+               kSecond / 100);
 }
 
 TEST_F(Equal, MonitorOfTheGate)
 {
-    run_random(make_case(yaml("  mode: monitor\n", kMx, ", deny_with: reset"), 12), 2, kSecond / 20);
+    run_random(random_gate(12, "  mode: monitor\n", kMxServices, ", deny_with: reset"), 2,
+               kSecond / 20);
 }
 
 TEST_F(Equal, FragmentsPassAndOneClassMonitored)
 {
-    run_random(make_case(yaml("  fragments: pass\n", kMx, ", mode: monitor"), 13), 3, 1);
+    run_random(random_gate(13, "  fragments: pass\n", kMxServices, ", mode: monitor"), 3, 1);
 }
 
 TEST_F(Equal, EverythingIsProtected)
 {
-    run_random(make_case(yaml("", kEverything, ", burst: 2, deny_with: reset"), 14), 4, kSecond / 1000);
+    run_random(random_gate(14, "", kAllServices, ", burst: 2, deny_with: reset"), 4,
+               kSecond / 1000);
 }
 
 // Headers in the linear part, the rest in frags.
 TEST_F(Equal, FramesOfManyPages)
 {
-    const PolicyCase policy = make_case(yaml("", kMx, ""), 15);
+    const PolicyCase policy = random_gate(15, "", kMxServices, "");
     start(policy);
     const char* const mx = "2001:db8:2::25";
     for (const size_t bytes : {3000, 3500, 4000, 4096, 8192, 30'000, 60'000}) {
@@ -202,7 +167,7 @@ TEST_F(Equal, FramesOfManyPages)
 
 TEST_F(Equal, EveryShortLength)
 {
-    const PolicyCase policy = make_case(yaml("", kMx, ""), 16);
+    const PolicyCase policy = random_gate(16, "", kMxServices, "");
     start(policy);
     const Bytes whole = Frame()
                             .vlan()
@@ -218,7 +183,7 @@ TEST_F(Equal, EveryShortLength)
 
 TEST_F(Equal, SamplesOfDenials)
 {
-    const PolicyCase policy = make_case(yaml("", kMx, ""), 17);
+    const PolicyCase policy = random_gate(17, "", kMxServices, "");
     start(policy);
     const Bytes denied =
         Frame().ip("2001:db8:bad::7", "2001:db8:2::25").tcp(frames::kSyn, 25, 12345).bytes();
