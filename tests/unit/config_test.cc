@@ -124,7 +124,7 @@ feeds:
     EXPECT_EQ(config.classes[3].action, Action::reset);
     EXPECT_EQ(config.classes[1].deny_with, Action::unreachable);
     EXPECT_EQ(config.classes[2].deny_with, Action::drop);
-    EXPECT_EQ(config.classes[3].where.line, 28);
+    EXPECT_EQ(config.classes[3].where.line, 29);
     EXPECT_EQ(config.default_class, "other");
     ASSERT_THAT(config.feeds, SizeIs(2));
     EXPECT_EQ(config.feeds[0].path, "/etc/mxgate/a.txt");
