@@ -67,11 +67,19 @@ struct LengthConfig {
     Location where;
 };
 
+// What a feed's entry with this value is: an A record of rbldnsd, an action of a Postfix table.
+struct FeedMapping {
+    std::string value;
+    std::string class_name;
+};
+
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
     std::string path;          // made absolute against the folder of the configuration file
-    std::string class_name;    // a class of this configuration
+    std::string class_name;    // a class of this configuration; may be empty where there is a map
+    std::vector<FeedMapping> map;
+    uint64_t max_size = 1ULL << 30;  // bytes, unpacked
     int32_t priority = 0;      // the higher wins
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
     Location where;

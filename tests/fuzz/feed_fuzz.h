@@ -20,14 +20,12 @@ inline int fuzz_feed(const uint8_t* data, size_t size, FeedFormat format)
     if (feed.rejected > feed.lines || feed.rejects.size() > kRejectsKept ||
         feed.warnings.size() > kRejectsKept)
         abort();
-    uint32_t line = 0;
     for (const FeedEntry& entry : feed.entries) {
         const auto back = parse_prefix(to_string(entry.prefix));
-        if (entry.line < line || !back || back->host_bits_set ||
+        if (!back || back->host_bits_set ||
             back->prefix.length != entry.prefix.length ||
             !mxg_same_address(back->prefix.address, entry.prefix.address))
             abort();
-        line = entry.line;
     }
     // Messages go to terminals and into JSON.
     for (const RejectedLine& reject : feed.rejects)

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The readers of the formats, one file each; feed.cc knows which is whose.
+#pragma once
+
+#include "control/feeds/builder.h"
+#include "control/feeds/input.h"
+
+namespace mxgate {
+
+// Tells `to` all that `input` holds. What is broken is rejected or refused, never thrown.
+using FeedReader = void (*)(FeedInput& input, FeedBuilder& to);
+
+void read_prefixes(FeedInput& input, FeedBuilder& to);
+void read_spamhaus(FeedInput& input, FeedBuilder& to);
+
+}  // namespace mxgate
