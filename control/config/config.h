@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataplane/core/address.h"
@@ -31,8 +33,15 @@ enum class PlaneKind { xdp, dpdk };
 enum class AttachMode { automatic, native, generic };
 enum class Mode { enforce, monitor };
 enum class Action { pass, limit, drop, reset, unreachable };
-enum class FeedFormat { prefixes, spamhaus_drop };
+enum class FeedFormat { prefixes, spamhaus_drop, rbldnsd };
+// Which dataset of rbldnsd(8) a file holds; only combined files say so themselves.
+enum class RbldnsdDataset { ip4set, ip4trie, ip4tset, ip6trie, ip6tset, combined };
 enum class DropOrPass { drop, pass };
+
+inline constexpr std::pair<std::string_view, RbldnsdDataset> kRbldnsdDatasets[] = {
+    {"ip4set", RbldnsdDataset::ip4set},   {"ip4trie", RbldnsdDataset::ip4trie},
+    {"ip4tset", RbldnsdDataset::ip4tset}, {"ip6trie", RbldnsdDataset::ip6trie},
+    {"ip6tset", RbldnsdDataset::ip6tset}, {"combined", RbldnsdDataset::combined}};
 
 struct PortRange {
     uint16_t first = 25;
@@ -76,11 +85,12 @@ struct FeedMapping {
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
-    std::string path;          // made absolute against the folder of the configuration file
-    std::string class_name;    // a class of this configuration; may be empty where there is a map
+    std::string path;        // made absolute against the folder of the configuration file
+    std::string class_name;  // a class of this configuration; may be empty where there is a map
     std::vector<FeedMapping> map;
+    RbldnsdDataset dataset = RbldnsdDataset::combined;
     uint64_t max_size = 1ULL << 30;  // bytes, unpacked
-    int32_t priority = 0;      // the higher wins
+    int32_t priority = 0;            // the higher wins
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
     Location where;
 };

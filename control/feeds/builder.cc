@@ -125,6 +125,7 @@ void FeedBuilder::settle(Nesting nesting, size_t from, bool cut)
 
 Feed FeedBuilder::finish()
 {
+    std::erase_if(feed_.entries, [](const FeedEntry& e) { return e.value == kSkipped; });
     const uint64_t good = feed_.lines - feed_.rejected - feed_.skipped;
     if (is_full())
         refuse(fmt::format("more than {} prefixes", kMaxEntries));

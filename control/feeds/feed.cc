@@ -13,6 +13,8 @@ FeedReader reader_of(FeedFormat format)
             return read_prefixes;
         case FeedFormat::spamhaus_drop:
             return read_spamhaus;
+        case FeedFormat::rbldnsd:
+            return read_rbldnsd;
     }
     return nullptr;
 }

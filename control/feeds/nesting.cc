@@ -96,10 +96,11 @@ void drop_covered(std::vector<FeedEntry>& entries, size_t from)
 
 namespace {
 
-// Appends `outer` to `out` without what the longer entries of the other kind contain; those stand
-// in [inner, end).
+// Appends `outer` to `out` without what the longer entries [inner, end) for which `takes` holds
+// contain.
+template <class Takes>
 void carve(const FeedEntry& outer, const FeedEntry* inner, const FeedEntry* end,
-           std::vector<FeedEntry>& out)
+           std::vector<FeedEntry>& out, Takes takes)
 {
     const uint32_t family = outer.prefix.address.family;
     const auto add = [&](const mxg_prefix& prefix) {
@@ -109,21 +110,17 @@ void carve(const FeedEntry& outer, const FeedEntry* inner, const FeedEntry* end,
     };
     Wide next = number_of(outer.prefix.address);
     const Wide last = last_of(outer.prefix);
-    bool whole = true;
-    for (; inner != end && mxg_contains(outer.prefix, inner->prefix.address); inner++) {
-        if (is_silent(*inner) == is_silent(outer) || number_of(inner->prefix.address) < next)
+    for (; inner != end; inner++) {
+        const Wide first = number_of(inner->prefix.address);
+        if (first < next || !takes(*inner))
             continue;
-        whole = false;
-        if (number_of(inner->prefix.address) > next)
-            split_range(next, number_of(inner->prefix.address) - 1, family, add);
+        if (first > next)
+            split_range(next, first - 1, family, add);
         if (last_of(inner->prefix) == last)
             return;
         next = last_of(inner->prefix) + 1;
     }
-    if (whole)
-        out.push_back(outer);
-    else
-        split_range(next, last, family, add);
+    split_range(next, last, family, add);
 }
 
 }  // namespace
@@ -139,12 +136,21 @@ void settle_nested(std::vector<FeedEntry>& entries, size_t from, bool cut, size_
     for (const FeedEntry* entry = entries.data() + from; entry != end; entry++) {
         if (settled.size() > limit)
             break;
-        if (cut && is_silent(*entry))
-            continue;
-        // Without `cut` the silent ones lose what is listed inside them, with it the other way.
-        if (is_silent(*entry) != cut)
-            carve(*entry, entry + 1, end, settled);
-        else
+        const FeedEntry* inside = entry + 1;
+        while (inside != end && same_prefix(*inside, *entry))
+            inside++;
+        const FeedEntry* beyond = inside;
+        bool silent_inside = false;
+        if (cut != is_silent(*entry))
+            for (; beyond != end && mxg_contains(entry->prefix, beyond->prefix.address); beyond++)
+                silent_inside |= is_silent(*beyond);
+        if (!cut && is_silent(*entry))
+            carve(*entry, inside, beyond, settled,
+                  [](const FeedEntry& other) { return !is_silent(other); });
+        else if (cut && silent_inside)
+            // Pieces are longer than the entry was: they must not win over what stands inside it.
+            carve(*entry, inside, beyond, settled, [](const FeedEntry&) { return true; });
+        else if (!cut || !is_silent(*entry))
             settled.push_back(*entry);
     }
     for (size_t i = from; i < settled.size(); i++)

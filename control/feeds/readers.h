@@ -12,5 +12,6 @@ using FeedReader = void (*)(FeedInput& input, FeedBuilder& to);
 
 void read_prefixes(FeedInput& input, FeedBuilder& to);
 void read_spamhaus(FeedInput& input, FeedBuilder& to);
+void read_rbldnsd(FeedInput& input, FeedBuilder& to);
 
 }  // namespace mxgate

@@ -25,7 +25,8 @@ struct TableEntry {
     uint8_t length = 0;
     uint8_t site_length = 0;  // not 0: the end-site prefix length that holds here
     uint8_t exclusion = 0;    // 1: carved out of its feed
-    uint8_t reserved[2] = {};
+    uint8_t class_id = 0;     // of a feed's entry that is no exclusion
+    uint8_t reserved = 0;
 };
 static_assert(sizeof(TableEntry) == 32);
 

@@ -10,10 +10,8 @@
 
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
@@ -409,15 +407,28 @@ TEST(Config, Feeds)
         {one("priority: 1M"), {"f:3:62: `1M` is not a whole number"}},
         {one("priority: 9999999999"),
          {"f:3:62: 9999999999 is not within -2147483648 to 2147483647"}},
-        {one("refresh: 1h, expire: 1h, map: {}, learned: override, widen: end_site"),
+        {one("refresh: 1h, expire: 1h, learned: override, widen: end_site"),
          {"f:3:52: `refresh` is not enforced by this version; remove it",
           "f:3:65: `expire` is not enforced by this version; remove it",
-          "f:3:77: `map` is not enforced by this version; remove it",
-          "f:3:86: `learned` is not enforced by this version; remove it",
-          "f:3:112: `widen: end_site` is not available in this version; write `widen: none`"}},
+          "f:3:77: `learned` is not enforced by this version; remove it",
+          "f:3:103: `widen: end_site` is not available in this version; write `widen: none`"}},
         {one("guard: {max_change: 50%, min_entries: -1}"),
          {"f:3:60: `max_change` is not enforced by this version; remove it",
           "f:3:90: `-1` is not a number; write for example `250`, `64k`, `1M` or `16Mi`"}},
+        {one("map: {127.0.0.2: bad}"), {"f:3:52: `map` has no effect with `format: prefixes`"}},
+        {one("max_size: 1Ti"),
+         {"f:3:62: `1Ti` is not a number; write for example `250`, `64k`, "
+          "`1M` or `16Mi`"}},
+        {"feeds: [{name: a, format: rbldnsd, path: a, class: bad}]\n",
+         {"f:2:9: this feed has no `dataset`"}},
+        {"feeds: [{name: a, format: rbldnsd, path: a, dataset: ip6tree, map: {}}]\n",
+         {"f:2:54: unknown value `ip6tree` for `dataset`; did you mean `ip6trie`?",
+          "f:2:68: expected a map from values to classes, found an empty one"}},
+        {"feeds:\n- {name: a, format: rbldnsd, path: a, dataset: ip4set,\n   map: {127.0.0.2: bad, "
+         "2: good, x: bad, 3: bed}}\n",
+         {"f:4:26: value `127.0.0.2` stands twice",
+          "f:4:35: `x` is not an A value; write for example `127.0.0.2`",
+          "f:4:46: unknown class `bed`; did you mean `bad`?"}},
         {one("guard: 3"), {"f:3:59: expected a map, found a single value"}},
     };
     for (const Case& c : cases)

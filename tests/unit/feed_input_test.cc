@@ -12,10 +12,8 @@
 #include "tests/unit/feed_texts.h"
 #include "tests/unit/pack.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
@@ -48,9 +46,9 @@ Feed parse(std::string_view bytes, uint64_t max_size = 1 << 30)
 TEST(FeedInput, LinesAreThoseOfGetline)
 {
     std::mt19937 random(1);
-    for (int round = 0; round < 8; round++) {
+    for (int round = 0; round < 4; round++) {
         std::string text;
-        for (int i = 0; i < 4000; i++)
+        for (int i = 0; i < 3000; i++)
             text += std::string(random() % 200, 'a') + (random() % 3 == 0 ? "\n" : " ");
         std::vector<std::string> want;
         std::istringstream stream(text);
@@ -103,8 +101,8 @@ TEST(FeedInput, TruncatedPacksAreRefused)
     std::string text;
     std::mt19937 random(2);
     for (int i = 0; i < 20'000; i++)
-        text += std::to_string(1 + random() % 223) + '.' + std::to_string(random() % 256) +
-                ".0.0/16\n";
+        text +=
+            std::to_string(1 + random() % 223) + '.' + std::to_string(random() % 256) + ".0.0/16\n";
     for (const char* filter : kFilters) {
         const std::string whole = pack(text, filter);
         ASSERT_EQ(parse(whole).entries.size(), 20'000u);
@@ -125,7 +123,7 @@ TEST(FeedInput, TruncatedPacksAreRefused)
 
 TEST(FeedInput, BombsAreRefused)
 {
-    const std::string bomb(64 << 20, '\n');
+    const std::string bomb(16 << 20, '\n');
     for (const char* filter : kFilters) {
         const std::string packed = pack(bomb, filter);
         ASSERT_LT(packed.size(), bomb.size() / 100);

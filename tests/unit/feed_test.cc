@@ -11,10 +11,8 @@
 
 #include "tests/unit/feed_texts.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

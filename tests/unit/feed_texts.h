@@ -8,16 +8,15 @@
 #include "control/feeds/feed.h"
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 // Entries as `LINE [!]PREFIX[ =VALUE]`, VALUE as in the map, `?` where it is mapped to no class.
 inline std::vector<std::string> entries(const Feed& feed, const FeedConfig& config = {})
 {
     std::vector<std::string> out;
     for (const FeedEntry& entry : feed.entries) {
-        std::string text = std::to_string(entry.line) + (entry.exclusion ? " !" : " ") +
-                           to_string(entry.prefix);
+        std::string text =
+            std::to_string(entry.line) + (entry.exclusion ? " !" : " ") + to_string(entry.prefix);
         if (entry.value == kSkipped)
             text += " ?";
         else if (entry.value != kNoValue)

@@ -10,8 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace mxgate
-{
+namespace mxgate {
 
 // `filter`: gzip, bzip2, xz or zstd.
 inline std::string pack(std::string_view text, const char* filter)
