@@ -33,7 +33,18 @@ enum class PlaneKind { xdp, dpdk };
 enum class AttachMode { automatic, native, generic };
 enum class Mode { enforce, monitor };
 enum class Action { pass, limit, drop, reset, unreachable };
-enum class FeedFormat { prefixes, spamhaus_drop, rbldnsd };
+enum class FeedFormat {
+    prefixes,
+    spamhaus_drop,
+    rbldnsd,
+    cidr,
+    ipset,
+    csv,
+    tsv,
+    json,
+    delegated_extended,
+    mrt
+};
 // Which dataset of rbldnsd(8) a file holds; only combined files say so themselves.
 enum class RbldnsdDataset { ip4set, ip4trie, ip4tset, ip6trie, ip6tset, combined };
 enum class DropOrPass { drop, pass };
@@ -82,6 +93,21 @@ struct FeedMapping {
     std::string class_name;
 };
 
+// Columns of a table, each by the name in its header or by its number from 1; empty: none. Of
+// `prefix`, `address` with `length`, and `first` with `last` exactly one is there.
+struct FeedColumns {
+    std::string prefix, address, length, first, last;
+    std::string value;  // what the map maps
+    std::string asn;    // what FeedConfig::asns picks from
+};
+
+// A place in JSON documents, `prefixes[].ip_prefix`: a step is the name of a member, `*` for every
+// member of an object, or `[]` for the elements of a list.
+struct JsonPath {
+    std::string text;
+    std::vector<std::string> steps;
+};
+
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
@@ -89,8 +115,13 @@ struct FeedConfig {
     std::string class_name;  // a class of this configuration; may be empty where there is a map
     std::vector<FeedMapping> map;
     RbldnsdDataset dataset = RbldnsdDataset::combined;
-    uint64_t max_size = 1ULL << 30;  // bytes, unpacked
-    int32_t priority = 0;            // the higher wins
+    std::string set;               // ipset: the only set to read
+    FeedColumns columns;           // csv, tsv
+    std::vector<JsonPath> select;  // json
+    std::string asns;              // csv, tsv, mrt: path of a list of AS numbers
+    std::vector<std::string> country, status, opaque_id;  // delegated-extended: only these
+    uint64_t max_size = 1ULL << 30;                       // bytes, unpacked
+    int32_t priority = 0;                                 // the higher wins
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
     Location where;
 };

@@ -15,6 +15,20 @@ FeedReader reader_of(FeedFormat format)
             return read_spamhaus;
         case FeedFormat::rbldnsd:
             return read_rbldnsd;
+        case FeedFormat::cidr:
+            return read_cidr;
+        case FeedFormat::ipset:
+            return read_ipset;
+        case FeedFormat::csv:
+            return read_csv;
+        case FeedFormat::tsv:
+            return read_tsv;
+        case FeedFormat::json:
+            return read_json;
+        case FeedFormat::delegated_extended:
+            return read_delegated;
+        case FeedFormat::mrt:
+            return read_mrt;
     }
     return nullptr;
 }

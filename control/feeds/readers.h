@@ -13,5 +13,12 @@ using FeedReader = void (*)(FeedInput& input, FeedBuilder& to);
 void read_prefixes(FeedInput& input, FeedBuilder& to);
 void read_spamhaus(FeedInput& input, FeedBuilder& to);
 void read_rbldnsd(FeedInput& input, FeedBuilder& to);
+void read_cidr(FeedInput& input, FeedBuilder& to);
+void read_ipset(FeedInput& input, FeedBuilder& to);
+void read_csv(FeedInput& input, FeedBuilder& to);
+void read_tsv(FeedInput& input, FeedBuilder& to);
+void read_json(FeedInput& input, FeedBuilder& to);
+void read_delegated(FeedInput& input, FeedBuilder& to);
+void read_mrt(FeedInput& input, FeedBuilder& to);
 
 }  // namespace mxgate

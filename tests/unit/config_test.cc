@@ -435,6 +435,59 @@ TEST(Config, Feeds)
         EXPECT_THAT(check(with_gate(c.text)), ElementsAreArray(c.want)) << c.text;
 }
 
+// Each format has keys of its own.
+TEST(Config, FeedFormats)
+{
+    const auto feed = [](const std::string& fields) {
+        return with_gate("feeds:\n- {name: a, class: bad, path: a, " + fields + "}\n");
+    };
+    for (const char* good :
+         {"format: rbldnsd, dataset: ip4set, map: {127.0.0.2: bad, 10: mixed}",
+          "format: cidr, map: {permit: good, REJECT: bad}", "format: cidr", "format: ipset",
+          "format: ipset, set: x", "format: csv, columns: {prefix: 1}, max_size: 1Gi",
+          "format: csv, columns: {address: ip, length: 2, value: 3}, map: {x: bad}",
+          "format: tsv, columns: {first: 1, last: 2, asn: 3}, asns: list",
+          "format: json, select: \"[][].a.*[]\"", "format: json, select: [a, \"*.b[]\"]",
+          "format: delegated-extended, country: [BR, UY], status: available, opaque_id: x",
+          "format: mrt, asns: list"})
+        EXPECT_THAT(check(feed(good)), IsEmpty()) << good;
+    const Case cases[] = {
+        {"format: csv", {"f:3:3: this feed has no `columns`"}},
+        {"format: json", {"f:3:3: this feed has no `select`"}},
+        {"format: mrt", {"f:3:3: this feed has no `asns`"}},
+        {"format: jsn, select: a",
+         {"f:3:42: unknown value `jsn` for `format`; did you mean `json`?"}},
+        {"format: ipset, select: a", {"f:3:49: `select` has no effect with `format: ipset`"}},
+        {"format: ipset, slect: a", {"f:3:49: unknown key `slect`; did you mean `select`?"}},
+        {"format: csv, columns: {prefix: 0}",
+         {"f:3:65: `0` is not a column; write its name in the header, or its number from 1"}},
+        {"format: csv, columns: {address: 1}",
+         {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`"}},
+        {"format: csv, columns: {prefix: 1, first: 2, last: 3}",
+         {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`"}},
+        {"format: csv, columns: {prefx: 1}",
+         {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`",
+          "f:3:57: unknown key `prefx`; did you mean `prefix`?"}},
+        {"format: csv, columns: {prefix: 1, value: 2}",
+         {"f:3:68: `value` has no effect without `map` of the feed"}},
+        {"format: csv, columns: {prefix: 1}, asns: x",
+         {"f:3:69: `asns` has no effect without `asn` in `columns`"}},
+        {"format: json, select: [\"a[\", \"a..b\", \"\", {}]",
+         {"f:3:57: `a[` is not a path; write for example `prefixes[].ip_prefix`, `*` for every "
+          "member of an object",
+          "f:3:63: `a..b` is not a path; write for example `prefixes[].ip_prefix`, `*` for every "
+          "member of an object",
+          "f:3:71: `` is not a path; write for example `prefixes[].ip_prefix`, `*` for every "
+          "member of an object",
+          "f:3:75: expected a path such as `prefixes[].ip_prefix`, found a map"}},
+        {"format: rbldnsd, dataset: ip4set, map: {x: nobody}",
+         {"f:3:74: `x` is not an A value; write for example `127.0.0.2`",
+          "f:3:77: unknown class `nobody`; did you mean `good`?"}},
+    };
+    for (const Case& c : cases)
+        EXPECT_THAT(check(feed(c.text)), ElementsAreArray(c.want)) << c.text;
+}
+
 TEST(Config, Bounds)
 {
     std::string addresses;

@@ -167,6 +167,57 @@ TEST_P(FeedTable, RbldnsdCombined)
     }
 }
 
+// The first rule that covers the address decides.
+TEST_P(FeedTable, CidrWithBlocksAndNegation)
+{
+    for (int round = 0; round < 20; round++) {
+        std::vector<Rule> rules =
+            random_rules({"permit", "reject", "dunno", "warn", "if", "endif"});
+        std::string text;
+        size_t open = 0;
+        for (Rule& rule : rules) {
+            rule.negated = random_() % 4 == 0;
+            const std::string pattern = (rule.negated ? "!" : "") + prefix(rule);
+            if (rule.value == "endif" && open == 0)
+                rule.value = "permit";
+            if (rule.value == "endif")
+                text += "endif\n";
+            else
+                text += rule.value == "if" ? fmt::format("if {}\n", pattern)
+                                           : fmt::format("{} {}\n", pattern, rule.value);
+            open += rule.value == "if";
+            open -= rule.value == "endif";
+        }
+        for (; open > 0; open--) {
+            text += "endif\n";
+            rules.emplace_back().value = "endif";
+        }
+        const auto got = classes(text,
+                                 "format: cidr, map: {permit: good, reject: bad}, "
+                                 "guard: {min_entries: 0}");
+        ASSERT_EQ(got.size(), 256u);
+        for (uint32_t host = 0; host < 256; host++) {
+            std::string want = "none";
+            size_t depth = 0, dead = 0;  // blocks around the rule; from which on none is entered
+            for (const Rule& rule : rules) {
+                if (rule.value == "if") {
+                    depth++;
+                    dead = dead == 0 && !rule.covers(host) ? depth : dead;
+                } else if (rule.value == "endif") {
+                    dead = dead == depth ? 0 : dead;
+                    depth--;
+                } else if (dead == 0 && rule.covers(host)) {
+                    want = rule.value == "permit"   ? "good"
+                           : rule.value == "reject" ? "bad"
+                                                    : "none";
+                    break;
+                }
+            }
+            ASSERT_EQ(got[host], want) << address(host) << "\n" << text;
+        }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, FeedTable, ::testing::Range(uint64_t{0}, uint64_t{6}));
 
 }  // namespace
