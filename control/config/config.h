@@ -117,6 +117,7 @@ struct FeedConfig {
     RbldnsdDataset dataset = RbldnsdDataset::combined;
     std::string set;               // ipset: the only set to read
     FeedColumns columns;           // csv, tsv
+    char delimiter = ',';          // csv
     std::vector<JsonPath> select;  // json
     std::string asns;              // csv, tsv, mrt: path of a list of AS numbers
     std::vector<std::string> country, status, opaque_id;  // delegated-extended: only these

@@ -26,6 +26,7 @@ constexpr FormatKey kFormatKeys[] = {
     {FeedFormat::cidr, "map", false},
     {FeedFormat::ipset, "set", false},
     {FeedFormat::csv, "columns", true},
+    {FeedFormat::csv, "delimiter", false},
     {FeedFormat::csv, "map", false},
     {FeedFormat::csv, "asns", false},
     {FeedFormat::tsv, "columns", true},
@@ -96,10 +97,10 @@ void Reader::read_feed(const YamlNode& node)
 {
     FeedConfig feed;
     feed.where = location(node);
-    const Section fields =
-        section(node, "feed",
-                {"name", "format", "path", "class", "priority", "guard", "widen", "max_size", "map",
-                 "dataset", "set", "columns", "select", "asns", "country", "status", "opaque_id"});
+    const Section fields = section(node, "feed",
+                                   {"name", "format", "path", "class", "priority", "guard", "widen",
+                                    "max_size", "map", "dataset", "set", "columns", "delimiter",
+                                    "select", "asns", "country", "status", "opaque_id"});
     if (!fields.is_map())
         return;
     if (const YamlEntry* entry = fields.require("name")) {
@@ -174,6 +175,15 @@ void Reader::read_feed_format(const Section& fields, FeedConfig& into)
         into.asns = read_path(*entry->value);
     if (const YamlEntry* entry = fields.find("columns"))
         read_columns(*entry->value, into);
+    if (const YamlEntry* entry = fields.find("delimiter")) {
+        const auto text = read_text(report_, *entry->value, "one character");
+        if (text && (text->size() != 1 || *text == "\"" || *text == "\n"))
+            error_at(report_, *entry->value,
+                     fmt::format("{} is not a delimiter; write one character, for example \";\"",
+                                 show(*text)));
+        else if (text)
+            into.delimiter = text->front();
+    }
     if (const YamlEntry* entry = fields.find("select"))
         for (const YamlNode* item : one_or_list(*entry->value))
             read_json_path(*item, into);

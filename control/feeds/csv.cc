@@ -140,7 +140,7 @@ private:
 
 void read_csv(FeedInput& input, FeedBuilder& to)
 {
-    Table(input, to, ',').read();
+    Table(input, to, to.config().delimiter).read();
 }
 
 void read_tsv(FeedInput& input, FeedBuilder& to)

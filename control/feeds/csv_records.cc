@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <deque>
+#include <algorithm>
+#include <utility>
 
 #include "control/feeds/csv.h"
 #include "control/feeds/words.h"

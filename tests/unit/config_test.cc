@@ -447,6 +447,7 @@ TEST(Config, FeedFormats)
           "format: ipset, set: x", "format: csv, columns: {prefix: 1}, max_size: 1Gi",
           "format: csv, columns: {address: ip, length: 2, value: 3}, map: {x: bad}",
           "format: tsv, columns: {first: 1, last: 2, asn: 3}, asns: list",
+          "format: csv, columns: {prefix: 1}, delimiter: \";\"",
           "format: json, select: \"[][].a.*[]\"", "format: json, select: [a, \"*.b[]\"]",
           "format: delegated-extended, country: [BR, UY], status: available, opaque_id: x",
           "format: mrt, asns: list"})
@@ -465,6 +466,10 @@ TEST(Config, FeedFormats)
          {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`"}},
         {"format: csv, columns: {prefix: 1, first: 2, last: 3}",
          {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`"}},
+        {"format: csv, columns: {prefix: 1}, delimiter: \"\"",
+         {"f:3:80: `` is not a delimiter; write one character, for example \";\""}},
+        {"format: tsv, columns: {prefix: 1}, delimiter: x",
+         {"f:3:69: `delimiter` has no effect with `format: tsv`"}},
         {"format: csv, columns: {prefx: 1}",
          {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`",
           "f:3:57: unknown key `prefx`; did you mean `prefix`?"}},

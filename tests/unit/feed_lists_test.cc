@@ -71,8 +71,9 @@ TEST(FeedCsv, ColumnsByNumberAndByName)
     wanted.prefix = "ip";
     EXPECT_THAT(entries(parse_feed("id,ip\r\n1,192.0.2.1\r\n", columns(FeedFormat::csv, wanted))),
                 ElementsAre("2 192.0.2.1/32"));
-    EXPECT_THAT(texts(parse_feed("number,ipp\n1,192.0.2.1\n", columns(FeedFormat::csv, wanted)).errors),
-                ElementsAre("list: line 1 has no column `ip`; did you mean `ipp`?"));
+    EXPECT_THAT(
+        texts(parse_feed("number,ipp\n1,192.0.2.1\n", columns(FeedFormat::csv, wanted)).errors),
+        ElementsAre("list: line 1 has no column `ip`; did you mean `ipp`?"));
     FeedColumns range;
     range.first = "1";
     range.last = "2";
@@ -86,6 +87,10 @@ TEST(FeedCsv, ColumnsByNumberAndByName)
         entries(parse_feed("bits,network\n24,192.0.2.0\n", columns(FeedFormat::csv, length))),
         ElementsAre("2 192.0.2.0/24"));
     EXPECT_THAT(entries(parse_feed("", columns(FeedFormat::csv, length))), IsEmpty());
+    FeedConfig semicolons = columns(FeedFormat::csv, wanted);
+    semicolons.delimiter = ';';
+    EXPECT_THAT(entries(parse_feed("a,b;ip\n\"x;y\";192.0.2.1\n", semicolons)),
+                ElementsAre("2 192.0.2.1/32"));
 }
 
 TEST(FeedCsv, Quotes)
