@@ -21,18 +21,28 @@ constexpr size_t kMaxDepth = 16;
 
 using Prefixes = std::vector<mxg_prefix>;
 
-// What is in both lists; the prefixes of each are disjoint.
-Prefixes both(const Prefixes& a, const Prefixes& b)
+bool before(const mxg_prefix& a, const mxg_prefix& b)
+{
+    if (a.address.family != b.address.family)
+        return a.address.family < b.address.family;
+    return number_of(a.address) < number_of(b.address);
+}
+
+// What is in both lists; the prefixes of each are disjoint, those of `block` sorted, and so are
+// those that come out.
+Prefixes both(const Prefixes& block, const Prefixes& rule)
 {
     Prefixes out;
-    for (const mxg_prefix& x : a)
-        for (const mxg_prefix& y : b)
-            if (x.address.family == y.address.family) {
-                if (mxg_contains(x, y.address) && x.length <= y.length)
-                    out.push_back(y);
-                else if (mxg_contains(y, x.address))
-                    out.push_back(x);
-            }
+    for (const mxg_prefix& prefix : rule) {
+        // Of prefixes that overlap one contains the other, so the first that begins no earlier,
+        // and those behind it, are inside `prefix`, unless it or the one before contains `prefix`.
+        auto next = std::lower_bound(block.begin(), block.end(), prefix, before);
+        if (next != block.begin() && mxg_contains(*(next - 1), prefix.address))
+            out.push_back(prefix);
+        for (; next != block.end() && mxg_contains(prefix, next->address); next++)
+            out.push_back(next->length < prefix.length ? prefix : *next);
+    }
+    std::sort(out.begin(), out.end(), before);
     return out;
 }
 
@@ -45,6 +55,7 @@ Prefixes outside(const mxg_prefix& prefix)
         const Wide sibling = (number_of(prefix.address) & ~rest_of(length)) ^ bit;
         out.push_back(prefix_at(sibling, prefix.address.family, length));
     }
+    std::sort(out.begin(), out.end(), before);
     return out;
 }
 
