@@ -160,8 +160,8 @@ std::vector<mxg_line> build_table(std::vector<TableEntry> entries)
     input.entries = &entries;
     input.precedence = &precedence;
     input.default_class = kDefaultClass;
-    for (uint8_t feed = 0; feed < kFeeds; feed++)
-        input.class_of_feed.push_back(feed);
+    for (TableEntry& entry : entries)
+        entry.class_id = static_cast<uint8_t>(entry.feed);
     for (uint32_t i = 0; i <= kDefaultClass; i++) {
         mxg_class row{};
         row.action = i % 2 == 0 ? MXG_ACTION_PASS : MXG_ACTION_DROP;

@@ -21,11 +21,8 @@ json to_json(const FeedReport& feed)
     json rejects = json::array();
     for (const RejectedLine& line : feed.rejects)
         rejects.push_back({{"line", line.line}, {"reason", line.reason}});
-    return {{"feed", feed.name},
-            {"entries", feed.entries},
-            {"rejected", feed.rejected},
-            {"rejects", rejects},
-            {"shadowed", feed.shadowed}};
+    return {{"feed", feed.name},  {"entries", feed.entries}, {"rejected", feed.rejected},
+            {"rejects", rejects}, {"skipped", feed.skipped}, {"shadowed", feed.shadowed}};
 }
 
 void print_feed(const FeedReport& feed, bool as_json)
@@ -34,8 +31,8 @@ void print_feed(const FeedReport& feed, bool as_json)
         fmt::print("{}\n", to_json(feed).dump());
         return;
     }
-    fmt::print("feed {}: {} entries, {} rejected, {} shadowed\n", feed.name, feed.entries,
-               feed.rejected, feed.shadowed);
+    fmt::print("feed {}: {} entries, {} rejected, {} skipped, {} shadowed\n", feed.name,
+               feed.entries, feed.rejected, feed.skipped, feed.shadowed);
 }
 
 size_t errors_in(const std::vector<Diagnostic>& all)

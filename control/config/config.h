@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataplane/core/address.h"
@@ -31,8 +33,26 @@ enum class PlaneKind { xdp, dpdk };
 enum class AttachMode { automatic, native, generic };
 enum class Mode { enforce, monitor };
 enum class Action { pass, limit, drop, reset, unreachable };
-enum class FeedFormat { prefixes, spamhaus_drop };
+enum class FeedFormat {
+    prefixes,
+    spamhaus_drop,
+    rbldnsd,
+    cidr,
+    ipset,
+    csv,
+    tsv,
+    json,
+    delegated_extended,
+    mrt
+};
+// Which dataset of rbldnsd(8) a file holds; only combined files say so themselves.
+enum class RbldnsdDataset { ip4set, ip4trie, ip4tset, ip6trie, ip6tset, combined };
 enum class DropOrPass { drop, pass };
+
+inline constexpr std::pair<std::string_view, RbldnsdDataset> kRbldnsdDatasets[] = {
+    {"ip4set", RbldnsdDataset::ip4set},   {"ip4trie", RbldnsdDataset::ip4trie},
+    {"ip4tset", RbldnsdDataset::ip4tset}, {"ip6trie", RbldnsdDataset::ip6trie},
+    {"ip6tset", RbldnsdDataset::ip6tset}, {"combined", RbldnsdDataset::combined}};
 
 struct PortRange {
     uint16_t first = 25;
@@ -68,12 +88,42 @@ struct LengthConfig {
     Location where;
 };
 
+// What a feed's entry with this value is: an A record of rbldnsd, an action of a Postfix table.
+struct FeedMapping {
+    std::string value;
+    std::string class_name;
+};
+
+// Columns of a table, each by the name in its header or by its number from 1; empty: none. Of
+// `prefix`, `address` with `length`, and `first` with `last` exactly one is there.
+struct FeedColumns {
+    std::string prefix, address, length, first, last;
+    std::string value;  // what the map maps
+    std::string asn;    // what FeedConfig::asns picks from
+};
+
+// A place in JSON documents, `prefixes[].ip_prefix`: a step is the name of a member, `*` for every
+// member of an object, or `[]` for the elements of a list.
+struct JsonPath {
+    std::string text;
+    std::vector<std::string> steps;
+};
+
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
-    std::string path;          // made absolute against the folder of the configuration file
-    std::string class_name;    // a class of this configuration
-    int32_t priority = 0;      // the higher wins
+    std::string path;        // made absolute against the folder of the configuration file
+    std::string class_name;  // a class of this configuration; may be empty where there is a map
+    std::vector<FeedMapping> map;
+    RbldnsdDataset dataset = RbldnsdDataset::combined;
+    std::string set;               // ipset: the only set to read
+    FeedColumns columns;           // csv, tsv
+    char delimiter = ',';          // csv
+    std::vector<JsonPath> select;  // json
+    std::string asns;              // csv, tsv, mrt: path of a list of AS numbers
+    std::vector<std::string> country, status, opaque_id;  // delegated-extended: only these
+    uint64_t max_size = 1ULL << 30;                       // bytes, unpacked
+    int32_t priority = 0;                                 // the higher wins
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
     Location where;
 };

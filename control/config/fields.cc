@@ -29,7 +29,6 @@ constexpr NotYet kNotYet[] = {
     {"feed", "url", "", "fetch the list to a file and name that with `path`"},
     {"feed", "refresh", "", "remove it"},
     {"feed", "expire", "", "remove it"},
-    {"feed", "map", "", "remove it"},
     {"feed", "learned", "", "remove it"},
     {"feed", "widen", "end_site", "write `widen: none`"},
     {"guard", "max_change", "", "remove it"},

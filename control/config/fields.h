@@ -38,9 +38,8 @@ public:
     const YamlEntry* require(std::string_view key) const;
 
     // The value of `key` as one of `choices`; nothing if it is absent or wrong.
-    template <class T>
-    std::optional<T> choice(std::string_view key,
-                            std::initializer_list<std::pair<std::string_view, T>> choices) const
+    template <class T, class Choices = std::initializer_list<std::pair<std::string_view, T>>>
+    std::optional<T> choice(std::string_view key, const Choices& choices) const
     {
         const auto text = text_of(key);
         if (!text)

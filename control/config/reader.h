@@ -54,6 +54,14 @@ private:
     bool check_class_name(const YamlNode& node, std::string_view name);
     void read_feeds(const YamlNode& node);
     void read_feed(const YamlNode& node);
+    void read_feed_format(const Section& fields, FeedConfig& into);
+    void read_feed_class(const Section& fields, FeedConfig& into);
+    void read_columns(const YamlNode& node, FeedConfig& into);
+    void read_json_path(const YamlNode& node, FeedConfig& into);
+    void check_pair(const Section& fields, const char* key, const char* column);
+    std::vector<const YamlNode*> one_or_list(const YamlNode& node);
+    void read_mapping(const YamlEntry& entry, FeedConfig& into);
+    std::string read_path(const YamlNode& node) const;
     std::string resolve(std::string_view path) const;
 
     const std::string& path_;

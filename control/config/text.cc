@@ -47,6 +47,14 @@ std::string show(std::string_view text)
     return out;
 }
 
+std::string lower(std::string_view text)
+{
+    std::string out(text);
+    for (char& c : out)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return out;
+}
+
 std::string_view nearest(std::string_view text, const std::vector<std::string_view>& candidates)
 {
     std::string_view best;

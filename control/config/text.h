@@ -13,6 +13,9 @@ namespace mxgate {
 // become \xNN) so that no file can send control sequences to a terminal or break JSON.
 std::string show(std::string_view text);
 
+// ASCII letters in lower case.
+std::string lower(std::string_view text);
+
 // The candidate with the smallest edit distance to `text`; empty if there are no candidates.
 std::string_view nearest(std::string_view text, const std::vector<std::string_view>& candidates);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Feeds: lists of prefixes, read line by line; broken lines are reported and left out.
+// Feeds: lists of prefixes in one of several formats (docs/feeds.md); broken lines are reported and
+// left out.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +13,14 @@
 
 namespace mxgate {
 
+inline constexpr uint8_t kNoValue = 255;  // the feed's own class
+inline constexpr uint8_t kSkipped = 254;  // no class: says nothing
+
 struct FeedEntry {
     mxg_prefix prefix;
-    uint32_t line = 0;       // 1-based line of the feed
-    bool exclusion = false;  // `!`: carved out of this feed
+    uint32_t line = 0;         // 1-based line of the feed; of binary formats the record
+    bool exclusion = false;    // carved out of this feed
+    uint8_t value = kNoValue;  // index in FeedConfig::map: which class
 };
 
 struct RejectedLine {
@@ -27,6 +32,7 @@ struct Feed {
     std::vector<FeedEntry> entries;
     uint64_t lines = 0;                 // lines that should hold an entry (no comments, no blanks)
     uint64_t rejected = 0;              // of those, the broken ones
+    uint64_t skipped = 0;               // of those, the ones whose value is mapped to no class
     std::vector<RejectedLine> rejects;  // the first kRejectsKept of them
     std::vector<Diagnostic>
         warnings;  // FILE:LINE: host bits masked and the like, first kRejectsKept
@@ -36,10 +42,11 @@ struct Feed {
 
 inline constexpr size_t kRejectsKept = 20;
 
-// Parses the text of a feed. `path` is used in diagnostics. Refused as a whole (errors) when more
-// than half of its lines are broken, when it holds fewer than config.min_entries entries, or when
-// the format's own count (spamhaus-drop `records`) does not agree.
-Feed parse_feed(std::string_view text, const FeedConfig& config);
+// Parses the bytes of a feed, packed (gzip, bzip2, xz, zstd) or not. config.path is used in
+// diagnostics. Refused as a whole (errors) when more than half of its lines are broken, when it
+// holds fewer than config.min_entries entries, when it is truncated or larger than config.max_size,
+// or when the format's own count (spamhaus-drop `records`) does not agree.
+Feed parse_feed(std::string_view bytes, const FeedConfig& config);
 
 // Reads config.path and parses it; a file that cannot be read is an error of the feed.
 Feed read_feed(const FeedConfig& config);

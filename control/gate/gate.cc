@@ -28,8 +28,8 @@ std::string errors_of(const std::vector<Diagnostic>& diagnostics)
 void log_feeds(const std::vector<FeedReport>& feeds)
 {
     for (const FeedReport& feed : feeds)
-        spdlog::info("feed {}: {} entries, {} rejected, {} shadowed", feed.name, feed.entries,
-                     feed.rejected, feed.shadowed);
+        spdlog::info("feed {}: {} entries, {} rejected, {} skipped, {} shadowed", feed.name,
+                     feed.entries, feed.rejected, feed.skipped, feed.shadowed);
 }
 
 // An image without its table file: numbers for names.

@@ -77,7 +77,7 @@ json entry_report(const TableReader& reader, uint32_t index)
         return out;
     const FeedInfo& feed = info.feeds[entry.feed];
     out["feed"] = feed.name;
-    out["class"] = feed.class_name;
+    out["class"] = entry.exclusion ? json(nullptr) : or_null(class_name(info, entry.class_id));
     out["priority"] = feed.priority;
     out["file"] = feed.path;
     if (entry.exclusion)

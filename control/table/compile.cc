@@ -156,11 +156,17 @@ public:
 
     void add_feed(size_t order, const Feed& feed)
     {
+        const FeedConfig& config = config_.feeds[order];
+        const uint8_t own_class = class_id(config.class_name);
+        std::vector<uint8_t> class_of_value;
+        for (const FeedMapping& mapping : config.map)
+            class_of_value.push_back(class_id(mapping.class_name));
         table_.entries.reserve(table_.entries.size() + feed.entries.size());
         for (const FeedEntry& from : feed.entries) {
             TableEntry entry = entry_of(from.prefix, from.line);
             entry.feed = feed_number_[order];
             entry.exclusion = from.exclusion;
+            entry.class_id = from.value == kNoValue ? own_class : class_of_value[from.value];
             table_.entries.push_back(entry);
         }
     }
@@ -170,10 +176,8 @@ public:
     {
         std::vector<FeedRank> ranks;
         FlattenInput input;
-        for (const FeedInfo& feed : table_.info.feeds) {
+        for (const FeedInfo& feed : table_.info.feeds)
             ranks.push_back({feed.priority, feed.order});
-            input.class_of_feed.push_back(feed.retired ? uint8_t{0} : class_id(feed.class_name));
-        }
         const Precedence precedence(std::move(ranks));
         sort_entries(table_.entries);
         const std::vector<uint64_t> repeated = drop_repeated();
@@ -197,7 +201,8 @@ public:
         return std::move(table_);
     }
 
-    // Feeds repeat themselves; what a feed says twice counts once. How many of each feed went.
+    // Feeds repeat themselves; what a feed says twice counts once, in the strictest of the classes
+    // it gives. How many of each feed went.
     std::vector<uint64_t> drop_repeated()
     {
         std::vector<uint64_t> gone(table_.info.feeds.size(), 0);
@@ -206,14 +211,19 @@ public:
                    a.family == b.family && a.length == b.length && a.hi == b.hi && a.lo == b.lo;
         };
         auto& entries = table_.entries;
-        entries.erase(std::unique(entries.begin(), entries.end(),
-                                  [&](const TableEntry& a, const TableEntry& b) {
-                                      const bool repeated = same(a, b);
-                                      if (repeated && !a.exclusion)
-                                          gone[a.feed]++;
-                                      return repeated;
-                                  }),
-                      entries.end());
+        size_t kept = 0;
+        for (const TableEntry& entry : entries) {
+            if (kept == 0 || !same(entries[kept - 1], entry)) {
+                entries[kept++] = entry;
+                continue;
+            }
+            gone[entry.feed] += entry.exclusion ? 0 : 1;
+            TableEntry& first = entries[kept - 1];
+            if (image_.classes[entry.class_id].strictness >
+                image_.classes[first.class_id].strictness)
+                first = entry;
+        }
+        entries.resize(kept);
         return gone;
     }
 
@@ -333,8 +343,8 @@ CompileResult compile(const Config& config, uint64_t generation, const TableInfo
         const Feed feed = read_feed(config.feeds[i]);
         take(result, feed, config.feeds[i].path);
         refused |= !feed.errors.empty();
-        result.feeds.push_back(
-            {config.feeds[i].name, feed.entries.size(), feed.rejected, 0, feed.rejects});
+        result.feeds.push_back({config.feeds[i].name, feed.entries.size(), feed.rejected,
+                                feed.skipped, 0, feed.rejects});
         compiler.add_feed(i, feed);
     }
     if (!refused) {

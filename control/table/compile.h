@@ -19,6 +19,7 @@ struct FeedReport {
     std::string name;
     uint64_t entries = 0;
     uint64_t rejected = 0;
+    uint64_t skipped = 0;   // their value is mapped to no class
     uint64_t shadowed = 0;  // entries that decide no address: repeated, or others win there
     std::vector<RejectedLine> rejects;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "control/net/ranges.h"
 #include "dataplane/core/address.h"
 
 namespace mxgate {
@@ -24,11 +25,10 @@ struct TableEntry {
     uint8_t length = 0;
     uint8_t site_length = 0;  // not 0: the end-site prefix length that holds here
     uint8_t exclusion = 0;    // 1: carved out of its feed
-    uint8_t reserved[2] = {};
+    uint8_t class_id = 0;     // of a feed's entry that is no exclusion
+    uint8_t reserved = 0;
 };
 static_assert(sizeof(TableEntry) == 32);
-
-using Wide = unsigned __int128;
 
 inline Wide first_address(const TableEntry& entry)
 {

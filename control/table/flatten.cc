@@ -89,7 +89,7 @@ private:
         policy.flags = MXG_POLICY_DEFAULT_CLASS;
         if (level.winner != kNoEntry) {
             policy.feed = entries_[level.winner].feed;
-            policy.class_id = input_.class_of_feed[policy.feed];
+            policy.class_id = entries_[level.winner].class_id;
             policy.flags = 0;
         }
         level.policy = policies_.index_of(policy);

@@ -36,7 +36,6 @@ private:
 struct FlattenInput {
     std::vector<TableEntry>* entries = nullptr;  // sorted; `parent` is filled in
     const Precedence* precedence = nullptr;
-    std::vector<uint8_t> class_of_feed;
     uint8_t default_class = 0;
     uint8_t default_length_ipv4 = 32;
     uint8_t default_length_ipv6 = 64;

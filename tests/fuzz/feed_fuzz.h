@@ -8,26 +8,23 @@
 #include "control/feeds/feed.h"
 #include "control/net/address_text.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
-inline int fuzz_feed(const uint8_t* data, size_t size, FeedFormat format)
+inline int fuzz_feed(const uint8_t* data, size_t size, FeedConfig config)
 {
-    FeedConfig config;
     config.path = "feed";
-    config.format = format;
+    config.max_size = 1 << 20;
     const Feed feed = parse_feed({reinterpret_cast<const char*>(data), size}, config);
     if (feed.rejected > feed.lines || feed.rejects.size() > kRejectsKept ||
-        feed.warnings.size() > kRejectsKept)
+        feed.skipped > feed.lines - feed.rejected || feed.warnings.size() > kRejectsKept)
         abort();
-    uint32_t line = 0;
     for (const FeedEntry& entry : feed.entries) {
         const auto back = parse_prefix(to_string(entry.prefix));
-        if (entry.line < line || !back || back->host_bits_set ||
-            back->prefix.length != entry.prefix.length ||
+        if (!back || back->host_bits_set || back->prefix.length != entry.prefix.length ||
             !mxg_same_address(back->prefix.address, entry.prefix.address))
             abort();
-        line = entry.line;
+        if (entry.value != kNoValue && entry.value >= config.map.size())
+            abort();
     }
     // Messages go to terminals and into JSON.
     for (const RejectedLine& reject : feed.rejects)
@@ -35,6 +32,13 @@ inline int fuzz_feed(const uint8_t* data, size_t size, FeedFormat format)
             if (c < ' ' || c > '~')
                 abort();
     return 0;
+}
+
+inline int fuzz_feed(const uint8_t* data, size_t size, FeedFormat format)
+{
+    FeedConfig config;
+    config.format = format;
+    return fuzz_feed(data, size, std::move(config));
 }
 
 }  // namespace mxgate

@@ -445,19 +445,90 @@ TEST(Config, Feeds)
         {one("priority: 1M"), {"f:3:62: `1M` is not a whole number"}},
         {one("priority: 9999999999"),
          {"f:3:62: 9999999999 is not within -2147483648 to 2147483647"}},
-        {one("refresh: 1h, expire: 1h, map: {}, learned: override, widen: end_site"),
+        {one("refresh: 1h, expire: 1h, learned: override, widen: end_site"),
          {"f:3:52: `refresh` is not enforced by this version; remove it",
           "f:3:65: `expire` is not enforced by this version; remove it",
-          "f:3:77: `map` is not enforced by this version; remove it",
-          "f:3:86: `learned` is not enforced by this version; remove it",
-          "f:3:112: `widen: end_site` is not available in this version; write `widen: none`"}},
+          "f:3:77: `learned` is not enforced by this version; remove it",
+          "f:3:103: `widen: end_site` is not available in this version; write `widen: none`"}},
         {one("guard: {max_change: 50%, min_entries: -1}"),
          {"f:3:60: `max_change` is not enforced by this version; remove it",
           "f:3:90: `-1` is not a number; write for example `250`, `64k`, `1M` or `16Mi`"}},
+        {one("map: {127.0.0.2: bad}"), {"f:3:52: `map` has no effect with `format: prefixes`"}},
+        {one("max_size: 1Ti"),
+         {"f:3:62: `1Ti` is not a number; write for example `250`, `64k`, "
+          "`1M` or `16Mi`"}},
+        {"feeds: [{name: a, format: rbldnsd, path: a, class: bad}]\n",
+         {"f:2:9: this feed has no `dataset`"}},
+        {"feeds: [{name: a, format: rbldnsd, path: a, dataset: ip6tree, map: {}}]\n",
+         {"f:2:54: unknown value `ip6tree` for `dataset`; did you mean `ip6trie`?",
+          "f:2:68: expected a map from values to classes, found an empty one"}},
+        {"feeds:\n- {name: a, format: rbldnsd, path: a, dataset: ip4set,\n   map: {127.0.0.2: bad, "
+         "2: good, x: bad, 3: bed}}\n",
+         {"f:4:26: value `127.0.0.2` stands twice",
+          "f:4:35: `x` is not an A value; write for example `127.0.0.2`",
+          "f:4:46: unknown class `bed`; did you mean `bad`?"}},
         {one("guard: 3"), {"f:3:59: expected a map, found a single value"}},
     };
     for (const Case& c : cases)
         EXPECT_THAT(check(with_gate(c.text)), ElementsAreArray(c.want)) << c.text;
+}
+
+// Each format has keys of its own.
+TEST(Config, FeedFormats)
+{
+    const auto feed = [](const std::string& fields) {
+        return with_gate("feeds:\n- {name: a, class: bad, path: a, " + fields + "}\n");
+    };
+    for (const char* good :
+         {"format: rbldnsd, dataset: ip4set, map: {127.0.0.2: bad, 10: mixed}",
+          "format: cidr, map: {permit: good, REJECT: bad}", "format: cidr", "format: ipset",
+          "format: ipset, set: x", "format: csv, columns: {prefix: 1}, max_size: 1Gi",
+          "format: csv, columns: {address: ip, length: 2, value: 3}, map: {x: bad}",
+          "format: tsv, columns: {first: 1, last: 2, asn: 3}, asns: list",
+          "format: csv, columns: {prefix: 1}, delimiter: \";\"",
+          "format: json, select: \"[][].a.*[]\"", "format: json, select: [a, \"*.b[]\"]",
+          "format: delegated-extended, country: [BR, UY], status: available, opaque_id: x",
+          "format: mrt, asns: list"})
+        EXPECT_THAT(check(feed(good)), IsEmpty()) << good;
+    const Case cases[] = {
+        {"format: csv", {"f:3:3: this feed has no `columns`"}},
+        {"format: json", {"f:3:3: this feed has no `select`"}},
+        {"format: mrt", {"f:3:3: this feed has no `asns`"}},
+        {"format: jsn, select: a",
+         {"f:3:42: unknown value `jsn` for `format`; did you mean `json`?"}},
+        {"format: ipset, select: a", {"f:3:49: `select` has no effect with `format: ipset`"}},
+        {"format: ipset, slect: a", {"f:3:49: unknown key `slect`; did you mean `select`?"}},
+        {"format: csv, columns: {prefix: 0}",
+         {"f:3:65: `0` is not a column; write its name in the header, or its number from 1"}},
+        {"format: csv, columns: {address: 1}",
+         {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`"}},
+        {"format: csv, columns: {prefix: 1, first: 2, last: 3}",
+         {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`"}},
+        {"format: csv, columns: {prefix: 1}, delimiter: \"\"",
+         {"f:3:80: `` is not a delimiter; write one character, for example \";\""}},
+        {"format: tsv, columns: {prefix: 1}, delimiter: x",
+         {"f:3:69: `delimiter` has no effect with `format: tsv`"}},
+        {"format: csv, columns: {prefx: 1}",
+         {"f:3:56: name either `prefix`, or `address` and `length`, or `first` and `last`",
+          "f:3:57: unknown key `prefx`; did you mean `prefix`?"}},
+        {"format: csv, columns: {prefix: 1, value: 2}",
+         {"f:3:68: `value` has no effect without `map` of the feed"}},
+        {"format: csv, columns: {prefix: 1}, asns: x",
+         {"f:3:69: `asns` has no effect without `asn` in `columns`"}},
+        {"format: json, select: [\"a[\", \"a..b\", \"\", {}]",
+         {"f:3:57: `a[` is not a path; write for example `prefixes[].ip_prefix`, `*` for every "
+          "member of an object",
+          "f:3:63: `a..b` is not a path; write for example `prefixes[].ip_prefix`, `*` for every "
+          "member of an object",
+          "f:3:71: `` is not a path; write for example `prefixes[].ip_prefix`, `*` for every "
+          "member of an object",
+          "f:3:75: expected a path such as `prefixes[].ip_prefix`, found a map"}},
+        {"format: rbldnsd, dataset: ip4set, map: {x: nobody}",
+         {"f:3:74: `x` is not an A value; write for example `127.0.0.2`",
+          "f:3:77: unknown class `nobody`; did you mean `good`?"}},
+    };
+    for (const Case& c : cases)
+        EXPECT_THAT(check(feed(c.text)), ElementsAreArray(c.want)) << c.text;
 }
 
 TEST(Config, Bounds)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The page of reasons is held to the enum that BPF and C++ share.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <sstream>
 
+#include "control/config/config.h"
 #include "control/text/names.h"
 
 namespace mxgate {
@@ -49,6 +51,31 @@ TEST(Docs, ReplyPlaceInvertsReplyIndex)
         ASSERT_LT(place.outcome, uint32_t{MXG_REPLY_OUTCOMES});
         ASSERT_EQ(mxg_reply_index(place.outcome, place.verdict, place.family), index);
     }
+}
+
+// Every example of a feed on its page is a configuration that loads.
+TEST(Docs, FeedExamplesAreGood)
+{
+    std::ifstream file(MXGATE_SOURCE_DIR "/docs/feeds.md");
+    std::string line, feeds;
+    bool inside = false;
+    while (std::getline(file, line)) {
+        if (line.starts_with("```"))
+            inside = line == "```yaml";
+        else if (inside && line != "feeds:")
+            feeds += line + "\n";
+    }
+    // Examples of several sections may share a name.
+    size_t count = 0;
+    for (size_t at = feeds.find("{name: "); at != std::string::npos;
+         at = feeds.find("{name: ", at + 7))
+        feeds.insert(at + 7, fmt::format("f{}-", count++));
+    EXPECT_GT(count, 9u);
+    const ConfigResult result = parse_config(
+        "gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\nfeeds:\n" + feeds, "docs");
+    for (const Diagnostic& diagnostic : result.diagnostics)
+        ADD_FAILURE() << to_string(diagnostic);
+    EXPECT_TRUE(result.config);
 }
 
 }  // namespace

@@ -9,12 +9,10 @@
 #include <random>
 #include <set>
 
-#include "control/net/address_text.h"
+#include "tests/unit/feed_texts.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -27,32 +25,6 @@ Feed parse(std::string_view text, FeedFormat format = FeedFormat::prefixes, uint
     config.format = format;
     config.min_entries = least;
     return parse_feed(text, config);
-}
-
-// Entries as `LINE [!]PREFIX`.
-std::vector<std::string> entries(const Feed& feed)
-{
-    std::vector<std::string> out;
-    for (const FeedEntry& entry : feed.entries)
-        out.push_back(std::to_string(entry.line) + (entry.exclusion ? " !" : " ") +
-                      to_string(entry.prefix));
-    return out;
-}
-
-std::vector<std::string> rejects(const Feed& feed)
-{
-    std::vector<std::string> out;
-    for (const RejectedLine& line : feed.rejects)
-        out.push_back(std::to_string(line.line) + " " + line.reason);
-    return out;
-}
-
-std::vector<std::string> texts(const std::vector<Diagnostic>& diagnostics)
-{
-    std::vector<std::string> out;
-    for (const Diagnostic& diagnostic : diagnostics)
-        out.push_back(to_string(diagnostic));
-    return out;
 }
 
 TEST(FeedPrefixes, EveryKindOfLine)

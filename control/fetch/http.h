@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Fetching a feed over HTTP(S) (RFC 9110), into a file.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace mxgate {
+
+struct HttpOptions {
+    std::string url;                             // http or https
+    std::string proxy;                           // URL; empty: none, whatever the environment says
+    std::string ca_file;                         // PEM; empty: the system's
+    std::string client_certificate, client_key;  // PEM; empty: none
+    uint64_t max_bytes = 1ULL << 30;             // of the body, as it is sent
+    std::chrono::milliseconds connect_timeout{30'000};
+    std::chrono::milliseconds total_timeout{600'000};
+    long max_redirects = 5;  // never from https to http
+};
+
+// What a server said to know a version by.
+struct Validators {
+    std::string etag;
+    std::string last_modified;
+
+    bool operator==(const Validators&) const = default;
+};
+
+struct FetchResult {
+    enum class State { fresh, unchanged, failed };
+    State state = State::failed;
+    std::string error;                    // of `failed`; no credentials in it
+    Validators validators;                // of `fresh`
+    std::chrono::seconds retry_after{0};  // what the server asked to wait (RFC 9110 10.2.3)
+};
+
+// Writes the body to `fd`; what has been written counts only if the state is `fresh`. With `known`
+// the server may answer that nothing has changed. Ends early when `*cancel` becomes true. Safe to
+// call from several threads.
+FetchResult fetch_http(const HttpOptions& options, const Validators& known, int fd,
+                       const std::atomic<bool>* cancel = nullptr);
+
+}  // namespace mxgate

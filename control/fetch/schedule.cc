@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/fetch/schedule.h"
+
+#include <algorithm>
+
+namespace mxgate {
+
+std::chrono::seconds wait_before_next(const FetchSchedule& schedule, unsigned failures,
+                                      std::chrono::seconds retry_after, double random)
+{
+    using std::chrono::seconds;
+    const seconds refresh = std::max(schedule.refresh, schedule.minimum);
+    seconds wait = refresh;
+    if (failures > 0) {
+        wait = schedule.minimum;
+        for (unsigned i = 1; i < failures && wait < refresh; i++)
+            wait *= 2;
+        wait = std::min(wait * 2, refresh);
+    }
+    const double cut = random * (failures > 0 ? 0.5 : 0.1);
+    wait -= seconds{static_cast<seconds::rep>(static_cast<double>(wait.count()) * cut)};
+    return std::max({wait, schedule.minimum, retry_after});
+}
+
+}  // namespace mxgate
