@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "control/net/ranges.h"
 #include "dataplane/core/address.h"
 
 namespace mxgate {
@@ -27,8 +28,6 @@ struct TableEntry {
     uint8_t reserved[2] = {};
 };
 static_assert(sizeof(TableEntry) == 32);
-
-using Wide = unsigned __int128;
 
 inline Wide first_address(const TableEntry& entry)
 {
