@@ -67,6 +67,19 @@ struct LengthConfig {
     Location where;
 };
 
+// Formats of sources of end-site lengths (docs/end-sites.md).
+enum class LengthFormat { prefixlen, rpsl, nrtm4, geofeed, csv, learned };
+
+struct LengthFeedConfig {
+    std::string name;
+    LengthFormat format = LengthFormat::prefixlen;
+    std::string path;          // made absolute against the folder of the configuration file
+    uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
+    bool assigned = true;      // rpsl, nrtm4: ASSIGNED objects count as end sites
+    std::string prefix_column, length_column, end_sites_column;  // csv; empty: the usual names
+    Location where;
+};
+
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
@@ -74,6 +87,7 @@ struct FeedConfig {
     std::string class_name;    // a class of this configuration
     int32_t priority = 0;      // the higher wins
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
+    bool widen = false;        // widen: end_site
     Location where;
 };
 
@@ -95,6 +109,9 @@ struct Config {
     uint32_t default_length_ipv6 = 64;
     uint32_t default_length_ipv4 = 32;
     std::vector<LengthConfig> lengths;
+    std::vector<LengthFeedConfig> length_feeds;  // aggregation.feeds, in the order of the file
+    bool apply_learned = false;                  // aggregation.learned: apply
+    std::string trust_store;  // aggregation.trust_store: CA certificates (PEM); empty: none
     std::vector<ClassConfig> classes;  // in the order of the file: the later is the stricter
     std::string default_class;
     std::vector<FeedConfig> feeds;  // in the order of the file

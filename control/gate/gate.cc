@@ -37,9 +37,13 @@ std::string errors_of(const std::vector<Diagnostic>& diagnostics)
     return out;
 }
 
-void log_feeds(const std::vector<FeedReport>& feeds)
+void log_feeds(const CompileResult& compiled)
 {
-    for (const FeedReport& feed : feeds)
+    for (const LengthReport& lengths : compiled.lengths)
+        spdlog::info("lengths {} ({}): {} entries, {} rejected, {} shadowed", lengths.name,
+                     origin_name(lengths.origin), lengths.entries, lengths.rejected,
+                     lengths.shadowed);
+    for (const FeedReport& feed : compiled.feeds)
         spdlog::info("feed {}: {} entries, {} rejected, {} shadowed", feed.name, feed.entries,
                      feed.rejected, feed.shadowed);
 }
@@ -117,7 +121,7 @@ PolicyTable Gate::first_table()
     const auto in_force = static_cast<uint64_t>(std::max<int64_t>(maps_->generation(), 0));
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
     CompileResult compiled = compile(config_, generation, last_good ? &last_good->info : nullptr);
-    log_feeds(compiled.feeds);
+    log_feeds(compiled);
     const std::string errors = errors_of(compiled.diagnostics);
     if (compiled.table)
         return std::move(*compiled.table);
@@ -217,7 +221,7 @@ nlohmann::json Gate::reload()
             std::max<uint64_t>(table_.info.generation, static_cast<uint64_t>(maps_->generation())) +
                 1,
             &table_.info);
-        log_feeds(compiled.feeds);
+        log_feeds(compiled);
         const std::string errors = errors_of(compiled.diagnostics);
         if (!compiled.table)
             throw GateError(errors);

@@ -8,6 +8,7 @@
 
 #include "control/config/config.h"
 #include "control/feeds/feed.h"
+#include "control/table/length_sources.h"
 #include "control/table/policy_table.h"
 
 namespace mxgate {
@@ -15,18 +16,28 @@ namespace mxgate {
 // "pass", "limit", "drop", ...
 const char* action_name(Action action);
 
+struct WidenedEntry {
+    uint32_t line = 0;
+    mxg_prefix from{}, to{};
+};
+
 struct FeedReport {
     std::string name;
     uint64_t entries = 0;
     uint64_t rejected = 0;
     uint64_t shadowed = 0;  // entries that decide no address: repeated, or others win there
     std::vector<RejectedLine> rejects;
+    uint64_t widened = 0;                        // entries, by `widen: end_site`
+    std::vector<WidenedEntry> widened_examples;  // the first kRejectsKept of them
+    // Addresses that the feed lists only because of that, an estimate where it has exclusions.
+    double newly_covered_ipv4 = 0, newly_covered_ipv6 = 0;
 };
 
 struct CompileResult {
     std::optional<PolicyTable> table;  // absent when there is any error
     std::vector<Diagnostic> diagnostics;
     std::vector<FeedReport> feeds;
+    std::vector<LengthReport> lengths;
     double seconds = 0;  // reading the feeds included
 };
 

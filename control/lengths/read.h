@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A source of end-site lengths, by its format.
+#pragma once
+
+#include "control/config/config.h"
+#include "control/feeds/input.h"
+#include "control/lengths/length_list.h"
+
+namespace mxgate {
+
+// "prefixlen", "rpsl", …
+const char* format_name(LengthFormat format);
+
+// What is trusted of a source in this format; a verified signature raises prefixlen.
+LengthOrigin origin_of(LengthFormat format);
+
+// Reads `path`, a version of the feed. Refused (error) when it cannot be read or holds fewer
+// than feed.min_entries entries.
+LengthList read_length_file(const LengthFeedConfig& feed, const std::string& path);
+LengthList read_lengths(const LengthFeedConfig& feed, FeedInput& input);
+
+}  // namespace mxgate

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/table/length_sources.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "control/lengths/read.h"
+
+namespace mxgate {
+namespace {
+
+// Of a mapped prefix the length counts from the IPv4 address on, like the prefix's own.
+uint8_t site_length_in(const TableEntry& entry, const mxg_prefix& written, uint32_t site_length)
+{
+    const bool mapped = entry.family != written.address.family;
+    if (mapped && site_length != 0)
+        site_length = std::max(site_length, 97u) - 96;
+    return static_cast<uint8_t>(site_length);
+}
+
+int64_t date_of(const std::string& path)
+{
+    struct stat status {
+    };
+    return ::stat(path.c_str(), &status) == 0 ? static_cast<int64_t>(status.st_mtime) : 0;
+}
+
+class Collector
+{
+public:
+    explicit Collector(const Config& config) : config_(config) {}
+
+    LengthInputs collect()
+    {
+        add_configuration();
+        for (const LengthFeedConfig& feed : config_.length_feeds)
+            add_feed(feed);
+        return std::move(out_);
+    }
+
+private:
+    void add_configuration()
+    {
+        LengthSourceInfo info;
+        info.name = "configuration";
+        info.path = config_.file;
+        info.date = date_of(config_.file);
+        const uint16_t number = add_source(std::move(info));
+        for (const LengthConfig& length : config_.lengths) {
+            TableEntry entry = table_entry(length.prefix, static_cast<uint32_t>(length.where.line));
+            entry.feed = number;
+            entry.site_length = site_length_in(entry, length.prefix, length.length);
+            out_.entries.push_back(entry);
+        }
+    }
+
+    uint16_t add_source(LengthSourceInfo info)
+    {
+        const auto number = static_cast<uint16_t>(kLengthSource | out_.sources.size());
+        out_.sources.push_back(std::move(info));
+        return number;
+    }
+
+    void add_feed(const LengthFeedConfig& feed)
+    {
+        const LengthList list = read_length_file(feed, feed.path);
+        LengthSourceInfo info;
+        info.name = feed.name;
+        info.path = feed.path;
+        info.origin = origin_of(feed.format);
+        info.date = date_of(feed.path);
+        info.applied = info.origin != LengthOrigin::learned || config_.apply_learned;
+        LengthReport report;
+        report.name = feed.name;
+        report.origin = info.origin;
+        report.entries = list.entries.size();
+        report.rejected = list.rejected;
+        report.ignored = list.ignored;
+        report.rejects = list.rejects;
+        out_.reports.push_back(std::move(report));
+        add_entries(list, add_source(std::move(info)));
+        diagnose(list, feed.path);
+    }
+
+    void add_entries(const LengthList& list, uint16_t number)
+    {
+        out_.entries.reserve(out_.entries.size() + list.entries.size());
+        for (const LengthEntry& from : list.entries) {
+            TableEntry entry = table_entry(prefix_of(from), from.line);
+            entry.feed = number;
+            entry.site_length = site_length_in(entry, prefix_of(from), from.site_length);
+            if (from.end_sites != 0)
+                out_.shared.push_back({static_cast<uint32_t>(out_.entries.size()), from.end_sites});
+            out_.entries.push_back(entry);
+        }
+    }
+
+    void diagnose(const LengthList& list, const std::string& path)
+    {
+        const auto say = [&](Diagnostic::Severity severity, uint32_t line, std::string text) {
+            Diagnostic diagnostic;
+            diagnostic.severity = severity;
+            diagnostic.where = {path, static_cast<int>(line), 0};
+            diagnostic.text = std::move(text);
+            out_.diagnostics.push_back(std::move(diagnostic));
+        };
+        const auto warn = [&](uint32_t line, std::string text) {
+            say(Diagnostic::Severity::warning, line, std::move(text));
+        };
+        if (!list.error.empty()) {
+            say(Diagnostic::Severity::error, 0, list.error);
+            out_.refused = true;
+        }
+        for (const RejectedLine& line : list.warnings)
+            warn(line.line, line.reason);
+        if (list.warning_count > list.warnings.size())
+            warn(0, std::to_string(list.warning_count - list.warnings.size()) + " more warnings");
+        for (const RejectedLine& line : list.rejects)
+            warn(line.line, line.reason);
+        if (list.rejected > list.rejects.size())
+            warn(0, std::to_string(list.rejected - list.rejects.size()) +
+                        " more entries are rejected");
+    }
+
+    const Config& config_;
+    LengthInputs out_;
+};
+
+}  // namespace
+
+LengthInputs read_length_sources(const Config& config)
+{
+    return Collector(config).collect();
+}
+
+}  // namespace mxgate
