@@ -65,6 +65,27 @@ LengthList read_lengths(const LengthFeedConfig& feed, FeedInput& input)
     return list;
 }
 
+SignedFile read_signed_file(const LengthFeedConfig& feed, const std::string& path,
+                            const TrustStore& trust)
+{
+    constexpr size_t kMaxSigned = 64 << 20;
+    SignedFile out;
+    FeedInput file = FeedInput::of_file(path, kMaxSigned);
+    std::string text;
+    char piece[65536];
+    while (const size_t bytes = file.read(piece, sizeof(piece)))
+        text.append(piece, bytes);
+    if (file.failure()) {
+        out.list.error = *file.failure();
+        return out;
+    }
+    FeedInput input = FeedInput::of_text(text, kMaxSigned);
+    out.list = read_lengths(feed, input);
+    if (out.list.error.empty())
+        out.signature = trust.check(text, out.list);
+    return out;
+}
+
 LengthList read_length_file(const LengthFeedConfig& feed, const std::string& path)
 {
     FeedInput input = FeedInput::of_file(path, kMaxBytes);

@@ -5,6 +5,7 @@
 #include "control/config/config.h"
 #include "control/feeds/input.h"
 #include "control/lengths/length_list.h"
+#include "control/lengths/signature.h"
 
 namespace mxgate {
 
@@ -18,5 +19,13 @@ LengthOrigin origin_of(LengthFormat format);
 // than feed.min_entries entries.
 LengthList read_length_file(const LengthFeedConfig& feed, const std::string& path);
 LengthList read_lengths(const LengthFeedConfig& feed, FeedInput& input);
+
+struct SignedFile {
+    LengthList list;
+    SignatureCheck signature;
+};
+// A prefixlen file of at most 64 MiB with its signature, if it has one.
+SignedFile read_signed_file(const LengthFeedConfig& feed, const std::string& path,
+                            const TrustStore& trust);
 
 }  // namespace mxgate

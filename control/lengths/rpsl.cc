@@ -127,7 +127,7 @@ private:
                 set(object_.assignment_size, "assignment-size");
                 break;
             case Wanted::prefixlen:
-                add_url(value_);
+                add_url(object_.prefixlen, value_);
                 break;
             case Wanted::remarks: {
                 constexpr std::string_view kWord = "prefixlen";
@@ -135,7 +135,7 @@ private:
                 if (value.size() > kWord.size() && value[kWord.size()] == ' ' &&
                     value.find("://") != std::string_view::npos &&
                     same_name(value.substr(0, kWord.size()), kWord))
-                    add_url(trim(value.substr(kWord.size())));
+                    add_url(object_.prefixlen_remarks, trim(value.substr(kWord.size())));
                 break;
             }
             case Wanted::none:
@@ -145,10 +145,10 @@ private:
         value_.clear();
     }
 
-    void add_url(std::string_view url)
+    static void add_url(std::vector<std::string>& urls, std::string_view url)
     {
-        if (object_.prefixlen.size() < kMaxUrls)
-            object_.prefixlen.emplace_back(url);
+        if (urls.size() < kMaxUrls)
+            urls.emplace_back(url);
     }
 
     std::function<void(const RpslObject&)> use_;

@@ -19,8 +19,9 @@ struct RpslObject {
     std::string range;  // as written: a prefix, or `first - last`
     std::string status;
     std::string assignment_size;
-    std::vector<std::string> prefixlen;  // values of `prefixlen:` and of `remarks: Prefixlen …`
-    std::string damage;                  // not empty: why it cannot be read
+    std::vector<std::string> prefixlen;          // values of `prefixlen:`
+    std::vector<std::string> prefixlen_remarks;  // URLs of `remarks: Prefixlen URL`
+    std::string damage;                          // not empty: why it cannot be read
 };
 
 // Calls `use` for every inetnum and inet6num, one at a time, whatever their number. What ends the

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "control/lengths/read.h"
 
@@ -34,6 +35,7 @@ public:
     LengthInputs collect()
     {
         add_configuration();
+        open_trust_store();
         for (const LengthFeedConfig& feed : config_.length_feeds)
             add_feed(feed);
         return std::move(out_);
@@ -55,6 +57,21 @@ private:
         }
     }
 
+    void open_trust_store()
+    {
+        if (config_.trust_store.empty())
+            return;
+        try {
+            trust_.emplace(config_.trust_store);
+        } catch (const std::runtime_error& error) {
+            Diagnostic diagnostic;
+            diagnostic.where.file = config_.file;
+            diagnostic.text = std::string("aggregation.trust_store: ") + error.what();
+            out_.diagnostics.push_back(std::move(diagnostic));
+            out_.refused = true;
+        }
+    }
+
     uint16_t add_source(LengthSourceInfo info)
     {
         const auto number = static_cast<uint16_t>(kLengthSource | out_.sources.size());
@@ -64,11 +81,10 @@ private:
 
     void add_feed(const LengthFeedConfig& feed)
     {
-        const LengthList list = read_length_file(feed, feed.path);
         LengthSourceInfo info;
         info.name = feed.name;
         info.path = feed.path;
-        info.origin = origin_of(feed.format);
+        const LengthList list = read(feed, info);
         info.date = date_of(feed.path);
         info.applied = info.origin != LengthOrigin::learned || config_.apply_learned;
         LengthReport report;
@@ -81,6 +97,21 @@ private:
         out_.reports.push_back(std::move(report));
         add_entries(list, add_source(std::move(info)));
         diagnose(list, feed.path);
+    }
+
+    // Sets the origin, which a signature raises.
+    LengthList read(const LengthFeedConfig& feed, LengthSourceInfo& info)
+    {
+        info.origin = origin_of(feed.format);
+        if (!trust_ || feed.format != LengthFormat::prefixlen)
+            return read_length_file(feed, info.path);
+        SignedFile file = read_signed_file(feed, info.path, *trust_);
+        if (file.signature.state == SignatureCheck::State::valid)
+            info.origin = LengthOrigin::signed_prefixlen;
+        if (file.signature.state == SignatureCheck::State::invalid)
+            file.list.warn(0,
+                           "taken as unsigned, because of its signature: " + file.signature.reason);
+        return std::move(file.list);
     }
 
     void add_entries(const LengthList& list, uint16_t number)
@@ -124,6 +155,7 @@ private:
     }
 
     const Config& config_;
+    std::optional<TrustStore> trust_;
     LengthInputs out_;
 };
 

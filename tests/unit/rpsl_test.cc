@@ -158,10 +158,11 @@ TEST(Rpsl, UrlsOfPrefixlenFiles)
     for_each_object(input, [&](const RpslObject& o) { objects.push_back(o); });
     ASSERT_EQ(objects.size(), 2u);
     EXPECT_THAT(objects[0].prefixlen,
-                ElementsAre("https://example.net/a.csv", "https://example.net/b.csv"));
+                ElementsAre("https://example.net/b.csv"));
+    EXPECT_THAT(objects[0].prefixlen_remarks, ElementsAre("https://example.net/a.csv"));
     EXPECT_EQ(objects[1].family, MXG_FAMILY_IPV4);
     EXPECT_EQ(objects[1].line, 8u);
-    EXPECT_THAT(objects[1].prefixlen, ElementsAre("https://example.net/c.csv"));
+    EXPECT_THAT(objects[1].prefixlen_remarks, ElementsAre("https://example.net/c.csv"));
 }
 
 const char kHeader[] =
