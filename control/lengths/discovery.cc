@@ -9,27 +9,12 @@
 #include "control/config/text.h"
 #include "control/lengths/csv.h"
 #include "control/net/address_text.h"
-#include "control/net/ranges.h"
 
 namespace mxgate {
 namespace {
 
-constexpr uint32_t kNone = 0xffffffff;
+constexpr uint32_t kNone = Nesting::kNone;
 constexpr uint64_t kMaxText = 1 << 30;
-
-bool contains(const mxg_prefix& outer, const mxg_prefix& inner)
-{
-    return outer.length <= inner.length && mxg_contains(outer, inner.address);
-}
-
-bool before(const mxg_prefix& a, const mxg_prefix& b)
-{
-    if (a.address.family != b.address.family)
-        return a.address.family < b.address.family;
-    if (number_of(a.address) != number_of(b.address))
-        return number_of(a.address) < number_of(b.address);
-    return a.length < b.length;
-}
 
 // Printable ASCII without blanks, and a host: enough to hand it to a client.
 bool is_https(std::string_view url)
@@ -68,26 +53,20 @@ void Discovery::index()
 {
     std::stable_sort(references_.begin(), references_.end(),
                      [](const PrefixlenReference& a, const PrefixlenReference& b) {
-                         return before(a.range, b.range);
+                         return prefix_before(a.range, b.range);
                      });
-    parents_.assign(references_.size(), kNone);
-    for (uint32_t i = 1; i < references_.size(); i++) {
-        uint32_t parent = i - 1;
-        while (parent != kNone && !contains(references_[parent].range, references_[i].range))
-            parent = parents_[parent];
-        parents_[i] = parent;
-    }
+    std::vector<mxg_prefix> ranges;
+    for (const PrefixlenReference& reference : references_)
+        ranges.push_back(reference.range);
+    ranges_ = Nesting(std::move(ranges));
 }
 
 // The reference with the longest range around `prefix` whose file was fetched, or kNone.
 uint32_t Discovery::most_specific(const mxg_prefix& prefix) const
 {
-    const auto after = std::upper_bound(
-        references_.begin(), references_.end(), prefix,
-        [](const mxg_prefix& key, const PrefixlenReference& r) { return before(key, r.range); });
-    auto at = static_cast<uint32_t>(after - references_.begin()) - 1;  // kNone for the first
-    while (at != kNone && !(contains(references_[at].range, prefix) && fetched_[file_of_[at]]))
-        at = parents_[at];
+    uint32_t at = ranges_.longest(prefix);
+    while (at != kNone && !fetched_[file_of_[at]])
+        at = ranges_.parent(at);
     return at;
 }
 
@@ -100,7 +79,7 @@ void Discovery::confine(DiscoveredFile& file, size_t number) const
         const uint32_t nearest = most_specific(prefix);
         uint32_t own = nearest;
         while (own != kNone && file_of_[own] != number)
-            own = parents_[own];
+            own = ranges_.parent(own);
         if (own == kNone) {
             file.outside++;
             file.list.reject(entry.line, fmt::format("{} lies in no object that names this file",
@@ -129,11 +108,11 @@ void Discovery::carve(const LengthEntry& entry, size_t number, LengthList& into)
     auto at = static_cast<size_t>(
         std::lower_bound(references_.begin(), references_.end(), prefix,
                          [](const PrefixlenReference& r, const mxg_prefix& key) {
-                             return before(r.range, key);
+                             return prefix_before(r.range, key);
                          }) -
         references_.begin());
     bool carved = false;
-    for (; at < references_.size() && contains(prefix, references_[at].range); at++) {
+    for (; at < references_.size() && prefix_contains(prefix, references_[at].range); at++) {
         const mxg_prefix& range = references_[at].range;
         const Wide first = number_of(range.address);
         if (file_of_[at] == number || !fetched_[file_of_[at]] || range.length == prefix.length ||

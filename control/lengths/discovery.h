@@ -9,6 +9,7 @@
 #include "control/lengths/length_list.h"
 #include "control/lengths/rpsl.h"
 #include "control/lengths/signature.h"
+#include "control/net/nesting.h"
 
 namespace mxgate {
 
@@ -59,9 +60,9 @@ private:
 
     std::vector<PrefixlenReference> references_;
     LengthList log_;
-    std::vector<size_t> file_of_;    // of each reference
-    std::vector<uint32_t> parents_;  // the nearest reference around each
-    std::vector<bool> fetched_;      // of each file
+    Nesting ranges_;               // of the references
+    std::vector<size_t> file_of_;  // of each reference
+    std::vector<bool> fetched_;    // of each file
 };
 
 }  // namespace mxgate
