@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `check` and `compile`: from configuration and feeds to a table, or to what is wrong with them.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -99,7 +100,8 @@ struct Inputs {
 };
 
 // Loads and compiles, prints what is wrong; what can be compiled is, so that all errors show.
-Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo* previous)
+Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo* previous,
+                   const LengthVersions& versions)
 {
     Inputs in;
     in.loaded = load_config(path);
@@ -107,7 +109,7 @@ Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo
     in.errors = errors_in(in.loaded.diagnostics);
     in.warnings = in.loaded.diagnostics.size() - in.errors;
     if (in.loaded.config) {
-        in.compiled = compile(*in.loaded.config, generation, previous);
+        in.compiled = compile(*in.loaded.config, generation, previous, &versions);
         print_diagnostics(in.compiled.diagnostics);
         const size_t errors = errors_in(in.compiled.diagnostics);
         in.errors += errors;
@@ -133,7 +135,7 @@ std::optional<TableInfo> info_of(const std::string& path)
 
 int check(const CliOptions& options, const std::string& path)
 {
-    const Inputs in = read_inputs(path, 1, nullptr);
+    const Inputs in = read_inputs(path, 1, nullptr, LengthVersions(options.state_dir));
     print_sources(in.compiled, options.json);
     const bool ok = in.errors == 0 && in.compiled.table;
     uint64_t source_bytes = 0;
@@ -165,13 +167,18 @@ int compile_table(const CliOptions& options, const std::string& config, const st
 {
     const std::optional<TableInfo> previous = info_of(output);
     const auto start = std::chrono::steady_clock::now();
+    LengthVersions versions(options.state_dir);
     const Inputs in = read_inputs(config, previous ? previous->generation + 1 : 1,
-                                  previous ? &*previous : nullptr);
+                                  previous ? &*previous : nullptr, versions);
     print_sources(in.compiled, options.json);
     if (in.errors > 0 || !in.compiled.table)
         return kExitError;
     const PolicyTable& table = *in.compiled.table;
     const uint64_t file_bytes = write_table(table, output);
+    // Where there is a state folder of ours, `mxgate lengths rollback` can take a version back.
+    if (::access(options.state_dir.c_str(), W_OK) == 0)
+        for (const LengthFeedConfig& feed : in.loaded.config->length_feeds)
+            versions.keep(feed);
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);

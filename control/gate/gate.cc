@@ -120,7 +120,9 @@ PolicyTable Gate::first_table()
     }
     const auto in_force = static_cast<uint64_t>(std::max<int64_t>(maps_->generation(), 0));
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
-    CompileResult compiled = compile(config_, generation, last_good ? &last_good->info : nullptr);
+    const LengthVersions versions(paths_.state_dir);
+    CompileResult compiled =
+        compile(config_, generation, last_good ? &last_good->info : nullptr, &versions);
     log_feeds(compiled);
     const std::string errors = errors_of(compiled.diagnostics);
     if (compiled.table)
@@ -155,6 +157,19 @@ void Gate::keep_as_last_good()
     } catch (const TableError& error) {
         last_error_ = error.what();
         spdlog::error("the table is in force but cannot be kept for the next start: {}",
+                      error.what());
+    }
+}
+
+// So that a bad version of a source of lengths can be taken back.
+void Gate::keep_lengths(const Config& config)
+{
+    try {
+        LengthVersions versions(paths_.state_dir);
+        for (const LengthFeedConfig& feed : config.length_feeds)
+            versions.keep(feed);
+    } catch (const std::exception& error) {
+        spdlog::error("versions of lengths cannot be kept for `mxgate lengths rollback`: {}",
                       error.what());
     }
 }
@@ -209,6 +224,8 @@ void Gate::start()
         publish(std::move(table));
     maps_->pin(paths_.pin_dir);
     keep_as_last_good();
+    if (failed_reloads_ == 0)
+        keep_lengths(config_);
 }
 
 nlohmann::json Gate::reload()
@@ -216,11 +233,12 @@ nlohmann::json Gate::reload()
     const std::lock_guard lock(mutex_);
     try {
         const Config fresh = load();
+        const LengthVersions versions(paths_.state_dir);
         CompileResult compiled = compile(
             fresh,
             std::max<uint64_t>(table_.info.generation, static_cast<uint64_t>(maps_->generation())) +
                 1,
-            &table_.info);
+            &table_.info, &versions);
         log_feeds(compiled);
         const std::string errors = errors_of(compiled.diagnostics);
         if (!compiled.table)
@@ -228,6 +246,7 @@ nlohmann::json Gate::reload()
         publish(std::move(*compiled.table));
         last_error_.clear();
         keep_as_last_good();
+        keep_lengths(fresh);
         nlohmann::json restart = nlohmann::json::array();
         if (fresh.gate.interfaces != config_.gate.interfaces)
             restart.push_back("gate.interfaces");

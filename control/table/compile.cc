@@ -368,14 +368,15 @@ const char* action_name(Action action)
     return kNames[static_cast<int>(action)];
 }
 
-CompileResult compile(const Config& config, uint64_t generation, const TableInfo* previous)
+CompileResult compile(const Config& config, uint64_t generation, const TableInfo* previous,
+                      const LengthVersions* versions)
 {
     const auto start = std::chrono::steady_clock::now();
     CompileResult result;
     Compiler compiler(config, generation, previous);
     result.diagnostics = unsupported_actions(config);
     bool refused = !result.diagnostics.empty();
-    LengthInputs lengths = read_length_sources(config);
+    LengthInputs lengths = read_length_sources(config, versions);
     compiler.add_lengths(lengths);
     refused |= lengths.refused;
     result.lengths = std::move(lengths.reports);

@@ -43,8 +43,10 @@ struct CompileResult {
 
 // Reads every feed of the configuration and compiles. `previous`, where there is one, is the table
 // in force: classes and feeds keep their numbers, so that counters keep their meaning.
+// `versions`, where there are some: sources of lengths that were rolled back are read from there.
 CompileResult compile(const Config& config, uint64_t generation,
-                      const TableInfo* previous = nullptr);
+                      const TableInfo* previous = nullptr,
+                      const LengthVersions* versions = nullptr);
 
 // A table with services and classes but no entries, for a gate that has no table yet: attempts end
 // in reason no-table, and `gate.without_table` decides.

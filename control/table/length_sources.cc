@@ -30,7 +30,10 @@ int64_t date_of(const std::string& path)
 class Collector
 {
 public:
-    explicit Collector(const Config& config) : config_(config) {}
+    Collector(const Config& config, const LengthVersions* versions)
+        : config_(config), versions_(versions)
+    {
+    }
 
     LengthInputs collect()
     {
@@ -64,10 +67,8 @@ private:
         try {
             trust_.emplace(config_.trust_store);
         } catch (const std::runtime_error& error) {
-            Diagnostic diagnostic;
-            diagnostic.where.file = config_.file;
-            diagnostic.text = std::string("aggregation.trust_store: ") + error.what();
-            out_.diagnostics.push_back(std::move(diagnostic));
+            diagnose_one(Diagnostic::Severity::error, config_.file, 0,
+                         std::string("aggregation.trust_store: ") + error.what());
             out_.refused = true;
         }
     }
@@ -83,20 +84,34 @@ private:
     {
         LengthSourceInfo info;
         info.name = feed.name;
-        info.path = feed.path;
-        const LengthList list = read(feed, info);
-        info.date = date_of(feed.path);
-        info.applied = info.origin != LengthOrigin::learned || config_.apply_learned;
         LengthReport report;
+        info.path = choose(feed, report);
+        const LengthList list = read(feed, info);
+        info.date = date_of(info.path);
+        info.applied = info.origin != LengthOrigin::learned || config_.apply_learned;
         report.name = feed.name;
+        report.path = info.path;
         report.origin = info.origin;
         report.entries = list.entries.size();
         report.rejected = list.rejected;
         report.ignored = list.ignored;
         report.rejects = list.rejects;
         out_.reports.push_back(std::move(report));
+        diagnose(list, info.path);
         add_entries(list, add_source(std::move(info)));
-        diagnose(list, feed.path);
+    }
+
+    // The file to read: the feed's own, or a version of it.
+    std::string choose(const LengthFeedConfig& feed, LengthReport& report)
+    {
+        if (versions_ == nullptr)
+            return feed.path;
+        const LengthChoice choice = versions_->choose(feed);
+        report.version = choice.version;
+        if (choice.refused)
+            diagnose_one(Diagnostic::Severity::warning, feed.path, 0,
+                         "this version is rolled back; read instead: " + choice.path);
+        return choice.path;
     }
 
     // Sets the origin, which a signature raises.
@@ -127,20 +142,23 @@ private:
         }
     }
 
+    void diagnose_one(Diagnostic::Severity severity, const std::string& path, uint32_t line,
+                      std::string text)
+    {
+        Diagnostic diagnostic;
+        diagnostic.severity = severity;
+        diagnostic.where = {path, static_cast<int>(line), 0};
+        diagnostic.text = std::move(text);
+        out_.diagnostics.push_back(std::move(diagnostic));
+    }
+
     void diagnose(const LengthList& list, const std::string& path)
     {
-        const auto say = [&](Diagnostic::Severity severity, uint32_t line, std::string text) {
-            Diagnostic diagnostic;
-            diagnostic.severity = severity;
-            diagnostic.where = {path, static_cast<int>(line), 0};
-            diagnostic.text = std::move(text);
-            out_.diagnostics.push_back(std::move(diagnostic));
-        };
         const auto warn = [&](uint32_t line, std::string text) {
-            say(Diagnostic::Severity::warning, line, std::move(text));
+            diagnose_one(Diagnostic::Severity::warning, path, line, std::move(text));
         };
         if (!list.error.empty()) {
-            say(Diagnostic::Severity::error, 0, list.error);
+            diagnose_one(Diagnostic::Severity::error, path, 0, list.error);
             out_.refused = true;
         }
         for (const RejectedLine& line : list.warnings)
@@ -155,15 +173,16 @@ private:
     }
 
     const Config& config_;
+    const LengthVersions* versions_;
     std::optional<TrustStore> trust_;
     LengthInputs out_;
 };
 
 }  // namespace
 
-LengthInputs read_length_sources(const Config& config)
+LengthInputs read_length_sources(const Config& config, const LengthVersions* versions)
 {
-    return Collector(config).collect();
+    return Collector(config, versions).collect();
 }
 
 }  // namespace mxgate

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "control/config/config.h"
+#include "control/lengths/versions.h"
 #include "control/table/entries.h"
 #include "control/table/policy_table.h"
 
@@ -14,7 +16,9 @@ namespace mxgate {
 
 struct LengthReport {
     std::string name;
+    std::string path;  // that was read
     LengthOrigin origin = LengthOrigin::by_default;
+    std::optional<LengthVersion> version;  // where it is one that is kept
     uint64_t entries = 0;
     uint64_t rejected = 0;
     uint64_t ignored = 0;   // well-formed, but stating no length
@@ -31,7 +35,8 @@ struct LengthInputs {
     bool refused = false;  // there is an error among them
 };
 
-// Reads every source that the configuration names.
-LengthInputs read_length_sources(const Config& config);
+// Reads every source that the configuration names; of one that was rolled back (`versions` may be
+// null) an earlier version.
+LengthInputs read_length_sources(const Config& config, const LengthVersions* versions);
 
 }  // namespace mxgate
