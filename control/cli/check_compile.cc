@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `check` and `compile`: from configuration and feeds to a table, or to what is wrong with them.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/cli/verbs.h"
+#include "control/net/address_text.h"
 #include "control/table/compile.h"
 #include "dataplane/core/sources.h"
 
@@ -16,13 +18,30 @@ namespace {
 
 using nlohmann::json;
 
+json rejects_json(const std::vector<RejectedLine>& rejects)
+{
+    json out = json::array();
+    for (const RejectedLine& line : rejects)
+        out.push_back({{"line", line.line}, {"reason", line.reason}});
+    return out;
+}
+
 json to_json(const FeedReport& feed)
 {
-    json rejects = json::array();
-    for (const RejectedLine& line : feed.rejects)
-        rejects.push_back({{"line", line.line}, {"reason", line.reason}});
-    return {{"feed", feed.name},  {"entries", feed.entries}, {"rejected", feed.rejected},
-            {"rejects", rejects}, {"skipped", feed.skipped}, {"shadowed", feed.shadowed}};
+    json examples = json::array();
+    for (const WidenedEntry& entry : feed.widened_examples)
+        examples.push_back(
+            {{"line", entry.line}, {"from", to_string(entry.from)}, {"to", to_string(entry.to)}});
+    return {
+        {"feed", feed.name},
+        {"entries", feed.entries},
+        {"rejected", feed.rejected},
+        {"rejects", rejects_json(feed.rejects)},
+        {"skipped", feed.skipped},
+        {"shadowed", feed.shadowed},
+        {"widened", feed.widened},
+        {"widened_examples", examples},
+        {"newly_covered", {{"ipv4", feed.newly_covered_ipv4}, {"ipv6", feed.newly_covered_ipv6}}}};
 }
 
 void print_feed(const FeedReport& feed, bool as_json)
@@ -33,6 +52,39 @@ void print_feed(const FeedReport& feed, bool as_json)
     }
     fmt::print("feed {}: {} entries, {} rejected, {} skipped, {} shadowed\n", feed.name,
                feed.entries, feed.rejected, feed.skipped, feed.shadowed);
+    if (feed.widened == 0)
+        return;
+    const WidenedEntry& first = feed.widened_examples.front();
+    fmt::print(
+        "  {} widened to the end site, as line {}: {} to {}; newly covered: about {:.3g} IPv4 "
+        "addresses, {:.3g} IPv6 addresses\n",
+        feed.widened, first.line, to_string(first.from), to_string(first.to),
+        feed.newly_covered_ipv4, feed.newly_covered_ipv6);
+}
+
+void print_lengths(const LengthReport& lengths, bool as_json)
+{
+    if (as_json)
+        fmt::print("{}\n", json{{"lengths", lengths.name},
+                                {"origin", origin_name(lengths.origin)},
+                                {"entries", lengths.entries},
+                                {"rejected", lengths.rejected},
+                                {"rejects", rejects_json(lengths.rejects)},
+                                {"ignored", lengths.ignored},
+                                {"shadowed", lengths.shadowed}}
+                               .dump());
+    else
+        fmt::print("lengths {} ({}): {} entries, {} rejected, {} state none, {} shadowed\n",
+                   lengths.name, origin_name(lengths.origin), lengths.entries, lengths.rejected,
+                   lengths.ignored, lengths.shadowed);
+}
+
+void print_sources(const CompileResult& compiled, bool as_json)
+{
+    for (const LengthReport& lengths : compiled.lengths)
+        print_lengths(lengths, as_json);
+    for (const FeedReport& feed : compiled.feeds)
+        print_feed(feed, as_json);
 }
 
 size_t errors_in(const std::vector<Diagnostic>& all)
@@ -49,7 +101,8 @@ struct Inputs {
 };
 
 // Loads and compiles, prints what is wrong; what can be compiled is, so that all errors show.
-Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo* previous)
+Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo* previous,
+                   const LengthVersions& versions)
 {
     Inputs in;
     in.loaded = load_config(path);
@@ -57,7 +110,7 @@ Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo
     in.errors = errors_in(in.loaded.diagnostics);
     in.warnings = in.loaded.diagnostics.size() - in.errors;
     if (in.loaded.config) {
-        in.compiled = compile(*in.loaded.config, generation, previous);
+        in.compiled = compile(*in.loaded.config, generation, previous, &versions);
         print_diagnostics(in.compiled.diagnostics);
         const size_t errors = errors_in(in.compiled.diagnostics);
         in.errors += errors;
@@ -83,9 +136,8 @@ std::optional<TableInfo> info_of(const std::string& path)
 
 int check(const CliOptions& options, const std::string& path)
 {
-    const Inputs in = read_inputs(path, 1, nullptr);
-    for (const FeedReport& feed : in.compiled.feeds)
-        print_feed(feed, options.json);
+    const Inputs in = read_inputs(path, 1, nullptr, LengthVersions(options.state_dir));
+    print_sources(in.compiled, options.json);
     const bool ok = in.errors == 0 && in.compiled.table;
     uint64_t source_bytes = 0;
     if (in.loaded.config)
@@ -116,14 +168,18 @@ int compile_table(const CliOptions& options, const std::string& config, const st
 {
     const std::optional<TableInfo> previous = info_of(output);
     const auto start = std::chrono::steady_clock::now();
+    LengthVersions versions(options.state_dir);
     const Inputs in = read_inputs(config, previous ? previous->generation + 1 : 1,
-                                  previous ? &*previous : nullptr);
-    for (const FeedReport& feed : in.compiled.feeds)
-        print_feed(feed, options.json);
+                                  previous ? &*previous : nullptr, versions);
+    print_sources(in.compiled, options.json);
     if (in.errors > 0 || !in.compiled.table)
         return kExitError;
     const PolicyTable& table = *in.compiled.table;
     const uint64_t file_bytes = write_table(table, output);
+    // Where there is a state folder of ours, `mxgate lengths rollback` can take a version back.
+    if (::access(options.state_dir.c_str(), W_OK) == 0)
+        for (const LengthFeedConfig& feed : in.loaded.config->length_feeds)
+            versions.keep(feed);
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);

@@ -105,9 +105,35 @@ int watch_counters(const CliOptions& options, double seconds)
 
 void print_entry(const char* label, const json& e)
 {
-    fmt::print("{:<16}{}{} in feed {} (class {}, priority {}), {}:{}\n", label,
-               e.value("exclusion", false) ? "exclusion " : "", text(e["prefix"]), text(e["feed"]),
-               text(e["class"]), text(e["priority"]), text(e["file"]), text(e["line"]));
+    const std::string widened =
+        e.contains("widened_from")
+            ? fmt::format(" (widened to the end site; listed as a /{})", text(e["widened_from"]))
+            : "";
+    fmt::print("{:<16}{}{}{} in feed {} (class {}, priority {}), {}:{}\n", label,
+               e.value("exclusion", false) ? "exclusion " : "", text(e["prefix"]), widened,
+               text(e["feed"]), text(e["class"]), text(e["priority"]), text(e["file"]),
+               text(e["line"]));
+}
+
+std::string age_text(const json& seconds)
+{
+    if (seconds.is_null())
+        return "age unknown";
+    const auto age = seconds.get<int64_t>();
+    return age >= 86400 ? fmt::format("{} days old", age / 86400)
+                        : fmt::format("{:.1f} hours old", static_cast<double>(age) / 3600);
+}
+
+void print_length(const json& l)
+{
+    const std::string length = l["length"].is_null() ? "" : " /" + text(l["length"]);
+    const std::string shared =
+        l["end_sites"].is_null() ? "" : fmt::format(", {} end sites", text(l["end_sites"]));
+    fmt::print("{:<16}{} has{}{} ({} {}, {}:{}, {}){}\n",
+               l["in_force"].get<bool>() ? "  length" : "  length beaten", text(l["prefix"]),
+               length, shared, text(l["origin"]), text(l["source"]), text(l["file"]),
+               text(l["line"]), age_text(l["age_seconds"]),
+               l["lost"].is_null() ? "" : ": " + text(l["lost"]));
 }
 
 void print_view(const json& view)
@@ -121,9 +147,7 @@ void print_view(const json& view)
     fmt::print("{:<16}/{} ({})\n", "end-site length", text(view["end_site_length"]),
                text(view["length_origin"]));
     for (const json& length : view["lengths"])
-        fmt::print("{:<16}{} has /{}, configuration line {}{}\n", "  length",
-                   text(length["prefix"]), text(length["length"]), text(length["line"]),
-                   length["in_force"].get<bool>() ? "" : " (a longer prefix wins)");
+        print_length(length);
 }
 
 void print_explanation(const json& e)

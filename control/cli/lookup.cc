@@ -61,7 +61,7 @@ private:
                 fmt::memory_buffer& out) const
     {
         const auto& entries = reader_.table().entries;
-        const char* origin = state.length_entry == kNoEntry ? "default" : "operator";
+        const char* origin = length_origin(reader_.table(), state);
         std::string feed = json_ ? "null" : "-", prefix = json_ ? "null" : "-";
         if (decides.winner != kNoEntry) {
             feed = feeds_[entries[decides.winner].feed];

@@ -23,9 +23,12 @@ namespace {
 // What the command line says, for all verbs.
 struct Given {
     CliOptions options;
-    std::string config, output, table, address, attach_config = "/etc/mxgate/mxgate.yaml";
+    std::string config, output, table, address, attach_config = kDefaultConfig;
     std::vector<std::string> addresses;
     ReplayRequest replay;
+    LengthsRequest lengths;
+    LearnRequest learn;
+    ExportRequest publish;
     double watch = 0;
     bool feeds = false, replies = false;
     size_t limit = 100;
@@ -84,6 +87,60 @@ void add_replay(CLI::App& app, Given& g)
         ->check(CLI::IsMember({"model", "xdp", "dpdk"}));
     verb->add_flag("--verdicts", g.replay.verdicts,
                    "one line per frame; the summary then goes to standard error");
+}
+
+void add_lengths_verbs(CLI::App& app, Given& g)
+{
+    CLI::App* lengths = app.add_subcommand("lengths", "sources of end-site prefix lengths");
+    lengths->require_subcommand(1);
+    const auto add_config = [](CLI::App* verb, std::string& config) {
+        verb->add_option("--config", config, "configuration file (YAML)")->capture_default_str();
+    };
+
+    CLI::App* verb = add_verb(*lengths, g, "list", "each source, its age and its kept versions",
+                              "mxgate lengths list --config mxgate.yaml",
+                              [&] { return lengths_list(g.options, g.lengths.config); });
+    add_config(verb, g.lengths.config);
+
+    verb = add_verb(*lengths, g, "diff",
+                    "what changed in a source: `+` new, `-` gone, `~` another length",
+                    "mxgate lengths diff ripe\n  mxgate lengths diff ripe --from 3 --to 4",
+                    [&] { return lengths_diff(g.options, g.lengths); });
+    verb->add_option("NAME", g.lengths.name, "of aggregation.feeds")->required();
+    verb->add_option("--from", g.lengths.from, "a kept version, in place of the one before");
+    verb->add_option("--to", g.lengths.to, "a kept version, in place of the source's file");
+    add_config(verb, g.lengths.config);
+
+    verb = add_verb(*lengths, g, "rollback",
+                    "take back a bad version of a source: the one before is in force until the\n"
+                    "source has a new one",
+                    "mxgate lengths rollback ripe",
+                    [&] { return lengths_rollback(g.options, g.lengths); });
+    verb->add_option("NAME", g.lengths.name, "of aggregation.feeds")->required();
+    verb->add_flag("--undo", g.lengths.undo, "use the source's newest version again");
+    add_config(verb, g.lengths.config);
+
+    verb = add_verb(*lengths, g, "learn",
+                    "guess end-site lengths from source addresses, as an RFC 9977 file for\n"
+                    "`format: learned`",
+                    "mxgate lengths learn --prefixes routes.txt addresses.txt > learned.csv",
+                    [&] { return lengths_learn(g.options, g.learn); });
+    verb->add_option("--prefixes", g.learn.prefixes,
+                     "files of routed and of allocated prefixes, one a line")
+        ->required();
+    verb->add_option("ADDRESSES", g.learn.addresses, "file of addresses, one a line, or `-`")
+        ->required();
+
+    CLI::App* publish = app.add_subcommand("export", "what mxgate knows, for others");
+    publish->require_subcommand(1);
+    verb =
+        add_verb(*publish, g, "prefixlen",
+                 "the operator's own lengths (`lengths`, csv and geofeed tables) as an RFC 9977\n"
+                 "file, ready to publish",
+                 "mxgate export prefixlen --config mxgate.yaml -o prefixlen.csv",
+                 [&] { return export_lengths(g.options, g.publish); });
+    verb->add_option("-o,--output", g.publish.output, "file to write, in place of standard output");
+    add_config(verb, g.publish.config);
 }
 
 void add_live_verbs(CLI::App& app, Given& g)
@@ -162,6 +219,7 @@ int main(int argc, char** argv)
     add_replay(app, given);
     add_live_verbs(app, given);
     add_attach_verbs(app, given);
+    add_lengths_verbs(app, given);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,24 @@ struct ReplayRequest {
     bool verdicts = false;
 };
 
+inline constexpr const char* kDefaultConfig = "/etc/mxgate/mxgate.yaml";
+
+struct LengthsRequest {
+    std::string config = kDefaultConfig, name;
+    uint64_t from = 0, to = 0;  // versions; 0: the one before, and the source's file
+    bool undo = false;
+};
+
+struct LearnRequest {
+    std::vector<std::string> prefixes;  // files: routing table, allocations
+    std::string addresses;              // file, or `-`
+};
+
+struct ExportRequest {
+    std::string config = kDefaultConfig;
+    std::string output;  // empty: standard output
+};
+
 // Each gives the exit code, or throws what main.cc prints.
 int check(const CliOptions& options, const std::string& config);
 int compile_table(const CliOptions& options, const std::string& config, const std::string& output);
@@ -40,6 +59,11 @@ int explain(const CliOptions& options, const std::string& address);
 int reload(const CliOptions& options);
 int attach(const CliOptions& options, const std::string& config);
 int detach(const CliOptions& options);
+int lengths_list(const CliOptions& options, const std::string& config);
+int lengths_diff(const CliOptions& options, const LengthsRequest& request);
+int lengths_rollback(const CliOptions& options, const LengthsRequest& request);
+int lengths_learn(const CliOptions& options, const LearnRequest& request);
+int export_lengths(const CliOptions& options, const ExportRequest& request);
 
 // To standard error, one a line.
 void print_diagnostics(const std::vector<Diagnostic>& diagnostics);

@@ -109,6 +109,19 @@ struct JsonPath {
     std::vector<std::string> steps;
 };
 
+// Formats of sources of end-site lengths (docs/end-sites.md).
+enum class LengthFormat { prefixlen, rpsl, nrtm4, geofeed, csv, learned };
+
+struct LengthFeedConfig {
+    std::string name;
+    LengthFormat format = LengthFormat::prefixlen;
+    std::string path;          // made absolute against the folder of the configuration file
+    uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
+    bool assigned = true;      // rpsl, nrtm4: ASSIGNED objects count as end sites
+    std::string prefix_column, length_column, end_sites_column;  // csv; empty: the usual names
+    Location where;
+};
+
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
@@ -125,6 +138,7 @@ struct FeedConfig {
     uint64_t max_size = 1ULL << 30;                       // bytes, unpacked
     int32_t priority = 0;                                 // the higher wins
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
+    bool widen = false;        // widen: end_site
     Location where;
 };
 
@@ -163,6 +177,9 @@ struct Config {
     uint32_t default_length_ipv6 = 64;
     uint32_t default_length_ipv4 = 32;
     std::vector<LengthConfig> lengths;
+    std::vector<LengthFeedConfig> length_feeds;  // aggregation.feeds, in the order of the file
+    bool apply_learned = false;                  // aggregation.learned: apply
+    std::string trust_store;  // aggregation.trust_store: CA certificates (PEM); empty: none
     std::vector<ClassConfig> classes;  // in the order of the file: the later is the stricter
     std::string default_class;
     std::vector<FeedConfig> feeds;  // in the order of the file

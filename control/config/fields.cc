@@ -19,7 +19,10 @@ struct NotYet {
 
 constexpr NotYet kNotYet[] = {
     {"gate", "stale", "default_class", "write `stale: keep`"},
-    {"aggregation", "feeds", "", "remove it"},
+    {"length feed", "url", "", "fetch the file and name that with `path`"},
+    {"length feed", "refresh", "", "remove it"},
+    {"length feed", "expire", "", "remove it"},
+    {"length feed", "discover", "", "remove it"},
     {"class", "connections", "", "remove it"},
     {"class", "total_connections", "", "remove it"},
     {"class", "retry_wait", "", "remove it"},
@@ -30,7 +33,6 @@ constexpr NotYet kNotYet[] = {
     {"feed", "refresh", "", "remove it"},
     {"feed", "expire", "", "remove it"},
     {"feed", "learned", "", "remove it"},
-    {"feed", "widen", "end_site", "write `widen: none`"},
     {"guard", "max_change", "", "remove it"},
 };
 

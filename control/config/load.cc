@@ -71,56 +71,6 @@ void Reader::read_levels(const YamlNode& node)
     }
 }
 
-void Reader::read_aggregation(const YamlNode& node)
-{
-    const Section fields = section(node, "aggregation", {"default", "lengths"});
-    if (const YamlEntry* entry = fields.find("default")) {
-        const Section lengths = section(*entry->value, "default", {"ipv6", "ipv4"});
-        if (const YamlEntry* ipv6 = lengths.find("ipv6"))
-            config_.default_length_ipv6 =
-                static_cast<uint32_t>(read_integer(report_, *ipv6->value, 1, 128).value_or(64));
-        if (const YamlEntry* ipv4 = lengths.find("ipv4"))
-            config_.default_length_ipv4 =
-                static_cast<uint32_t>(read_integer(report_, *ipv4->value, 1, 32).value_or(32));
-    }
-    if (const YamlEntry* lengths = fields.find("lengths"))
-        read_lengths(*lengths->value);
-}
-
-void Reader::read_lengths(const YamlNode& node)
-{
-    std::map<std::string, int> lines;  // of each prefix
-    if (node.kind != YamlNode::Kind::list)
-        wrong_kind(report_, node, "a list of maps with `prefix` and `length`");
-    for (const YamlNode* item : node.items) {
-        LengthConfig entry;
-        entry.where = location(*item);
-        const Section fields = section(*item, "entry of `lengths`", {"prefix", "length"});
-        const YamlEntry* prefix_entry = fields.require("prefix");
-        const YamlEntry* length_entry = fields.require("length");
-        if (prefix_entry == nullptr || length_entry == nullptr)
-            continue;
-        const auto prefix = read_prefix(report_, *prefix_entry->value);
-        const auto length = read_integer(report_, *length_entry->value, 1,
-                                         prefix ? mxg_family_bits(prefix->address.family) : 128);
-        if (prefix) {
-            const auto [first, is_new] = lines.try_emplace(to_string(*prefix), item->line);
-            if (!is_new)
-                error_at(report_, *prefix_entry->value,
-                         fmt::format("{} stands in line {} already", first->first, first->second));
-        }
-        if (!prefix || !length)
-            continue;
-        if (*length < prefix->length)
-            error_at(report_, *length_entry->value,
-                     fmt::format("the end-site length {} is shorter than the prefix {}", *length,
-                                 to_string(*prefix)));
-        entry.prefix = *prefix;
-        entry.length = static_cast<uint32_t>(*length);
-        config_.lengths.push_back(std::move(entry));
-    }
-}
-
 void Reader::read_classes(const YamlNode& node)
 {
     if (node.kind != YamlNode::Kind::map) {

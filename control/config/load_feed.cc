@@ -123,7 +123,8 @@ void Reader::read_feed(const YamlNode& node)
     if (const YamlEntry* entry = fields.find("max_size"))
         feed.max_size =
             read_number(report_, *entry->value, 1, kMaxFeedBytes).value_or(feed.max_size);
-    fields.choice<int>("widen", {{"none", 0}});
+    feed.widen =
+        fields.choice<bool>("widen", {{"none", false}, {"end_site", true}}).value_or(false);
     if (const YamlEntry* entry = fields.find("guard")) {
         const Section guard = section(*entry->value, "guard", {"min_entries"});
         if (const YamlEntry* least = guard.find("min_entries"))

@@ -43,6 +43,10 @@ private:
     void read_levels(const YamlNode& node);
     void read_aggregation(const YamlNode& node);
     void read_lengths(const YamlNode& node);
+    void read_length_feeds(const YamlNode& node);
+    void read_length_feed(const YamlNode& node);
+    void read_columns(const YamlNode& node, LengthFeedConfig& into);
+    std::string read_path(const YamlEntry& entry);
     void read_classes(const YamlNode& node);
     void read_class(const YamlEntry& entry);
     void read_limit(const Section& fields, ClassConfig& into);
@@ -70,7 +74,7 @@ private:
     Config config_;
     std::vector<std::vector<const YamlNode*>> address_nodes_;  // of each service, for locations
     size_t address_count_ = 0;
-    std::map<std::string, int, std::less<>> service_lines_, feed_lines_;
+    std::map<std::string, int, std::less<>> service_lines_, feed_lines_, length_feed_lines_;
 };
 
 }  // namespace mxgate

@@ -25,9 +25,13 @@ std::string errors_of(const std::vector<Diagnostic>& diagnostics)
     return out;
 }
 
-void log_feeds(const std::vector<FeedReport>& feeds)
+void log_feeds(const CompileResult& compiled)
 {
-    for (const FeedReport& feed : feeds)
+    for (const LengthReport& lengths : compiled.lengths)
+        spdlog::info("lengths {} ({}): {} entries, {} rejected, {} shadowed", lengths.name,
+                     origin_name(lengths.origin), lengths.entries, lengths.rejected,
+                     lengths.shadowed);
+    for (const FeedReport& feed : compiled.feeds)
         spdlog::info("feed {}: {} entries, {} rejected, {} skipped, {} shadowed", feed.name,
                      feed.entries, feed.rejected, feed.skipped, feed.shadowed);
 }
@@ -102,8 +106,10 @@ PolicyTable Gate::first_table()
     }
     const auto in_force = plane_->generation();
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
-    CompileResult compiled = compile(config_, generation, last_good ? &last_good->info : nullptr);
-    log_feeds(compiled.feeds);
+    const LengthVersions versions(paths_.state_dir);
+    CompileResult compiled =
+        compile(config_, generation, last_good ? &last_good->info : nullptr, &versions);
+    log_feeds(compiled);
     const std::string errors = errors_of(compiled.diagnostics);
     if (compiled.table)
         return std::move(*compiled.table);
@@ -141,6 +147,19 @@ void Gate::keep_as_last_good()
     }
 }
 
+// So that a bad version of a source of lengths can be taken back.
+void Gate::keep_lengths(const Config& config)
+{
+    try {
+        LengthVersions versions(paths_.state_dir);
+        for (const LengthFeedConfig& feed : config.length_feeds)
+            versions.keep(feed);
+    } catch (const std::exception& error) {
+        spdlog::error("versions of lengths cannot be kept for `mxgate lengths rollback`: {}",
+                      error.what());
+    }
+}
+
 void Gate::start()
 {
     const std::lock_guard lock(mutex_);
@@ -157,6 +176,8 @@ void Gate::start()
     if (at_work)
         publish(std::move(table));
     keep_as_last_good();
+    if (failed_reloads_ == 0)
+        keep_lengths(config_);
 }
 
 nlohmann::json Gate::reload()
@@ -164,15 +185,18 @@ nlohmann::json Gate::reload()
     const std::lock_guard lock(mutex_);
     try {
         const Config fresh = load();
+        const LengthVersions versions(paths_.state_dir);
         CompileResult compiled = compile(
-            fresh, std::max(table_.info.generation, plane_->generation()) + 1, &table_.info);
-        log_feeds(compiled.feeds);
+            fresh, std::max(table_.info.generation, plane_->generation()) + 1, &table_.info,
+            &versions);
+        log_feeds(compiled);
         const std::string errors = errors_of(compiled.diagnostics);
         if (!compiled.table)
             throw GateError(errors);
         publish(std::move(*compiled.table));
         last_error_.clear();
         keep_as_last_good();
+        keep_lengths(fresh);
         nlohmann::json restart = nlohmann::json::array();
         if (fresh.gate.plane != config_.gate.plane)
             restart.push_back("gate.plane");

@@ -54,6 +54,7 @@ private:
     Config load();
     PolicyTable first_table();
     void keep_as_last_good();
+    void keep_lengths(const Config& config);
     void publish(PolicyTable table);
     nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
 

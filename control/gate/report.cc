@@ -73,8 +73,6 @@ json entry_report(const TableReader& reader, uint32_t index)
     const TableEntry& entry = reader.table().entries[index];
     const TableInfo& info = reader.table().info;
     json out{{"prefix", to_string(prefix_of(entry))}, {"line", entry.line}};
-    if (entry.feed == kNoFeed)
-        return out;
     const FeedInfo& feed = info.feeds[entry.feed];
     out["feed"] = feed.name;
     out["class"] = entry.exclusion ? json(nullptr) : or_null(class_name(info, entry.class_id));
@@ -82,7 +80,49 @@ json entry_report(const TableReader& reader, uint32_t index)
     out["file"] = feed.path;
     if (entry.exclusion)
         out["exclusion"] = true;
+    else if (entry.widened_from != 0)
+        out["widened_from"] = entry.widened_from;
     return out;
+}
+
+// Why the length of an entry does not hold although its prefix contains the address.
+std::string length_lost(const TableReader& reader, const TableEntry& entry, uint32_t winner)
+{
+    const auto& sources = reader.table().info.length_sources;
+    const LengthSourceInfo& source = sources[length_source(entry)];
+    if (!source.applied)
+        return "shown only: `aggregation.learned` is not `apply`";
+    if (entry.site_length == 0)
+        return "states a number of end sites, no length";
+    const TableEntry& other = reader.table().entries[winner];
+    const LengthSourceInfo& better = sources[length_source(other)];
+    if (better.origin != source.origin)
+        return std::string(origin_name(better.origin)) + " goes before " +
+               origin_name(source.origin);
+    if (other.length != entry.length)
+        return "a longer prefix wins";
+    return better.name + " stands before " + source.name + " in the configuration";
+}
+
+json length_report(const TableReader& reader, const TableView& view, uint32_t index)
+{
+    const TableEntry& entry = reader.table().entries[index];
+    const TableInfo& info = reader.table().info;
+    const LengthSourceInfo& source = info.length_sources[length_source(entry)];
+    const uint32_t end_sites = reader.end_sites_of(index);
+    const bool in_force = index == view.length_entry;
+    return {
+        {"prefix", to_string(prefix_of(entry))},
+        {"length", entry.site_length ? json(entry.site_length) : json(nullptr)},
+        {"end_sites", end_sites ? json(end_sites) : json(nullptr)},
+        {"origin", origin_name(source.origin)},
+        {"source", source.name},
+        {"file", source.path},
+        {"line", entry.line},
+        {"age_seconds", source.date ? json(std::max<int64_t>(std::time(nullptr) - source.date, 0))
+                                    : json(nullptr)},
+        {"in_force", in_force},
+        {"lost", in_force ? json(nullptr) : json(length_lost(reader, entry, view.length_entry))}};
 }
 
 json view_report(const TableReader& reader, const TableView& view)
@@ -92,19 +132,16 @@ json view_report(const TableReader& reader, const TableView& view)
              {"class", or_null(class_name(info, view.class_id))},
              {"source_prefix", to_string(view.source_prefix)},
              {"end_site_length", view.end_site_length},
-             {"length_origin", view.length_entry == kNoEntry ? "default" : "operator"},
+             {"length_origin", length_origin(reader.table(), view)},
+             {"end_sites", view.end_sites ? json(view.end_sites) : json(nullptr)},
              {"decided_by", nullptr},
              {"others", json::array()},
              {"lengths", json::array()}};
     if (view.winner != kNoEntry)
         out["decided_by"] = entry_report(reader, view.winner);
     for (const uint32_t index : view.chain) {
-        const TableEntry& entry = reader.table().entries[index];
-        if (entry.site_length != 0) {
-            json length = entry_report(reader, index);
-            length["length"] = entry.site_length;
-            length["in_force"] = index == view.length_entry;
-            out["lengths"].push_back(length);
+        if (is_length(reader.table().entries[index])) {
+            out["lengths"].push_back(length_report(reader, view, index));
         } else if (index != view.winner) {
             out["others"].push_back(entry_report(reader, index));
         }

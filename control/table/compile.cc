@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <tuple>
 
 #include "control/table/flatten.h"
 #include "control/table/image_builder.h"
+#include "control/table/widen.h"
 
 namespace mxgate {
 namespace {
@@ -118,6 +120,11 @@ std::vector<uint8_t> assign_numbers(const std::vector<std::string>& names, std::
     return numbers;
 }
 
+// Entries that decide nothing, by number of feed and of source of lengths; exclusions do not count.
+struct Shadowed {
+    std::vector<uint64_t> feeds, lengths;
+};
+
 class Compiler
 {
 public:
@@ -126,6 +133,7 @@ public:
         TableInfo& info = table_.info;
         if (previous)
             info = *previous;
+        info.length_sources.clear();
         info.generation = generation;
         info.created = std::time(nullptr);
         info.config = config.file;
@@ -142,19 +150,19 @@ public:
         image_.reply_tolerance_ns = replies.tolerance_ns;
     }
 
-    void add_lengths()
+    void add_lengths(LengthInputs& lengths)
     {
-        for (const LengthConfig& length : config_.lengths) {
-            TableEntry entry = entry_of(length.prefix, static_cast<uint32_t>(length.where.line));
-            // Of a mapped prefix the length counts from the IPv4 address on, like the prefix's own.
-            const bool mapped = entry.family != length.prefix.address.family;
-            const uint32_t bits = mapped ? std::max(length.length, 97u) - 96 : length.length;
-            entry.site_length = static_cast<uint8_t>(bits);
-            table_.entries.push_back(entry);
-        }
+        table_.info.length_sources = std::move(lengths.sources);
+        table_.entries = std::move(lengths.entries);
+        for (const SharedEntry& shared : lengths.shared)
+            shared_.emplace_back(table_.entries[shared.entry], shared.end_sites);
+        sort_entries(table_.entries);
+        precedence_ = precedence_of(table_.info);
+        site_lengths_.emplace(table_.entries, precedence_, table_.info.default_length_ipv4,
+                              table_.info.default_length_ipv6);
     }
 
-    void add_feed(size_t order, const Feed& feed)
+    void add_feed(size_t order, const Feed& feed, FeedReport& report)
     {
         const FeedConfig& config = config_.feeds[order];
         const uint8_t own_class = class_id(config.class_name);
@@ -162,27 +170,28 @@ public:
         for (const FeedMapping& mapping : config.map)
             class_of_value.push_back(class_id(mapping.class_name));
         table_.entries.reserve(table_.entries.size() + feed.entries.size());
+        const size_t begin = table_.entries.size();
         for (const FeedEntry& from : feed.entries) {
-            TableEntry entry = entry_of(from.prefix, from.line);
+            TableEntry entry = table_entry(from.prefix, from.line);
             entry.feed = feed_number_[order];
             entry.exclusion = from.exclusion;
             entry.class_id = from.value == kNoValue ? own_class : class_of_value[from.value];
             table_.entries.push_back(entry);
         }
+        if (config_.feeds[order].widen)
+            widen_from(begin, report);
     }
 
-    // Entries that decide nothing, by feed number; exclusions do not count.
-    PolicyTable finish(std::vector<uint64_t>* shadowed)
+    PolicyTable finish(Shadowed& shadowed)
     {
-        std::vector<FeedRank> ranks;
         FlattenInput input;
-        for (const FeedInfo& feed : table_.info.feeds)
-            ranks.push_back({feed.priority, feed.order});
-        const Precedence precedence(std::move(ranks));
+        precedence_ = precedence_of(table_.info);
         sort_entries(table_.entries);
-        const std::vector<uint64_t> repeated = drop_repeated();
+        shadowed.feeds = drop_repeated();
+        shadowed.lengths.assign(table_.info.length_sources.size(), 0);
+        place_shared();
         input.entries = &table_.entries;
-        input.precedence = &precedence;
+        input.precedence = &precedence_;
         input.default_class = class_id(config_.default_class);
         input.default_length_ipv4 = table_.info.default_length_ipv4;
         input.default_length_ipv6 = table_.info.default_length_ipv6;
@@ -194,11 +203,39 @@ public:
         image_.prefixes = table_.entries.size();
         image_.feeds = static_cast<uint32_t>(table_.info.feeds.size());
         table_.plane = build_image(image_);
-        *shadowed = repeated;
-        for (size_t i = 0; i < won.size(); i++)
-            if (table_.entries[i].feed != kNoFeed && !table_.entries[i].exclusion && !won[i])
-                ++(*shadowed)[table_.entries[i].feed];
+        for (size_t i = 0; i < won.size(); i++) {
+            const TableEntry& entry = table_.entries[i];
+            if (won[i] || (!is_length(entry) && entry.exclusion))
+                continue;
+            if (is_length(entry))
+                shadowed.lengths[length_source(entry)] += entry.site_length != 0;
+            else
+                shadowed.feeds[entry.feed]++;
+        }
         return std::move(table_);
+    }
+
+    // Now that the entries have their places.
+    void place_shared()
+    {
+        const auto before = [](const TableEntry& a, const TableEntry& b) {
+            return std::tie(a.family, a.hi, a.lo, a.length) <
+                   std::tie(b.family, b.hi, b.lo, b.length);
+        };
+        const auto& entries = table_.entries;
+        for (const auto& [entry, end_sites] : shared_) {
+            auto at = std::lower_bound(entries.begin(), entries.end(), entry, before);
+            while (at->feed != entry.feed)
+                ++at;
+            table_.shared.push_back({static_cast<uint32_t>(at - entries.begin()), end_sites});
+        }
+        std::sort(table_.shared.begin(), table_.shared.end(),
+                  [](const SharedEntry& a, const SharedEntry& b) { return a.entry < b.entry; });
+        const auto same_entry = [](const SharedEntry& a, const SharedEntry& b) {
+            return a.entry == b.entry;
+        };
+        table_.shared.erase(std::unique(table_.shared.begin(), table_.shared.end(), same_entry),
+                            table_.shared.end());
     }
 
     // Feeds repeat themselves; what a feed says twice counts once, in the strictest of the classes
@@ -207,7 +244,7 @@ public:
     {
         std::vector<uint64_t> gone(table_.info.feeds.size(), 0);
         const auto same = [](const TableEntry& a, const TableEntry& b) {
-            return a.feed != kNoFeed && a.feed == b.feed && a.exclusion == b.exclusion &&
+            return a.feed == b.feed && (is_length(a) || a.exclusion == b.exclusion) &&
                    a.family == b.family && a.length == b.length && a.hi == b.hi && a.lo == b.lo;
         };
         auto& entries = table_.entries;
@@ -217,6 +254,8 @@ public:
                 entries[kept++] = entry;
                 continue;
             }
+            if (is_length(entry))
+                continue;
             gone[entry.feed] += entry.exclusion ? 0 : 1;
             TableEntry& first = entries[kept - 1];
             if (image_.classes[entry.class_id].strictness >
@@ -231,19 +270,30 @@ public:
     void set_no_table() { image_.flags |= MXG_FLAG_NO_TABLE; }
 
 private:
-    static TableEntry entry_of(mxg_prefix prefix, uint32_t line)
+    // Widens the entries from `begin` on, a feed's; exclusions stay as they are.
+    void widen_from(size_t begin, FeedReport& report)
     {
-        TableEntry entry;
-        // A mapped address is IPv4 to the decision (RFC 4291 2.5.5.2), so to the table too.
-        if (prefix.address.family == MXG_FAMILY_IPV6 && prefix.length >= 96 &&
-            prefix.address.hi == 0 && prefix.address.lo >> 32 == 0xffff)
-            prefix = {{prefix.address.lo << 32, 0, MXG_FAMILY_IPV4, 0}, prefix.length - 96};
-        entry.hi = prefix.address.hi;
-        entry.lo = prefix.address.lo;
-        entry.family = static_cast<uint8_t>(prefix.address.family);
-        entry.length = static_cast<uint8_t>(prefix.length);
-        entry.line = line;
-        return entry;
+        auto& entries = table_.entries;
+        std::vector<TableEntry> before, after;
+        for (size_t i = begin; i < entries.size(); i++) {
+            TableEntry& entry = entries[i];
+            if (entry.exclusion)
+                continue;
+            before.push_back(entry);
+            widen(entry, *site_lengths_);
+            after.push_back(entry);
+            if (entry.widened_from == 0)
+                continue;
+            report.widened++;
+            if (report.widened_examples.size() < kRejectsKept)
+                report.widened_examples.push_back(
+                    {entry.line, prefix_of(before.back()), prefix_of(entry)});
+        }
+        const auto more = [&](uint8_t family) {
+            return static_cast<double>(covered(after, family) - covered(before, family));
+        };
+        report.newly_covered_ipv4 = more(MXG_FAMILY_IPV4);
+        report.newly_covered_ipv6 = more(MXG_FAMILY_IPV6);
     }
 
     uint8_t class_id(const std::string& name) const
@@ -295,6 +345,9 @@ private:
     ImageInput image_;
     std::vector<uint8_t> class_number_;
     std::vector<uint8_t> feed_number_;
+    std::vector<std::pair<TableEntry, uint32_t>> shared_;  // entries with end sites
+    Precedence precedence_{{}};
+    std::optional<SiteLengths> site_lengths_;
 };
 
 Diagnostic warning(const std::string& file, uint32_t line, std::string text)
@@ -332,27 +385,40 @@ const char* action_name(Action action)
     return kNames[static_cast<int>(action)];
 }
 
-CompileResult compile(const Config& config, uint64_t generation, const TableInfo* previous)
+CompileResult compile(const Config& config, uint64_t generation, const TableInfo* previous,
+                      const LengthVersions* versions)
 {
     const auto start = std::chrono::steady_clock::now();
     CompileResult result;
     Compiler compiler(config, generation, previous);
     bool refused = false;
-    compiler.add_lengths();
+    LengthInputs lengths = read_length_sources(config, versions);
+    compiler.add_lengths(lengths);
+    refused |= lengths.refused;
+    result.lengths = std::move(lengths.reports);
+    result.diagnostics.insert(result.diagnostics.end(), lengths.diagnostics.begin(),
+                              lengths.diagnostics.end());
     for (size_t i = 0; i < config.feeds.size(); i++) {
         const Feed feed = read_feed(config.feeds[i]);
         take(result, feed, config.feeds[i].path);
         refused |= !feed.errors.empty();
-        result.feeds.push_back({config.feeds[i].name, feed.entries.size(), feed.rejected,
-                                feed.skipped, 0, feed.rejects});
-        compiler.add_feed(i, feed);
+        FeedReport report;
+        report.name = config.feeds[i].name;
+        report.entries = feed.entries.size();
+        report.rejected = feed.rejected;
+        report.skipped = feed.skipped;
+        report.rejects = feed.rejects;
+        compiler.add_feed(i, feed, report);
+        result.feeds.push_back(std::move(report));
     }
     if (!refused) {
         try {
-            std::vector<uint64_t> shadowed;
-            result.table = compiler.finish(&shadowed);
+            Shadowed shadowed;
+            result.table = compiler.finish(shadowed);
             for (size_t i = 0; i < result.feeds.size(); i++)
-                result.feeds[i].shadowed = shadowed[compiler.feed_number(i)];
+                result.feeds[i].shadowed = shadowed.feeds[compiler.feed_number(i)];
+            for (size_t i = 0; i < result.lengths.size(); i++)
+                result.lengths[i].shadowed = shadowed.lengths[1 + i];
         } catch (const std::length_error& error) {
             Diagnostic diagnostic;
             diagnostic.where.file = config.file;
@@ -368,9 +434,9 @@ CompileResult compile(const Config& config, uint64_t generation, const TableInfo
 PolicyTable empty_table(const Config& config, const TableInfo* previous)
 {
     Compiler compiler(config, 0, previous);
-    std::vector<uint64_t> shadowed;
+    Shadowed shadowed;
     compiler.set_no_table();
-    return compiler.finish(&shadowed);
+    return compiler.finish(shadowed);
 }
 
 }  // namespace mxgate

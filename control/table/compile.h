@@ -8,12 +8,18 @@
 
 #include "control/config/config.h"
 #include "control/feeds/feed.h"
+#include "control/table/length_sources.h"
 #include "control/table/policy_table.h"
 
 namespace mxgate {
 
 // "pass", "limit", "drop", ...
 const char* action_name(Action action);
+
+struct WidenedEntry {
+    uint32_t line = 0;
+    mxg_prefix from{}, to{};
+};
 
 struct FeedReport {
     std::string name;
@@ -22,19 +28,26 @@ struct FeedReport {
     uint64_t skipped = 0;   // their value is mapped to no class
     uint64_t shadowed = 0;  // entries that decide no address: repeated, or others win there
     std::vector<RejectedLine> rejects;
+    uint64_t widened = 0;                        // entries, by `widen: end_site`
+    std::vector<WidenedEntry> widened_examples;  // the first kRejectsKept of them
+    // Addresses that the feed lists only because of that, an estimate where it has exclusions.
+    double newly_covered_ipv4 = 0, newly_covered_ipv6 = 0;
 };
 
 struct CompileResult {
     std::optional<PolicyTable> table;  // absent when there is any error
     std::vector<Diagnostic> diagnostics;
     std::vector<FeedReport> feeds;
+    std::vector<LengthReport> lengths;
     double seconds = 0;  // reading the feeds included
 };
 
 // Reads every feed of the configuration and compiles. `previous`, where there is one, is the table
 // in force: classes and feeds keep their numbers, so that counters keep their meaning.
+// `versions`, where there are some: sources of lengths that were rolled back are read from there.
 CompileResult compile(const Config& config, uint64_t generation,
-                      const TableInfo* previous = nullptr);
+                      const TableInfo* previous = nullptr,
+                      const LengthVersions* versions = nullptr);
 
 // A table with services and classes but no entries, for a gate that has no table yet: attempts end
 // in reason no-table, and `gate.without_table` decides.

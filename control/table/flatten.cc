@@ -32,7 +32,7 @@ public:
     {
         const uint8_t length =
             family == MXG_FAMILY_IPV4 ? input.default_length_ipv4 : input.default_length_ipv6;
-        push({~static_cast<Wide>(0), kNoEntry, length, 0});
+        push({~static_cast<Wide>(0), kNoEntry, kNoEntry, length, 0});
     }
 
     void add(uint32_t index)
@@ -48,9 +48,9 @@ public:
         exclusions_ += entry.exclusion;
         Level level = stack_.back();
         level.last = last_address(entry);
-        if (entry.site_length != 0)
-            level.site_length = entry.site_length;
-        if (entry.feed != kNoFeed)
+        if (is_length(entry))
+            take_length(index, level);
+        else
             level.winner = winner_with(index, level.winner);
         push(level);
     }
@@ -65,8 +65,9 @@ public:
 
 private:
     struct Level {
-        Wide last;  // last address of the level
-        uint32_t winner;
+        Wide last;               // last address of the level
+        uint32_t winner;         // entry that decides the class, or kNoEntry
+        uint32_t length_winner;  // and the end-site length
         uint8_t site_length;
         uint16_t policy;
     };
@@ -78,6 +79,18 @@ private:
         if (current == kNoEntry || input_.precedence->beats(entries_[index], entries_[current]))
             return index;
         return current;
+    }
+
+    void take_length(uint32_t index, Level& level) const
+    {
+        const TableEntry& entry = entries_[index];
+        if (!input_.precedence->states_length(entry))
+            return;
+        if (level.length_winner == kNoEntry ||
+            input_.precedence->length_beats(entry, entries_[level.length_winner])) {
+            level.length_winner = index;
+            level.site_length = entry.site_length;
+        }
     }
 
     void push(Level level)
@@ -115,6 +128,8 @@ private:
                               level.policy});
         if (level.winner != kNoEntry)
             won_[level.winner] = true;
+        if (level.length_winner != kNoEntry)
+            won_[level.length_winner] = true;
         cursor_ = last + 1;
         done_ = cursor_ == 0;
     }

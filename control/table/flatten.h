@@ -42,7 +42,7 @@ struct FlattenInput {
 };
 
 // The edges of one family, ascending, the first at address 0; neighbours differ in policy.
-// `won[i]` is set for every entry that decides at least one address.
+// `won[i]` is set for every entry that decides the class or the length of at least one address.
 std::vector<Edge> flatten(const FlattenInput& input, uint8_t family, PolicySet& policies,
                           std::vector<bool>& won);
 

@@ -29,6 +29,15 @@ struct FeedInfo {
     bool retired = false;
 };
 
+// A source of end-site lengths, or one file that it led to.
+struct LengthSourceInfo {
+    std::string name;
+    std::string path;
+    LengthOrigin origin = LengthOrigin::by_operator;
+    int64_t date = 0;     // Unix time of the version that was read; 0: unknown
+    bool applied = true;  // false: shown, but no length is taken from it
+};
+
 // The names behind the numbers of the image. A number keeps its name over generations.
 struct TableInfo {
     uint64_t generation = 0;
@@ -36,6 +45,7 @@ struct TableInfo {
     std::string config;   // path of the configuration file
     std::vector<ClassInfo> classes;
     std::vector<FeedInfo> feeds;
+    std::vector<LengthSourceInfo> length_sources;  // in order of precedence within an origin
     std::string default_class;
     uint8_t default_length_ipv4 = 32;
     uint8_t default_length_ipv6 = 64;
@@ -44,10 +54,14 @@ struct TableInfo {
 struct PolicyTable {
     std::vector<mxg_line> plane;
     std::vector<TableEntry> entries;  // sorted, with parents
+    std::vector<SharedEntry> shared;  // by entry
     TableInfo info;
 
     size_t plane_bytes() const { return plane.size() * MXG_LINE_BYTES; }
 };
+
+// The rules of precedence of a table's feeds and sources of lengths.
+Precedence precedence_of(const TableInfo& info);
 
 class TableError : public std::runtime_error
 {
@@ -70,6 +84,7 @@ struct TableView {
     uint32_t winner = kNoEntry;        // entry that decided the class; kNoEntry: default class
     uint32_t length_entry = kNoEntry;  // entry that decided the length; kNoEntry: default
     uint8_t end_site_length = 0;
+    uint32_t end_sites = 0;  // that share an address or end-site prefix here; 0: not stated
     mxg_prefix source_prefix{};
     std::vector<uint32_t> chain;  // all entries that contain the address, outermost first
 };
@@ -83,11 +98,17 @@ struct TableAnswer {
     const TableView& deciding() const { return outer_decides ? *outer : canonical; }
 };
 
+// Where the end-site length of an answer comes from: origin_name().
+const char* length_origin(const PolicyTable& table, const TableView& view);
+
 // Answers from the same image the planes map; the entries say which line of which feed it was.
 class TableReader
 {
 public:
     explicit TableReader(const PolicyTable& table);
+
+    // How many end sites the entry of a length source states, 0: none.
+    uint32_t end_sites_of(uint32_t entry) const;
 
     TableAnswer ask(const mxg_address& address) const;
 
@@ -102,6 +123,7 @@ public:
 
 private:
     TableView view(const mxg_address& address) const;
+    uint32_t shared_by(const TableView& view) const;
     mxg_address canonical(const mxg_address& address, int* both) const;
     struct Block {
         uint32_t from, to;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The table file: header, the planes' image, entries, names (JSON). Integers are little-endian.
+// The table file: header, the planes' image, entries, shared entries, names (JSON). Integers are
+// little-endian.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,9 +25,12 @@ struct FileHeader {
     uint64_t entries;
     uint64_t info_bytes;  // of JSON, without the zeros that fill its last 8 bytes
     uint64_t checksum;    // of this header (this field 0), the entries and the names
-    uint64_t reserved[2];
+    uint64_t shared;
+    uint64_t reserved;
 };
 static_assert(sizeof(FileHeader) == 64);
+// Of the image, and of what this file has beside it.
+constexpr uint64_t kFileSchema = MXG_SCHEMA | 2ULL << 32;
 constexpr char kMagic[8] = {'m', 'x', 'g', 't', 'a', 'b', 'l', 'e'};
 
 uint64_t mix(uint64_t sum, const void* data, size_t bytes)
@@ -40,12 +44,12 @@ uint64_t mix(uint64_t sum, const void* data, size_t bytes)
     return sum;
 }
 
-uint64_t file_checksum(FileHeader header, const std::vector<TableEntry>& entries,
-                       const std::string& info)
+uint64_t file_checksum(FileHeader header, const PolicyTable& table, const std::string& info)
 {
     header.checksum = 0;
     uint64_t sum = mix(1, &header, sizeof(header));
-    sum = mix(sum, entries.data(), entries.size() * sizeof(TableEntry));
+    sum = mix(sum, table.entries.data(), table.entries.size() * sizeof(TableEntry));
+    sum = mix(sum, table.shared.data(), table.shared.size() * sizeof(SharedEntry));
     return mix(sum, info.data(), info.size());
 }
 
@@ -58,7 +62,8 @@ json to_json(const TableInfo& info)
              {"default_length_ipv4", info.default_length_ipv4},
              {"default_length_ipv6", info.default_length_ipv6},
              {"classes", json::array()},
-             {"feeds", json::array()}};
+             {"feeds", json::array()},
+             {"length_sources", json::array()}};
     for (const ClassInfo& c : info.classes)
         out["classes"].push_back({{"name", c.name}, {"action", c.action}, {"retired", c.retired}});
     for (const FeedInfo& f : info.feeds)
@@ -68,6 +73,12 @@ json to_json(const TableInfo& info)
                                 {"priority", f.priority},
                                 {"order", f.order},
                                 {"retired", f.retired}});
+    for (const LengthSourceInfo& s : info.length_sources)
+        out["length_sources"].push_back({{"name", s.name},
+                                         {"path", s.path},
+                                         {"origin", s.origin},
+                                         {"date", s.date},
+                                         {"applied", s.applied}});
     return out;
 }
 
@@ -85,6 +96,9 @@ TableInfo info_from(const json& in)
     for (const json& f : in.at("feeds"))
         info.feeds.push_back({f.at("name"), f.at("path"), f.at("class"), f.at("priority"),
                               f.at("order"), f.at("retired")});
+    for (const json& s : in.at("length_sources"))
+        info.length_sources.push_back(
+            {s.at("name"), s.at("path"), s.at("origin"), s.at("date"), s.at("applied")});
     return info;
 }
 
@@ -153,12 +167,22 @@ std::string verify_entries(const PolicyTable& table)
         const TableEntry& entry = table.entries[i];
         if (entry.parent != kNoEntry && entry.parent >= i)
             return "an entry's parent is damaged";
-        if (entry.feed != kNoFeed && entry.feed >= table.info.feeds.size())
+        if (is_length(entry) ? length_source(entry) >= table.info.length_sources.size()
+                             : entry.feed >= table.info.feeds.size())
             return "an entry names a feed that is not there";
         if ((entry.family != MXG_FAMILY_IPV4 && entry.family != MXG_FAMILY_IPV6) ||
             entry.length > mxg_family_bits(entry.family))
             return "an entry is damaged";
     }
+    for (size_t i = 0; i < table.shared.size(); i++) {
+        const uint32_t entry = table.shared[i].entry;
+        if (entry >= table.entries.size() || !is_length(table.entries[entry]) ||
+            (i > 0 && entry <= table.shared[i - 1].entry))
+            return "a number of end sites is damaged";
+    }
+    for (const LengthSourceInfo& source : table.info.length_sources)
+        if (source.origin > LengthOrigin::by_default)
+            return "a source of lengths is damaged";
     return {};
 }
 
@@ -177,12 +201,13 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
     std::string info = to_json(table.info).dump();
     FileHeader header{};
     std::memcpy(header.magic, kMagic, sizeof(kMagic));
-    header.schema = MXG_SCHEMA;
+    header.schema = kFileSchema;
     header.plane_lines = table.plane.size();
     header.entries = table.entries.size();
+    header.shared = table.shared.size();
     header.info_bytes = info.size();
     info.resize((info.size() + 7) / 8 * 8, '\0');
-    header.checksum = file_checksum(header, table.entries, info);
+    header.checksum = file_checksum(header, table, info);
 
     const std::string fresh = path + ".new." + std::to_string(::getpid());
     try {
@@ -190,6 +215,7 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
         file.write(&header, sizeof(header));
         file.write(table.plane.data(), table.plane_bytes());
         file.write(table.entries.data(), table.entries.size() * sizeof(TableEntry));
+        file.write(table.shared.data(), table.shared.size() * sizeof(SharedEntry));
         file.write(info.data(), info.size());
         if (durable)
             file.sync();  // a name that outlives a power cut must not lead to an empty file
@@ -200,7 +226,7 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
         throw;
     }
     return sizeof(header) + table.plane_bytes() + table.entries.size() * sizeof(TableEntry) +
-           info.size();
+           table.shared.size() * sizeof(SharedEntry) + info.size();
 }
 
 PolicyTable read_table(const std::string& path)
@@ -214,22 +240,24 @@ PolicyTable read_table(const std::string& path)
     file.read(&header, sizeof(header));
     if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0)
         file.fail("not a policy table: wrong magic number");
-    if (header.schema != MXG_SCHEMA)
+    if (header.schema != kFileSchema)
         file.fail("made by another version of mxgate; compile it again");
     const uint64_t info_room = (header.info_bytes + 7) / 8 * 8;
     if (header.plane_lines > MXG_MAX_LINES || header.entries > size / sizeof(TableEntry) ||
-        header.info_bytes > size ||
+        header.info_bytes > size || header.shared > size / sizeof(SharedEntry) ||
         sizeof(header) + header.plane_lines * MXG_LINE_BYTES + header.entries * sizeof(TableEntry) +
-                info_room !=
+                header.shared * sizeof(SharedEntry) + info_room !=
             size)
         file.fail("length differs from the header's: truncated?");
     table.plane.resize(header.plane_lines);
     table.entries.resize(header.entries);
+    table.shared.resize(header.shared);
     std::string info(info_room, '\0');
     file.read(table.plane.data(), table.plane_bytes());
     file.read(table.entries.data(), table.entries.size() * sizeof(TableEntry));
+    file.read(table.shared.data(), table.shared.size() * sizeof(SharedEntry));
     file.read(info.data(), info.size());
-    if (header.checksum != file_checksum(header, table.entries, info))
+    if (header.checksum != file_checksum(header, table, info))
         file.fail("checksum differs: the file is damaged");
     if (const std::string error = verify_image(table.plane.data(), table.plane.size());
         !error.empty())

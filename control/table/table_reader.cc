@@ -10,20 +10,31 @@
 namespace mxgate {
 namespace {
 
-Precedence precedence_of(const TableInfo& info)
-{
-    std::vector<FeedRank> ranks;
-    for (const FeedInfo& feed : info.feeds)
-        ranks.push_back({feed.priority, feed.order});
-    return Precedence(std::move(ranks));
-}
-
 Wide wide(const mxg_address& address)
 {
     return static_cast<Wide>(address.hi) << 64 | address.lo;
 }
 
 }  // namespace
+
+Precedence precedence_of(const TableInfo& info)
+{
+    std::vector<FeedRank> feeds;
+    for (const FeedInfo& feed : info.feeds)
+        feeds.push_back({feed.priority, feed.order});
+    std::vector<LengthRank> lengths;
+    for (const LengthSourceInfo& source : info.length_sources)
+        lengths.push_back({source.origin, static_cast<uint32_t>(lengths.size()), source.applied});
+    return Precedence(std::move(feeds), std::move(lengths));
+}
+
+const char* length_origin(const PolicyTable& table, const TableView& view)
+{
+    if (view.length_entry == kNoEntry)
+        return origin_name(LengthOrigin::by_default);
+    const TableEntry& entry = table.entries[view.length_entry];
+    return origin_name(table.info.length_sources[length_source(entry)].origin);
+}
 
 TableReader::TableReader(const PolicyTable& table)
     : table_(table), precedence_(precedence_of(table.info))
@@ -89,6 +100,34 @@ void TableReader::warm(std::span<const mxg_address> addresses) const
                      static_cast<uint32_t>(count), policies);
 }
 
+uint32_t TableReader::end_sites_of(uint32_t entry) const
+{
+    const auto found = std::lower_bound(
+        table_.shared.begin(), table_.shared.end(), entry,
+        [](const SharedEntry& shared, uint32_t key) { return shared.entry < key; });
+    return found != table_.shared.end() && found->entry == entry ? found->end_sites : 0;
+}
+
+// As the most trusted source says that says anything of it, and there the longest prefix.
+uint32_t TableReader::shared_by(const TableView& view) const
+{
+    if (table_.shared.empty())
+        return 0;
+    uint32_t best = kNoEntry, end_sites = 0;
+    for (const uint32_t index : view.chain) {
+        const TableEntry& entry = table_.entries[index];
+        if (!is_length(entry) || !table_.info.length_sources[length_source(entry)].applied)
+            continue;
+        const uint32_t count = end_sites_of(index);
+        if (count != 0 &&
+            (best == kNoEntry || precedence_.length_beats(entry, table_.entries[best]))) {
+            best = index;
+            end_sites = count;
+        }
+    }
+    return end_sites;
+}
+
 TableView TableReader::view(const mxg_address& address) const
 {
     TableView out;
@@ -100,9 +139,8 @@ TableView TableReader::view(const mxg_address& address) const
         out.chain.push_back(entry);
     std::reverse(out.chain.begin(), out.chain.end());
     out.winner = precedence_.winner(table_.entries, out.chain);
-    for (const uint32_t index : out.chain)
-        if (table_.entries[index].site_length != 0)
-            out.length_entry = index;
+    out.length_entry = precedence_.length_winner(table_.entries, out.chain);
+    out.end_sites = shared_by(out);
 
     const mxg_table image{table_.plane.data(), static_cast<uint32_t>(table_.plane.size())};
     const auto* header = reinterpret_cast<const mxg_image_header*>(table_.plane.data());

@@ -3,8 +3,7 @@
 
 #include <stdexcept>
 
-namespace mxgate::reference
-{
+namespace mxgate::reference {
 
 bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
 {

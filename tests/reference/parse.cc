@@ -2,10 +2,8 @@
 // The frame parser of the reference.
 #include "tests/reference/gate.h"
 
-namespace mxgate::reference
-{
-namespace
-{
+namespace mxgate::reference {
+namespace {
 
 struct RunsOut {
 };

@@ -8,10 +8,8 @@
 
 #include "control/net/address_text.h"
 
-namespace mxgate::reference
-{
-namespace
-{
+namespace mxgate::reference {
+namespace {
 
 std::string all_texts(const std::vector<Diagnostic>& diagnostics)
 {
@@ -78,6 +76,39 @@ void PolicyCase::add_length(const Prefix& where, uint32_t length)
     config.lengths.push_back(entry);
 }
 
+size_t PolicyCase::add_length_feed(const std::string& name, LengthFormat format)
+{
+    LengthFeedConfig feed;
+    feed.name = name;
+    feed.format = format;
+    feed.min_entries = 0;
+    config.length_feeds.push_back(feed);
+    length_feeds.emplace_back();
+    return length_feeds.size() - 1;
+}
+
+// In the format of each; a registry's objects all as ASSIGNED, whose length is their own.
+void PolicyCase::write_lengths(Config& into, const std::string& folder) const
+{
+    for (size_t i = 0; i < length_feeds.size(); i++) {
+        LengthFeedConfig& feed = into.length_feeds[i];
+        feed.path = folder + "/" + feed.name;
+        std::ofstream file(feed.path);
+        if (feed.format == LengthFormat::csv)
+            file << "prefix;length\n";
+        for (const LengthLine& line : length_feeds[i]) {
+            const std::string where = to_string(line.prefix);
+            if (feed.format == LengthFormat::rpsl)
+                file << (line.prefix.first.family == 4 ? "inetnum: " : "inet6num: ") << where
+                     << "\nstatus: ASSIGNED\n\n";
+            else if (feed.format == LengthFormat::csv)
+                file << where << ';' << line.length << '\n';
+            else
+                file << where << ',' << line.length << ",\r\n";
+        }
+    }
+}
+
 CompileResult PolicyCase::compile_all(uint64_t generation) const
 {
     const TemporaryFolder folder;
@@ -89,6 +120,7 @@ CompileResult PolicyCase::compile_all(uint64_t generation) const
         for (const FeedLine& line : feeds[i])
             file << (line.exclusion ? "!" : "") << to_string(line.prefix) << '\n';
     }
+    write_lengths(with_files, folder.path());
     CompileResult result = mxgate::compile(with_files, generation);
     if (!result.table)
         throw std::runtime_error(all_texts(result.diagnostics));
@@ -105,12 +137,25 @@ PolicyMap PolicyCase::reference() const
     PolicyMap out(config.default_class, static_cast<int>(config.default_length_ipv4),
                   static_cast<int>(config.default_length_ipv6));
     for (const FeedConfig& feed : config.feeds)
-        out.add_feed({feed.name, feed.class_name, feed.priority});
+        out.add_feed({feed.name, feed.class_name, feed.priority, feed.widen});
     for (size_t i = 0; i < feeds.size(); i++)
         for (const FeedLine& line : feeds[i])
             out.add_entry(i, line.prefix, line.exclusion);
+    const size_t own = out.add_length_source(0);
     for (const LengthConfig& length : config.lengths)
-        out.add_length(from(length.prefix), static_cast<int>(length.length));
+        out.add_length(own, from(length.prefix), static_cast<int>(length.length));
+    for (size_t i = 0; i < length_feeds.size(); i++) {
+        const LengthFormat format = config.length_feeds[i].format;
+        if (format == LengthFormat::learned && !config.apply_learned)
+            continue;
+        const bool own_table = format == LengthFormat::csv || format == LengthFormat::geofeed;
+        const size_t source = out.add_length_source(own_table                           ? 0
+                                                    : format == LengthFormat::prefixlen ? 1
+                                                    : format == LengthFormat::learned   ? 3
+                                                                                        : 2);
+        for (const LengthLine& line : length_feeds[i])
+            out.add_length(source, line.prefix, static_cast<int>(line.length));
+    }
     return out;
 }
 

@@ -11,12 +11,16 @@
 #include "control/table/policy_table.h"
 #include "tests/reference/policy_map.h"
 
-namespace mxgate::reference
-{
+namespace mxgate::reference {
 
 struct FeedLine {
     Prefix prefix;
     bool exclusion = false;
+};
+
+struct LengthLine {
+    Prefix prefix;
+    uint32_t length = 0;
 };
 
 // A folder that goes away with the object.
@@ -35,7 +39,8 @@ private:
 
 struct PolicyCase {
     Config config;
-    std::vector<std::vector<FeedLine>> feeds;  // as config.feeds
+    std::vector<std::vector<FeedLine>> feeds;           // as config.feeds
+    std::vector<std::vector<LengthLine>> length_feeds;  // as config.length_feeds
 
     // A configuration without feeds from YAML; throws std::runtime_error with its diagnostics.
     static PolicyCase from_yaml(const std::string& yaml);
@@ -43,6 +48,7 @@ struct PolicyCase {
     // Adds a feed and gives its place.
     size_t add_feed(const std::string& name, const std::string& class_name, int priority);
     void add(size_t feed, const std::string& prefix, bool exclusion = false);
+    size_t add_length_feed(const std::string& name, LengthFormat format);
     void add_length(const std::string& prefix, uint32_t length);
     void add_length(const Prefix& prefix, uint32_t length);
 
@@ -51,6 +57,9 @@ struct PolicyCase {
     PolicyTable compile(uint64_t generation = 1) const;
 
     PolicyMap reference() const;
+
+private:
+    void write_lengths(Config& into, const std::string& folder) const;
 };
 
 Prefix prefix(const std::string& text);

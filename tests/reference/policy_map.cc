@@ -3,10 +3,8 @@
 
 #include "control/net/address_text.h"
 
-namespace mxgate::reference
-{
-namespace
-{
+namespace mxgate::reference {
+namespace {
 
 // The bits that a prefix leaves open, all set.
 Number open_bits(const Prefix& prefix)
@@ -105,12 +103,18 @@ void PolicyMap::add_entry(size_t feed, Prefix prefix, bool exclusion)
     entries_.push_back({feed, unmapped(prefix), exclusion});
 }
 
-void PolicyMap::add_length(Prefix prefix, int length)
+size_t PolicyMap::add_length_source(int rank)
+{
+    length_ranks_.push_back(rank);
+    return length_ranks_.size() - 1;
+}
+
+void PolicyMap::add_length(size_t source, Prefix prefix, int length)
 {
     const Prefix as_ipv4 = unmapped(prefix);
     if (as_ipv4.first.family != prefix.first.family)
         length = length > 96 ? length - 96 : 1;
-    lengths_.push_back({as_ipv4, length});
+    lengths_.push_back({source, as_ipv4, length});
 }
 
 bool PolicyMap::excluded(size_t feed, const Address& address) const
@@ -123,44 +127,75 @@ bool PolicyMap::excluded(size_t feed, const Address& address) const
 
 bool PolicyMap::better(const Entry& a, const Entry& b) const
 {
+    const int length_a = effective(a).length, length_b = effective(b).length;
     if (feeds_[a.feed].priority != feeds_[b.feed].priority)
         return feeds_[a.feed].priority > feeds_[b.feed].priority;
+    if (length_a != length_b)
+        return length_a > length_b;
+    return a.feed < b.feed;
+}
+
+bool PolicyMap::better(const Length& a, const Length& b) const
+{
+    if (length_ranks_[a.source] != length_ranks_[b.source])
+        return length_ranks_[a.source] < length_ranks_[b.source];
     if (a.prefix.length != b.prefix.length)
         return a.prefix.length > b.prefix.length;
-    return a.feed < b.feed;
+    return a.source < b.source;
+}
+
+int PolicyMap::length_of(const Prefix& prefix) const
+{
+    const Length* best = nullptr;
+    for (const Length& length : lengths_)
+        if (length.prefix.length <= prefix.length && contains(length.prefix, prefix.first) &&
+            (!best || better(length, *best)))
+            best = &length;
+    if (best)
+        return best->length;
+    return prefix.first.family == 4 ? default_length_ipv4_ : default_length_ipv6_;
+}
+
+Prefix PolicyMap::effective(const Entry& entry) const
+{
+    if (!feeds_[entry.feed].widen || entry.exclusion)
+        return entry.prefix;
+    if (effective_.empty())
+        for (const Entry& each : entries_) {
+            const int site = length_of(each.prefix);
+            const bool widen =
+                feeds_[each.feed].widen && !each.exclusion && each.prefix.length > site;
+            effective_.push_back(widen ? cut(each.prefix.first, site) : each.prefix);
+        }
+    return effective_[static_cast<size_t>(&entry - entries_.data())];
 }
 
 Answer PolicyMap::ask(const Address& address) const
 {
     const Entry* best = nullptr;
     for (const Entry& entry : entries_) {
-        if (entry.exclusion || !contains(entry.prefix, address))
+        if (entry.exclusion || !contains(effective(entry), address))
             continue;
         if ((!best || better(entry, *best)) && !excluded(entry.feed, address))
             best = &entry;
     }
-    const Length* longest = nullptr;
-    for (const Length& length : lengths_)
-        if (contains(length.prefix, address) &&
-            (!longest || length.prefix.length > longest->prefix.length))
-            longest = &length;
     Answer out;
     out.class_name = best ? feeds_[best->feed].class_name : default_class_;
     if (best) {
         out.feed = best->feed;
-        out.prefix = best->prefix;
+        out.prefix = effective(*best);
     }
-    out.length = longest               ? longest->length
-                 : address.family == 4 ? default_length_ipv4_
-                                       : default_length_ipv6_;
+    out.length = length_of({address, address.width()});
     return out;
 }
 
 std::vector<Prefix> PolicyMap::all_prefixes() const
 {
     std::vector<Prefix> out;
-    for (const Entry& entry : entries_)
+    for (const Entry& entry : entries_) {
         out.push_back(entry.prefix);
+        out.push_back(effective(entry));
+    }
     for (const Length& length : lengths_)
         out.push_back(length.prefix);
     return out;

@@ -10,8 +10,7 @@
 
 #include "dataplane/core/address.h"
 
-namespace mxgate::reference
-{
+namespace mxgate::reference {
 
 __extension__ using Number = unsigned __int128;
 
@@ -52,12 +51,13 @@ struct Feed {
     std::string name;
     std::string class_name;
     int priority = 0;
+    bool widen = false;
 };
 
 struct Answer {
     std::string class_name;
     std::optional<size_t> feed;    // place in the configuration
-    std::optional<Prefix> prefix;  // the entry that decided the class
+    std::optional<Prefix> prefix;  // the entry that decided the class, widened
     int length = 0;                // end-site prefix length
 };
 
@@ -74,7 +74,9 @@ public:
     void add_feed(Feed feed) { feeds_.push_back(std::move(feed)); }
     // A mapped prefix is the IPv4 prefix inside it.
     void add_entry(size_t feed, Prefix prefix, bool exclusion);
-    void add_length(Prefix prefix, int length);  // likewise
+    // Sources of lengths: the lower rank wins, then the longer prefix, then the earlier source.
+    size_t add_length_source(int rank);
+    void add_length(size_t source, Prefix prefix, int length);  // mapped ones likewise
 
     // `address` as it is: an embedded one is not looked into.
     Answer ask(const Address& address) const;
@@ -89,18 +91,25 @@ private:
         bool exclusion;
     };
     struct Length {
+        size_t source;
         Prefix prefix;
         int length;
     };
+    // The end-site length that holds for all of `prefix`.
+    int length_of(const Prefix& prefix) const;
+    Prefix effective(const Entry& entry) const;
 
     bool excluded(size_t feed, const Address& address) const;
     bool better(const Entry& a, const Entry& b) const;
+    bool better(const Length& a, const Length& b) const;
 
     std::string default_class_;
     int default_length_ipv4_, default_length_ipv6_;
     std::vector<Feed> feeds_;
     std::vector<Entry> entries_;
+    std::vector<int> length_ranks_;
     std::vector<Length> lengths_;
+    mutable std::vector<Prefix> effective_;  // of each entry, once known
 };
 
 }  // namespace mxgate::reference

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/reference/random_policy.h"
 
+#include <algorithm>
+#include <optional>
 #include <set>
 
 namespace mxgate::reference {
@@ -19,6 +21,8 @@ public:
         for (size_t i = 0; i < feeds; i++)
             case_.add_feed("feed" + std::to_string(i), kClasses[below(4)],
                            static_cast<int>(below(3)) * 10);
+        for (size_t i = 0; i < feeds; i++)
+            case_.config.feeds[i].widen = below(3) == 0;
         for (size_t i = 0; i < entries; i++)
             case_.feeds[below(feeds)].push_back({next(), below(8) == 0});
         add_lengths(entries / 8);
@@ -85,18 +89,48 @@ private:
         }
     }
 
+    // One source says nothing twice of a prefix: contradictions are another test's matter.
+    std::optional<Prefix> fresh_in(std::set<std::string>& seen)
+    {
+        const Prefix where = next();
+        if (!seen.insert(to_string(unmapped(where))).second)
+            return std::nullopt;
+        return where;
+    }
+
+    uint32_t site_length_in(const Prefix& where)
+    {
+        const size_t room = static_cast<size_t>(where.first.width() - where.length) + 1;
+        return std::max(1u, static_cast<uint32_t>(where.length) + below(room));
+    }
+
     void add_lengths(size_t count)
     {
         std::set<std::string> seen;
+        for (size_t i = 0; i < count; i++)
+            if (const auto where = fresh_in(seen))
+                case_.add_length(*where, site_length_in(*where));
+        constexpr LengthFormat kFormats[] = {LengthFormat::prefixlen, LengthFormat::rpsl,
+                                             LengthFormat::csv, LengthFormat::learned};
+        case_.config.apply_learned = below(2) == 0;
+        for (size_t sources = below(6), source = 0; source < sources; source++) {
+            const LengthFormat format = kFormats[below(4)];
+            case_.add_length_feed("length" + std::to_string(source), format);
+            add_length_lines(format, case_.length_feeds[source], count);
+        }
+    }
+
+    void add_length_lines(LengthFormat format, std::vector<LengthLine>& lines, size_t count)
+    {
+        std::set<std::string> seen;
         for (size_t i = 0; i < count; i++) {
-            const Prefix where = next();
-            if (!seen.insert(to_string(unmapped(where))).second)
+            const auto where = fresh_in(seen);
+            if (!where ||
+                (format == LengthFormat::rpsl && (where->length < 1 || where->length > 64)))
                 continue;
-            const int width = where.first.width();
-            const int length =
-                where.length +
-                static_cast<int>(below(static_cast<size_t>(width - where.length) + 1));
-            case_.add_length(where, static_cast<uint32_t>(length == 0 ? 1 : length));
+            lines.push_back({*where, format == LengthFormat::rpsl
+                                         ? static_cast<uint32_t>(where->length)
+                                         : site_length_in(*where)});
         }
     }
 

@@ -8,8 +8,7 @@
 
 #include "tests/reference/policy_case.h"
 
-namespace mxgate::reference
-{
+namespace mxgate::reference {
 
 // A configuration with four classes and no feeds.
 PolicyCase plain_case();

@@ -76,6 +76,11 @@ sources:
 aggregation:
   default: {ipv6: 56, ipv4: 24}
   lengths: [{prefix: 2001:db8:5000::/36, length: 56}, {prefix: 192.0.2.0/24, length: 24}]
+  learned: apply
+  trust_store: tas.pem
+  feeds:
+    - {name: ripe, format: rpsl, path: ripe.gz, assigned: ignore, guard: {min_entries: 100}}
+    - {name: ipam, format: csv, path: /ipam.csv, columns: {prefix: Network, length: Bits}}
 classes:
   friend: {action: pass}
   other: {action: limit, rate: 1/10min, burst: 1k, mode: monitor, charge: syn, deny_with: unreachable}
@@ -85,7 +90,7 @@ default_class: other
 feeds:
   - {name: a, format: prefixes, path: lists/../a.txt, class: friend, priority: -100}
   - {name: b, format: spamhaus-drop, path: /b.json, class: foe, guard: {min_entries: 20},
-     widen: none}
+     widen: end_site}
 )",
                                              "/etc/mxgate/mxgate.yaml");
     ASSERT_THAT(texts(result), IsEmpty());
@@ -115,6 +120,15 @@ feeds:
     ASSERT_THAT(config.lengths, SizeIs(2));
     EXPECT_EQ(to_string(config.lengths[0].prefix), "2001:db8:5000::/36");
     EXPECT_EQ(config.lengths[0].length, 56u);
+    ASSERT_THAT(config.length_feeds, SizeIs(2));
+    EXPECT_EQ(config.length_feeds[0].format, LengthFormat::rpsl);
+    EXPECT_EQ(config.length_feeds[0].path, "/etc/mxgate/ripe.gz");
+    EXPECT_EQ(config.length_feeds[0].min_entries, 100u);
+    EXPECT_FALSE(config.length_feeds[0].assigned);
+    EXPECT_EQ(config.length_feeds[1].prefix_column, "Network");
+    EXPECT_EQ(config.length_feeds[1].length_column, "Bits");
+    EXPECT_TRUE(config.apply_learned);
+    EXPECT_EQ(config.trust_store, "/etc/mxgate/tas.pem");
     ASSERT_THAT(config.classes, SizeIs(4));
     EXPECT_EQ(config.classes[1].mode, Mode::monitor);
     EXPECT_EQ(config.classes[1].rate->count, 1u);
@@ -124,7 +138,7 @@ feeds:
     EXPECT_EQ(config.classes[3].action, Action::reset);
     EXPECT_EQ(config.classes[1].deny_with, Action::unreachable);
     EXPECT_EQ(config.classes[2].deny_with, Action::drop);
-    EXPECT_EQ(config.classes[3].where.line, 29);
+    EXPECT_EQ(config.classes[3].where.line, 33);
     EXPECT_EQ(config.default_class, "other");
     ASSERT_THAT(config.feeds, SizeIs(2));
     EXPECT_EQ(config.feeds[0].path, "/etc/mxgate/a.txt");
@@ -344,8 +358,24 @@ TEST(Config, SourcesAndAggregation)
          {"f:2:31: 129 is not within 1 to 128", "f:2:42: 0 is not within 1 to 32"}},
         {"aggregation: {default: {ipv6: /64}}\n", {"f:2:31: `/64` is not a whole number"}},
         {"aggregation: {default: 64}\n", {"f:2:24: expected a map, found a single value"}},
-        {"aggregation: {feeds: []}\n",
-         {"f:2:15: `feeds` is not enforced by this version; remove it"}},
+        {"aggregation: {feeds: 3, learned: maybe, trust_store: \"\"}\n",
+         {"f:2:22: expected a list of sources of lengths, found a single value",
+          "f:2:34: unknown value `maybe` for `learned`; did you mean `show`?",
+          "f:2:54: the path is empty"}},
+        {"aggregation:\n  feeds:\n"
+         "    - {name: a, format: rpsl, url: x}\n"
+         "    - {name: a, format: prefixlenn, path: x}\n"
+         "    - {format: csv, path: \"\", assigned: use, columns: {prefx: a}}\n"
+         "    - {name: b, format: prefixlen, path: x, columns: {prefix: a}, assigned: no}\n",
+         {"f:4:31: `url` is not enforced by this version; fetch the file and name that with `path`",
+          "f:5:14: length feed `a` stands in line 4 already",
+          "f:5:25: unknown value `prefixlenn` for `format`; did you mean `prefixlen`?",
+          "f:6:7: this length feed has no `name`", "f:6:27: the path is empty",
+          "f:6:31: `assigned` has no effect without `format: rpsl` or `nrtm4`",
+          "f:6:56: unknown key `prefx`; did you mean `prefix`?",
+          "f:7:45: `columns` has no effect without `format: csv`",
+          "f:7:67: `assigned` has no effect without `format: rpsl` or `nrtm4`",
+          "f:7:77: unknown value `no` for `assigned`; did you mean `use`?"}},
         {"aggregation:\n  lengths:\n"
          "    - {prefix: 2001:db8::/32, length: 31}\n"
          "    - {prefix: 192.0.2.0/24, length: 33}\n"
@@ -448,8 +478,9 @@ TEST(Config, Feeds)
         {one("refresh: 1h, expire: 1h, learned: override, widen: end_site"),
          {"f:3:52: `refresh` is not enforced by this version; remove it",
           "f:3:65: `expire` is not enforced by this version; remove it",
-          "f:3:77: `learned` is not enforced by this version; remove it",
-          "f:3:103: `widen: end_site` is not available in this version; write `widen: none`"}},
+          "f:3:77: `learned` is not enforced by this version; remove it"}},
+        {one("widen: site"),
+         {"f:3:59: unknown value `site` for `widen`; did you mean `none`?"}},
         {one("guard: {max_change: 50%, min_entries: -1}"),
          {"f:3:60: `max_change` is not enforced by this version; remove it",
           "f:3:90: `-1` is not a number; write for example `250`, `64k`, `1M` or `16Mi`"}},

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `lengths` and `export`: sources of end-site lengths, their versions, hints, and publishing.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "control/api/client.h"
+#include "control/cli/verbs.h"
+#include "control/feeds/words.h"
+#include "control/lengths/export.h"
+#include "control/lengths/learned.h"
+#include "control/lengths/read.h"
+#include "control/lengths/versions.h"
+#include "control/net/address_text.h"
+#include "control/table/length_sources.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+Config load(const std::string& path)
+{
+    const ConfigResult loaded = load_config(path);
+    print_diagnostics(loaded.diagnostics);
+    if (!loaded.config)
+        throw std::runtime_error(path + " is not good");
+    return *loaded.config;
+}
+
+const LengthFeedConfig& feed_of(const Config& config, const std::string& name)
+{
+    std::string known;
+    for (const LengthFeedConfig& feed : config.length_feeds) {
+        if (feed.name == name)
+            return feed;
+        known += (known.empty() ? "" : ", ") + feed.name;
+    }
+    throw std::runtime_error(
+        "no `" + name + "` among aggregation.feeds; there is: " + (known.empty() ? "none" : known));
+}
+
+std::string date_text(int64_t unix_time)
+{
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(unix_time)));
+}
+
+json to_json(const LengthVersion& version)
+{
+    return {{"number", version.number},
+            {"date", date_text(version.date)},
+            {"sha256", version.sha256},
+            {"refused", version.refused}};
+}
+
+LengthList read_good(const LengthFeedConfig& feed, const std::string& path)
+{
+    LengthList list = read_length_file(feed, path);
+    if (!list.error.empty())
+        throw std::runtime_error(path + ": " + list.error);
+    return list;
+}
+
+std::string text_of(const LengthEntry& entry)
+{
+    std::string out =
+        entry.site_length ? '/' + std::to_string(entry.site_length) : std::string("no length");
+    if (entry.end_sites != 0)
+        out += fmt::format(", {} end sites", entry.end_sites);
+    return out;
+}
+
+struct Change {
+    char sign;
+    const LengthEntry* before;
+    const LengthEntry* after;
+};
+
+std::vector<Change> compare(const LengthList& from, const LengthList& to)
+{
+    std::vector<Change> out;
+    size_t a = 0, b = 0;
+    while (a < from.entries.size() || b < to.entries.size()) {
+        const LengthEntry* old = a < from.entries.size() ? &from.entries[a] : nullptr;
+        const LengthEntry* fresh = b < to.entries.size() ? &to.entries[b] : nullptr;
+        if (old && (!fresh || prefix_before(prefix_of(*old), prefix_of(*fresh)))) {
+            out.push_back({'-', old, nullptr});
+            a++;
+        } else if (!old || prefix_before(prefix_of(*fresh), prefix_of(*old))) {
+            out.push_back({'+', nullptr, fresh});
+            b++;
+        } else {
+            if (old->site_length != fresh->site_length || old->end_sites != fresh->end_sites)
+                out.push_back({'~', old, fresh});
+            a++;
+            b++;
+        }
+    }
+    return out;
+}
+
+void print_change(const Change& change, bool as_json)
+{
+    const LengthEntry& any = change.after ? *change.after : *change.before;
+    const std::string prefix = to_string(prefix_of(any));
+    const auto side = [](const LengthEntry* entry) -> json {
+        if (!entry)
+            return nullptr;
+        return {{"length", entry->site_length ? json(entry->site_length) : json(nullptr)},
+                {"end_sites", entry->end_sites ? json(entry->end_sites) : json(nullptr)}};
+    };
+    if (as_json)
+        fmt::print(
+            "{}\n",
+            json{{"prefix", prefix}, {"before", side(change.before)}, {"after", side(change.after)}}
+                .dump());
+    else if (change.sign == '~')
+        fmt::print("~ {} {} -> {}\n", prefix, text_of(*change.before), text_of(*change.after));
+    else
+        fmt::print("{} {} {}\n", change.sign, prefix, text_of(any));
+}
+
+// The running gate takes it over at once; without one the next compile does.
+void reload_gate(const CliOptions& options)
+{
+    try {
+        api_post(options.run_dir, "/v1/reload");
+    } catch (const NoDaemon&) {
+        fmt::print(stderr, "mxgated does not run: takes effect with the next compile or start\n");
+    }
+}
+
+// Lines of a file or of standard input (`-`).
+template <class Use>
+void for_each_word(const std::string& path, Use use)
+{
+    std::ifstream file;
+    if (path != "-") {
+        file.open(path);
+        if (!file)
+            throw std::runtime_error(path + ": cannot be read");
+    }
+    std::istream& in = path == "-" ? std::cin : file;
+    std::string line;
+    for (uint64_t number = 1; std::getline(in, line); number++) {
+        std::string_view rest = line;
+        const std::string_view word = take_word(rest);
+        if (!word.empty() && word[0] != '#')
+            use(word, fmt::format("{}:{}", path, number));
+    }
+}
+
+}  // namespace
+
+int lengths_list(const CliOptions& options, const std::string& path)
+{
+    const Config config = load(path);
+    const LengthVersions versions(options.state_dir);
+    const LengthInputs inputs = read_length_sources(config, &versions);
+    print_diagnostics(inputs.diagnostics);
+    for (size_t i = 0; i < inputs.reports.size(); i++) {
+        const LengthReport& report = inputs.reports[i];
+        const LengthSourceInfo& source = inputs.sources[1 + i];
+        const int64_t age = source.date ? std::time(nullptr) - source.date : 0;
+        if (options.json) {
+            json kept = json::array();
+            for (const LengthVersion& version : versions.list(report.name))
+                kept.push_back(to_json(version));
+            fmt::print("{}\n", json{{"name", report.name},
+                                    {"format", format_name(config.length_feeds[i].format)},
+                                    {"origin", origin_name(report.origin)},
+                                    {"applied", source.applied},
+                                    {"file", report.path},
+                                    {"age_seconds", age},
+                                    {"entries", report.entries},
+                                    {"rejected", report.rejected},
+                                    {"version",
+                                     report.version ? json(report.version->number) : json(nullptr)},
+                                    {"versions", kept}}
+                                   .dump());
+            continue;
+        }
+        fmt::print("{} ({}, {}): {} entries, {} rejected, {}{}\n", report.name,
+                   format_name(config.length_feeds[i].format), origin_name(report.origin),
+                   report.entries, report.rejected, report.path,
+                   source.applied ? "" : "; shown only: `aggregation.learned` is not `apply`");
+        for (const LengthVersion& v : versions.list(report.name))
+            fmt::print("  version {} of {}{}{}\n", v.number, date_text(v.date),
+                       v.refused ? ", rolled back" : "",
+                       report.version && report.version->number == v.number ? ", in force" : "");
+    }
+    return inputs.refused ? kExitError : 0;
+}
+
+int lengths_diff(const CliOptions& options, const LengthsRequest& request)
+{
+    const Config config = load(request.config);
+    const LengthFeedConfig& feed = feed_of(config, request.name);
+    const LengthVersions versions(options.state_dir);
+    const std::vector<LengthVersion> kept = versions.list(feed.name);
+    const auto path_of = [&](uint64_t number) {
+        for (const LengthVersion& version : kept)
+            if (version.number == number)
+                return versions.path_of(feed.name, number);
+        throw std::runtime_error(fmt::format(
+            "version {} of {} is not kept; see `mxgate lengths list`", number, feed.name));
+    };
+    uint64_t from = request.from;
+    if (from == 0) {
+        // The file against what was in force before it.
+        const LengthChoice now = versions.choose(feed);
+        for (const LengthVersion& version : kept)
+            if (!version.refused &&
+                (!now.version || now.refused || version.number < now.version->number))
+                from = version.number;
+        if (from == 0)
+            throw std::runtime_error(feed.name + ": no earlier version is kept");
+    }
+    const LengthList before = read_good(feed, path_of(from));
+    const LengthList after = read_good(feed, request.to ? path_of(request.to) : feed.path);
+    for (const Change& change : compare(before, after))
+        print_change(change, options.json);
+    return 0;
+}
+
+int lengths_rollback(const CliOptions& options, const LengthsRequest& request)
+{
+    const Config config = load(request.config);
+    const LengthFeedConfig& feed = feed_of(config, request.name);
+    LengthVersions versions(options.state_dir);
+    if (request.undo) {
+        versions.forget_refusals(feed);
+        if (!options.json)
+            fmt::print("{}: nothing is rolled back any more\n", feed.name);
+    } else {
+        const LengthVersion now = versions.roll_back(feed);
+        if (options.json)
+            fmt::print("{}\n", json{{"name", feed.name}, {"version", to_json(now)}}.dump());
+        else
+            fmt::print("{}: version {} of {} it is, until the source has a new one\n", feed.name,
+                       now.number, date_text(now.date));
+    }
+    reload_gate(options);
+    return 0;
+}
+
+int lengths_learn(const CliOptions& options, const LearnRequest& request)
+{
+    std::vector<mxg_prefix> prefixes;
+    for (const std::string& path : request.prefixes)
+        for_each_word(path, [&](std::string_view word, const std::string& where) {
+            const auto parsed = parse_prefix(word);
+            if (parsed)
+                prefixes.push_back(parsed->prefix);
+            else
+                fmt::print(stderr, "{}: not a prefix: `{}`\n", where, word.substr(0, 64));
+        });
+    LengthLearner learner(std::move(prefixes));
+    for_each_word(request.addresses, [&](std::string_view word, const std::string& where) {
+        const auto address = parse_address(word);
+        if (address)
+            learner.observe(*address);
+        else
+            fmt::print(stderr, "{}: not an address: `{}`\n", where, word.substr(0, 64));
+    });
+    const std::vector<LearnedLength> hints = learner.hints();
+    if (!options.json)
+        fmt::print("{}", learned_csv(hints));
+    for (const LearnedLength& hint : hints)
+        if (options.json)
+            fmt::print("{}\n", json{{"prefix", to_string(hint.prefix)},
+                                    {"length", hint.length},
+                                    {"confidence", hint.confidence},
+                                    {"sites", hint.sites},
+                                    {"networks", hint.networks},
+                                    {"addresses", hint.observed}}
+                                   .dump());
+    return 0;
+}
+
+int export_lengths(const CliOptions& options, const ExportRequest& request)
+{
+    const Config config = load(request.config);
+    std::vector<LengthList> lists(1);
+    for (const LengthConfig& length : config.lengths)
+        lists[0].add(length.prefix, length.length, 0, static_cast<uint32_t>(length.where.line));
+    for (const LengthFeedConfig& feed : config.length_feeds)
+        if (origin_of(feed.format) == LengthOrigin::by_operator)
+            lists.push_back(read_good(feed, feed.path));
+    const PrefixlenFile file = export_prefixlen(lists);
+    for (const std::string& note : file.notes)
+        fmt::print(stderr, "{}\n", note);
+    if (request.output.empty()) {
+        fmt::print("{}", file.text);
+        return 0;
+    }
+    std::ofstream out(request.output, std::ios::binary);
+    out << file.text;
+    out.close();
+    if (!out)
+        throw std::runtime_error(request.output + ": cannot be written");
+    if (options.json)
+        fmt::print("{}\n", json{{"file", request.output}, {"entries", file.entries}}.dump());
+    else
+        fmt::print("{}: {} entries\n", request.output, file.entries);
+    return 0;
+}
+
+}  // namespace mxgate

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/lengths/signature.h"
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "control/feeds/words.h"
+
+namespace mxgate {
+namespace {
+
+constexpr char kContentType[] = "1.2.840.113549.1.9.16.1.57";  // id-ct-prefixlenCSVwithCRLF
+constexpr std::string_view kBegin = "# RPKI Signature:";
+constexpr std::string_view kEnd = "# End Signature:";
+
+template <class T, void (*free_function)(T*)>
+struct Freed {
+    void operator()(T* object) const { free_function(object); }
+};
+void free_bio(BIO* bio)
+{
+    BIO_free_all(bio);
+}
+void free_signers(STACK_OF(X509) * signers)
+{
+    sk_X509_free(signers);  // the certificates belong to the message
+}
+void free_blocks(IPAddrBlocks* blocks)
+{
+    sk_IPAddressFamily_pop_free(blocks, IPAddressFamily_free);
+}
+using Bio = std::unique_ptr<BIO, Freed<BIO, free_bio>>;
+using Cms = std::unique_ptr<CMS_ContentInfo, Freed<CMS_ContentInfo, CMS_ContentInfo_free>>;
+using Oid = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT, ASN1_OBJECT_free>>;
+using Signers = std::unique_ptr<STACK_OF(X509), Freed<STACK_OF(X509), free_signers>>;
+using Blocks = std::unique_ptr<IPAddrBlocks, Freed<IPAddrBlocks, free_blocks>>;
+
+std::string last_error(const char* otherwise)
+{
+    const unsigned long code = ERR_peek_last_error();
+    const char* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
+    ERR_clear_error();
+    return reason != nullptr ? reason : otherwise;
+}
+
+struct SignedText {
+    bool has_signature = false;
+    std::string content;  // what is signed: every line with CRLF
+    std::string base64;
+    std::string error;
+};
+
+SignedText split(std::string_view text)
+{
+    SignedText out;
+    std::string_view range;
+    bool ended = false;
+    if (text.starts_with("\xef\xbb\xbf"))
+        text.remove_prefix(3);
+    while (!text.empty() && out.error.empty()) {
+        const size_t end = text.find('\n');
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        if (line.ends_with('\r'))
+            line.remove_suffix(1);
+        if (ended) {
+            if (!trim(line).empty())
+                out.error = "there is text after the signature";
+        } else if (!out.has_signature && line.starts_with(kBegin)) {
+            out.has_signature = true;
+            range = trim(line.substr(kBegin.size()));
+        } else if (!out.has_signature) {
+            out.content.append(line);
+            out.content += "\r\n";
+        } else if (line.starts_with(kEnd)) {
+            ended = true;
+            if (trim(line.substr(kEnd.size())) != range)
+                out.error = "the signature's first and last line name different ranges";
+        } else if (line.starts_with("# ")) {
+            out.base64.append(trim(line.substr(2)));
+        } else {
+            out.error = "a line of the signature does not begin with `# `";
+        }
+    }
+    if (out.has_signature && !ended && out.error.empty())
+        out.error = "the signature has no last line";
+    return out;
+}
+
+Cms decode(const std::string& base64)
+{
+    std::vector<unsigned char> der(base64.size() / 4 * 3 + 3);
+    int bytes = EVP_DecodeBlock(der.data(), reinterpret_cast<const unsigned char*>(base64.data()),
+                                static_cast<int>(base64.size()));
+    if (bytes < 0)
+        return nullptr;
+    for (size_t i = base64.size(); i > 0 && base64[i - 1] == '='; i--)
+        bytes--;
+    const unsigned char* at = der.data();
+    return Cms(d2i_CMS_ContentInfo(nullptr, &at, bytes));
+}
+
+// Why the certificate does not hold all the addresses; empty: it does.
+std::string check_addresses(X509* signer, const LengthList& list)
+{
+    const Blocks held(static_cast<IPAddrBlocks*>(
+        X509_get_ext_d2i(signer, NID_sbgp_ipAddrBlock, nullptr, nullptr)));
+    if (!held || X509v3_addr_inherits(held.get()))
+        return "the signer's certificate names no addresses of its own";
+    const Blocks stated(sk_IPAddressFamily_new_null());
+    const LengthEntry* outer = nullptr;  // what lies inside needs no looking at, nor may overlap
+    for (const LengthEntry& entry : list.entries) {
+        if (outer && mxg_contains(prefix_of(*outer), prefix_of(entry).address))
+            continue;
+        outer = &entry;
+        unsigned char bytes[16];
+        for (size_t i = 0; i < 16; i++)
+            bytes[i] =
+                static_cast<unsigned char>((i < 8 ? entry.hi : entry.lo) >> (56 - i % 8 * 8));
+        const unsigned afi = entry.family == MXG_FAMILY_IPV4 ? IANA_AFI_IPV4 : IANA_AFI_IPV6;
+        if (!X509v3_addr_add_prefix(stated.get(), afi, nullptr, bytes, entry.length))
+            return last_error("out of memory");
+    }
+    if (!X509v3_addr_canonize(stated.get()))
+        return last_error("the addresses of the file cannot be compared");
+    if (!X509v3_addr_subset(stated.get(), held.get()))
+        return "the signer's certificate does not hold all prefixes of the file";
+    return {};
+}
+
+std::string verify(const SignedText& text, const LengthList& list, X509_STORE* store)
+{
+    const Cms cms = decode(text.base64);
+    if (!cms)
+        return "the signature is no CMS";
+    const Oid wanted(OBJ_txt2obj(kContentType, 1));
+    if (OBJ_cmp(CMS_get0_eContentType(cms.get()), wanted.get()) != 0)
+        return "the signature is for another type of content";
+    const Bio content(BIO_new_mem_buf(text.content.data(), static_cast<int>(text.content.size())));
+    if (CMS_verify(cms.get(), nullptr, store, content.get(), nullptr, CMS_BINARY | CMS_DETACHED) !=
+        1)
+        return last_error("it does not verify");
+    const Signers signers(CMS_get0_signers(cms.get()));
+    if (!signers || sk_X509_num(signers.get()) != 1)
+        return "the signature has not exactly one signer";
+    return check_addresses(sk_X509_value(signers.get(), 0), list);
+}
+
+}  // namespace
+
+void TrustStore::Free::operator()(x509_store_st* store) const
+{
+    X509_STORE_free(store);
+}
+
+TrustStore::TrustStore(const std::string& path) : store_(X509_STORE_new())
+{
+    if (!store_ || X509_STORE_load_file(store_.get(), path.c_str()) != 1)
+        throw std::runtime_error(path + ": " + last_error("no certificates to be read"));
+}
+
+SignatureCheck TrustStore::check(std::string_view text, const LengthList& list) const
+{
+    SignatureCheck out;
+    const SignedText parts = split(text);
+    if (!parts.has_signature)
+        return out;
+    ERR_clear_error();
+    out.reason = parts.error.empty() ? verify(parts, list, store_.get()) : parts.error;
+    ERR_clear_error();
+    out.state = out.reason.empty() ? SignatureCheck::State::valid : SignatureCheck::State::invalid;
+    return out;
+}
+
+}  // namespace mxgate

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/table/length_sources.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "control/lengths/read.h"
+
+namespace mxgate {
+namespace {
+
+// Of a mapped prefix the length counts from the IPv4 address on, like the prefix's own.
+uint8_t site_length_in(const TableEntry& entry, const mxg_prefix& written, uint32_t site_length)
+{
+    const bool mapped = entry.family != written.address.family;
+    if (mapped && site_length != 0)
+        site_length = std::max(site_length, 97u) - 96;
+    return static_cast<uint8_t>(site_length);
+}
+
+int64_t date_of(const std::string& path)
+{
+    struct stat status {
+    };
+    return ::stat(path.c_str(), &status) == 0 ? static_cast<int64_t>(status.st_mtime) : 0;
+}
+
+class Collector
+{
+public:
+    Collector(const Config& config, const LengthVersions* versions)
+        : config_(config), versions_(versions)
+    {
+    }
+
+    LengthInputs collect()
+    {
+        add_configuration();
+        open_trust_store();
+        for (const LengthFeedConfig& feed : config_.length_feeds)
+            add_feed(feed);
+        return std::move(out_);
+    }
+
+private:
+    void add_configuration()
+    {
+        LengthSourceInfo info;
+        info.name = "configuration";
+        info.path = config_.file;
+        info.date = date_of(config_.file);
+        const uint16_t number = add_source(std::move(info));
+        for (const LengthConfig& length : config_.lengths) {
+            TableEntry entry = table_entry(length.prefix, static_cast<uint32_t>(length.where.line));
+            entry.feed = number;
+            entry.site_length = site_length_in(entry, length.prefix, length.length);
+            out_.entries.push_back(entry);
+        }
+    }
+
+    void open_trust_store()
+    {
+        if (config_.trust_store.empty())
+            return;
+        try {
+            trust_.emplace(config_.trust_store);
+        } catch (const std::runtime_error& error) {
+            diagnose_one(Diagnostic::Severity::error, config_.file, 0,
+                         std::string("aggregation.trust_store: ") + error.what());
+            out_.refused = true;
+        }
+    }
+
+    uint16_t add_source(LengthSourceInfo info)
+    {
+        const auto number = static_cast<uint16_t>(kLengthSource | out_.sources.size());
+        out_.sources.push_back(std::move(info));
+        return number;
+    }
+
+    void add_feed(const LengthFeedConfig& feed)
+    {
+        LengthSourceInfo info;
+        info.name = feed.name;
+        LengthReport report;
+        info.path = choose(feed, report);
+        const LengthList list = read(feed, info);
+        info.date = date_of(info.path);
+        info.applied = info.origin != LengthOrigin::learned || config_.apply_learned;
+        report.name = feed.name;
+        report.path = info.path;
+        report.origin = info.origin;
+        report.entries = list.entries.size();
+        report.rejected = list.rejected;
+        report.ignored = list.ignored;
+        report.rejects = list.rejects;
+        out_.reports.push_back(std::move(report));
+        diagnose(list, info.path);
+        add_entries(list, add_source(std::move(info)));
+    }
+
+    // The file to read: the feed's own, or a version of it.
+    std::string choose(const LengthFeedConfig& feed, LengthReport& report)
+    {
+        if (versions_ == nullptr)
+            return feed.path;
+        const LengthChoice choice = versions_->choose(feed);
+        report.version = choice.version;
+        if (choice.refused)
+            diagnose_one(Diagnostic::Severity::warning, feed.path, 0,
+                         "this version is rolled back; read instead: " + choice.path);
+        return choice.path;
+    }
+
+    // Sets the origin, which a signature raises.
+    LengthList read(const LengthFeedConfig& feed, LengthSourceInfo& info)
+    {
+        info.origin = origin_of(feed.format);
+        if (!trust_ || feed.format != LengthFormat::prefixlen)
+            return read_length_file(feed, info.path);
+        SignedFile file = read_signed_file(feed, info.path, *trust_);
+        if (file.signature.state == SignatureCheck::State::valid)
+            info.origin = LengthOrigin::signed_prefixlen;
+        if (file.signature.state == SignatureCheck::State::invalid)
+            file.list.warn(0,
+                           "taken as unsigned, because of its signature: " + file.signature.reason);
+        return std::move(file.list);
+    }
+
+    void add_entries(const LengthList& list, uint16_t number)
+    {
+        out_.entries.reserve(out_.entries.size() + list.entries.size());
+        for (const LengthEntry& from : list.entries) {
+            TableEntry entry = table_entry(prefix_of(from), from.line);
+            entry.feed = number;
+            entry.site_length = site_length_in(entry, prefix_of(from), from.site_length);
+            if (from.end_sites != 0)
+                out_.shared.push_back({static_cast<uint32_t>(out_.entries.size()), from.end_sites});
+            out_.entries.push_back(entry);
+        }
+    }
+
+    void diagnose_one(Diagnostic::Severity severity, const std::string& path, uint32_t line,
+                      std::string text)
+    {
+        Diagnostic diagnostic;
+        diagnostic.severity = severity;
+        diagnostic.where = {path, static_cast<int>(line), 0};
+        diagnostic.text = std::move(text);
+        out_.diagnostics.push_back(std::move(diagnostic));
+    }
+
+    void diagnose(const LengthList& list, const std::string& path)
+    {
+        const auto warn = [&](uint32_t line, std::string text) {
+            diagnose_one(Diagnostic::Severity::warning, path, line, std::move(text));
+        };
+        if (!list.error.empty()) {
+            diagnose_one(Diagnostic::Severity::error, path, 0, list.error);
+            out_.refused = true;
+        }
+        for (const RejectedLine& line : list.warnings)
+            warn(line.line, line.reason);
+        if (list.warning_count > list.warnings.size())
+            warn(0, std::to_string(list.warning_count - list.warnings.size()) + " more warnings");
+        for (const RejectedLine& line : list.rejects)
+            warn(line.line, line.reason);
+        if (list.rejected > list.rejects.size())
+            warn(0, std::to_string(list.rejected - list.rejects.size()) +
+                        " more entries are rejected");
+    }
+
+    const Config& config_;
+    const LengthVersions* versions_;
+    std::optional<TrustStore> trust_;
+    LengthInputs out_;
+};
+
+}  // namespace
+
+LengthInputs read_length_sources(const Config& config, const LengthVersions* versions)
+{
+    return Collector(config, versions).collect();
+}
+
+}  // namespace mxgate

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// All that a configuration says of end-site lengths, ready for the table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/config/config.h"
+#include "control/lengths/versions.h"
+#include "control/table/entries.h"
+#include "control/table/policy_table.h"
+
+namespace mxgate {
+
+struct LengthReport {
+    std::string name;
+    std::string path;  // that was read
+    LengthOrigin origin = LengthOrigin::by_default;
+    std::optional<LengthVersion> version;  // where it is one that is kept
+    uint64_t entries = 0;
+    uint64_t rejected = 0;
+    uint64_t ignored = 0;   // well-formed, but stating no length
+    uint64_t shadowed = 0;  // decide no address's length: others win there
+    std::vector<RejectedLine> rejects;
+};
+
+struct LengthInputs {
+    std::vector<LengthSourceInfo> sources;  // the first is the configuration itself
+    std::vector<TableEntry> entries;
+    std::vector<SharedEntry> shared;    // by place in `entries`
+    std::vector<LengthReport> reports;  // one for each of config.length_feeds: sources[1 + i]
+    std::vector<Diagnostic> diagnostics;
+    bool refused = false;  // there is an error among them
+};
+
+// Reads every source that the configuration names; of one that was rolled back (`versions` may be
+// null) an earlier version.
+LengthInputs read_length_sources(const Config& config, const LengthVersions* versions);
+
+}  // namespace mxgate

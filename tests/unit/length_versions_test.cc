@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Versions of sources of lengths, their rollback, and the operator's own lengths for others.
+#include "control/lengths/versions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "control/lengths/csv.h"
+#include "control/lengths/export.h"
+#include "tests/reference/random_policy.h"
+#include "tests/unit/length_texts.h"
+
+namespace mxgate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class Versions : public ::testing::Test
+{
+protected:
+    Versions() : versions_(folder_.path())
+    {
+        config_ = reference::plain_case().config;
+        LengthFeedConfig feed;
+        feed.name = "isp";
+        feed.path = folder_.path() + "/isp.csv";
+        config_.length_feeds.push_back(feed);
+    }
+
+    const LengthFeedConfig& feed() const { return config_.length_feeds[0]; }
+
+    void write(int length) { std::ofstream(feed().path) << "2001:db8::/32," << length << ",\n"; }
+
+    // The length in force after a compile, as the gate does it.
+    int compiled()
+    {
+        const CompileResult result = compile(config_, 1, nullptr, &versions_);
+        if (!result.table)
+            return -1;
+        versions_.keep(feed());
+        warnings_ = result.diagnostics.size();
+        return TableReader(*result.table)
+            .ask(reference::to_core(reference::address("2001:db8::1")))
+            .canonical.end_site_length;
+    }
+
+    reference::TemporaryFolder folder_;
+    LengthVersions versions_;
+    Config config_;
+    size_t warnings_ = 0;
+};
+
+TEST_F(Versions, RollbackHoldsUntilTheSourceHasANewOne)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    write(33);  // bad
+    EXPECT_EQ(compiled(), 33);
+    EXPECT_EQ(versions_.roll_back(feed()).number, 1u);
+    EXPECT_EQ(compiled(), 56);
+    EXPECT_EQ(warnings_, 1u);
+    EXPECT_EQ(compiled(), 56);  // it stays so
+    write(60);
+    EXPECT_EQ(compiled(), 60);
+    EXPECT_EQ(warnings_, 0u);
+    write(33);  // the bad one again
+    EXPECT_EQ(compiled(), 60);
+    versions_.forget_refusals(feed());
+    EXPECT_EQ(compiled(), 33);
+}
+
+TEST_F(Versions, RollbackTwiceAndToNothing)
+{
+    for (const int length : {56, 57, 58}) {
+        write(length);
+        EXPECT_EQ(compiled(), length);
+    }
+    EXPECT_EQ(versions_.roll_back(feed()).number, 2u);
+    EXPECT_EQ(compiled(), 57);
+    EXPECT_EQ(versions_.roll_back(feed()).number, 1u);
+    EXPECT_EQ(compiled(), 56);
+    EXPECT_THROW(versions_.roll_back(feed()), std::runtime_error);
+    EXPECT_EQ(compiled(), 56);
+}
+
+TEST_F(Versions, AVersionThatWasNeverInForce)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    write(33);
+    EXPECT_EQ(versions_.roll_back(feed()).number, 1u);
+    EXPECT_EQ(compiled(), 56);
+}
+
+TEST_F(Versions, OnlyTheLastAreKept)
+{
+    for (int length = 40; length < 52; length++) {
+        write(length);
+        EXPECT_EQ(compiled(), length);
+        EXPECT_EQ(compiled(), length);
+    }
+    const std::vector<LengthVersion> kept = versions_.list("isp");
+    ASSERT_EQ(kept.size(), LengthVersions::kKept);
+    EXPECT_EQ(kept.back().number, 12u);
+    size_t files = 0;
+    for ([[maybe_unused]] const auto& file :
+         std::filesystem::directory_iterator(folder_.path() + "/lengths/isp"))
+        files++;
+    EXPECT_EQ(files, LengthVersions::kKept + 1);
+    EXPECT_THAT(versions_.list("other"), IsEmpty());
+}
+
+TEST_F(Versions, DamageIsToldNotGuessedAt)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    std::ofstream(folder_.path() + "/lengths/isp/versions.json") << "[{}]";
+    EXPECT_THROW(versions_.list("isp"), std::runtime_error);
+}
+
+TEST(Export, ReadsBackWithoutARemark)
+{
+    LengthList own, table;
+    const auto add = [](LengthList& list, const char* text, uint32_t length, uint32_t sites = 0) {
+        list.add(parse_prefix(text)->prefix, length, sites, 1);
+    };
+    add(own, "2001:db8::/32", 56);
+    add(own, "10.0.0.0/8", 32);
+    add(table, "2001:db8:1::/48", 48);
+    add(table, "192.0.2.0/24", 32, 64);
+    add(table, "2001:db8::/32", 48);
+    add(table, "198.51.100.0/24", 0, 9);
+    add(table, "fd00::/48", 64);
+    const PrefixlenFile file = export_prefixlen({own, table});
+    EXPECT_EQ(file.text,
+              "# prefix,end-site prefix length,end sites (RFC 9977)\r\n"
+              "192.0.2.0/24,32,64\r\n"
+              "198.51.100.0/24,,9\r\n"
+              "2001:db8::/32,56,\r\n"
+              "2001:db8:1::/48,48,\r\n");
+    EXPECT_EQ(file.entries, 4u);
+    EXPECT_THAT(file.notes, ElementsAre("10.0.0.0/8 is not public and left out",
+                                        "2001:db8::/32 is stated twice; /56 is written",
+                                        "fd00::/48 is not public and left out"));
+    FeedInput input = length_input(file.text);
+    const LengthList back = read_prefixlen(input);
+    EXPECT_EQ(back.entries.size(), 4u);
+    EXPECT_EQ(back.rejected, 0u);
+    EXPECT_EQ(back.ignored, 0u);
+}
+
+}  // namespace
+}  // namespace mxgate
