@@ -7,11 +7,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <unordered_map>
 
 #include "control/feeds/input.h"
 #include "control/net/address_text.h"
 #include "control/net/ranges.h"
+#include "tests/reference/longest_match.h"
 #include "tests/reference/random_policy.h"
 #include "tests/unit/table_check.h"
 
@@ -19,43 +19,10 @@ namespace mxgate {
 namespace {
 
 using reference::Address;
+using reference::LongestMatch;
 using reference::Number;
 using reference::PolicyCase;
 using reference::Prefix;
-
-// Longest match by asking every length there is, the longest first.
-class LongestMatch
-{
-public:
-    void add(const Prefix& prefix, uint32_t value)
-    {
-        by_length_[{prefix.first.family, -prefix.length}].emplace(prefix.first.value, value);
-    }
-
-    const uint32_t* ask(const Address& address) const
-    {
-        for (const auto& [key, prefixes] : by_length_) {
-            if (key.first != address.family)
-                continue;
-            const int open = address.width() + key.second;  // bits beyond the length
-            const Number cut = open == 128 ? 0 : address.value >> open << open;
-            const auto found = prefixes.find(cut);
-            if (found != prefixes.end())
-                return &found->second;
-        }
-        return nullptr;
-    }
-
-private:
-    struct Hash {
-        size_t operator()(Number n) const
-        {
-            return std::hash<uint64_t>()(static_cast<uint64_t>(n >> 64) * 0x9e3779b97f4a7c15 ^
-                                         static_cast<uint64_t>(n));
-        }
-    };
-    std::map<std::pair<int, int>, std::unordered_map<Number, uint32_t, Hash>> by_length_;
-};
 
 struct World {
     std::vector<Prefix> routes;     // classes
