@@ -103,7 +103,7 @@ void LengthLearner::observe(const mxg_address& address)
         return;
     if (seen.networks.size() < kMaxNetworks)
         seen.networks.insert(address.hi);
-    else if (!seen.networks.contains(address.hi))
+    else if (!seen.full && !seen.networks.contains(address.hi))
         thin(seen);
 }
 
@@ -114,7 +114,8 @@ void LengthLearner::thin(Seen& seen)
     const uint64_t any = *seen.networks.begin() >> 16;
     const bool one = std::all_of(seen.networks.begin(), seen.networks.end(),
                                  [&](uint64_t network) { return network >> 16 == any; });
-    if (one || seen.dropped_bits == 40)
+    seen.full = one || seen.dropped_bits == 40;
+    if (seen.full)
         return;
     seen.dropped_bits++;
     std::erase_if(seen.networks,

@@ -48,6 +48,7 @@ private:
     struct Seen {
         std::unordered_set<uint64_t> networks;  // top halves
         uint64_t observed = 0;
+        bool full = false;          // no more are taken
         uint32_t dropped_bits = 0;  // only /48s whose hash ends in so many zeros are kept
     };
     static void thin(Seen& seen);

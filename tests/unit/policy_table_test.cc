@@ -13,15 +13,15 @@
 #include <unordered_map>
 
 #include "control/net/address_text.h"
+#include "tests/reference/longest_match.h"
 #include "tests/reference/random_policy.h"
 #include "tests/unit/table_check.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using reference::Address;
+using reference::LongestMatch;
 using reference::Number;
 using reference::PolicyCase;
 using reference::Prefix;
@@ -125,56 +125,24 @@ TEST(TableReader, Chain)
               kNoEntry);
 }
 
-// Longest-prefix match by one hash table per length, the longest asked first.
-class HashMap
-{
-public:
-    void add(const Prefix& prefix, size_t feed)
-    {
-        by_length_[prefix.length][prefix.first.value] = feed;
-    }
-
-    const size_t* ask(const Address& address) const
-    {
-        for (int length = 128; length >= 0; length--) {
-            if (by_length_[length].empty())
-                continue;
-            const auto found = by_length_[length].find(reference::cut(address, length).first.value);
-            if (found != by_length_[length].end())
-                return &found->second;
-        }
-        return nullptr;
-    }
-
-private:
-    struct Hash {
-        size_t operator()(Number n) const
-        {
-            return std::hash<uint64_t>()(static_cast<uint64_t>(n >> 64) * 0x9e3779b97f4a7c15 ^
-                                         static_cast<uint64_t>(n));
-        }
-    };
-    std::unordered_map<Number, size_t, Hash> by_length_[129];
-};
-
 // The prefixes of a routing table, spread over three feeds of one priority.
 void expect_full_table(const std::vector<Prefix>& prefixes)
 {
     PolicyCase policy = reference::plain_case();
     for (const char* name : {"good", "mixed", "bad"})
         policy.add_feed(std::string("list-") + name, name, 0);
-    HashMap map;
+    LongestMatch map;
     for (const Prefix& prefix : prefixes) {
         const size_t feed = static_cast<size_t>(prefix.first.value >> 80) % 3;
         policy.feeds[feed].push_back({prefix, false});
-        map.add(prefix, feed);
+        map.add(prefix, static_cast<uint32_t>(feed));
     }
     const PolicyTable table = policy.compile();
     const TableReader reader(table);
     std::mt19937_64 random(1);
     size_t wrong = 0;
     const auto check = [&](const Address& address) {
-        const size_t* wanted = map.ask(address);
+        const uint32_t* wanted = map.ask(address);
         const mxg_policy* policy_of = look_up(table.plane, address);
         wrong +=
             !policy_of || (wanted ? policy_of->feed != *wanted : policy_of->feed != MXG_NO_FEED);
