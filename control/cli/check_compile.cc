@@ -19,8 +19,11 @@ using nlohmann::json;
 json to_json(const FeedReport& feed)
 {
     json rejects = json::array();
-    for (const RejectedLine& line : feed.rejects)
+    for (const RejectedLine& line : feed.rejects) {
         rejects.push_back({{"line", line.line}, {"reason", line.reason}});
+        if (!line.file.empty())
+            rejects.back()["file"] = line.file;
+    }
     return {{"feed", feed.name},  {"entries", feed.entries}, {"rejected", feed.rejected},
             {"rejects", rejects}, {"skipped", feed.skipped}, {"shadowed", feed.shadowed}};
 }
