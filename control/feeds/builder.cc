@@ -141,6 +141,8 @@ void FeedBuilder::settle(Nesting nesting, size_t from, bool cut)
 {
     if (nesting == Nesting::first)
         drop_covered(feed_.entries, from);
+    else if (nesting == Nesting::octets)
+        drop_excluded_by_octet(feed_.entries, from);
     settle_nested(feed_.entries, from, cut || one_of_many_, kMaxEntries);
 }
 

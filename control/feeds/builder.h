@@ -15,6 +15,7 @@ struct Listing {
 // How entries of one feed that contain each other agree, where the format says so.
 enum class Nesting {
     longest,  // the longest prefix decides, be it an exclusion or not
+    octets,   // likewise, but exclusions as in rbldnsd's ip4set
     first,    // the entry that was added first decides
 };
 
