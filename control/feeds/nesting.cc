@@ -127,6 +127,9 @@ void carve(const FeedEntry& outer, const FeedEntry* inner, const FeedEntry* end,
 
 void drop_excluded_by_octet(std::vector<FeedEntry>& entries, size_t from)
 {
+    if (std::none_of(entries.begin() + static_cast<ptrdiff_t>(from), entries.end(),
+                     [](const FeedEntry& entry) { return entry.exclusion; }))
+        return;
     sort_nested(entries, from);
     // Sorted, an exclusion that overlaps what stands behind it contains it. By octets, 0 to 4.
     bool any[5] = {};
