@@ -21,8 +21,11 @@ using nlohmann::json;
 json rejects_json(const std::vector<RejectedLine>& rejects)
 {
     json out = json::array();
-    for (const RejectedLine& line : rejects)
+    for (const RejectedLine& line : rejects) {
         out.push_back({{"line", line.line}, {"reason", line.reason}});
+        if (!line.file.empty())
+            out.back()["file"] = line.file;
+    }
     return out;
 }
 

@@ -116,6 +116,10 @@ void Reader::read_feed(const YamlNode& node)
     // A feed with a URL needs no path; that it has a URL is reported already.
     if (const YamlEntry* entry = fields.has("url") ? fields.find("path") : fields.require("path"))
         feed.path = read_path(*entry->value);
+    for (const FeedConfig& other : config_.feeds)
+        if (feed.path == "-" && other.path == "-")
+            error_at(report_, *fields.find("path")->value,
+                     fmt::format("feed `{}` reads standard input already", other.name));
     read_feed_class(fields, feed);
     if (const YamlEntry* entry = fields.find("priority"))
         feed.priority = static_cast<int32_t>(
@@ -138,7 +142,9 @@ std::string Reader::read_path(const YamlNode& node) const
     const auto path = read_text(report_, node, "the path of a file");
     if (path && path->empty())
         error_at(report_, node, "the path is empty");
-    return path && !path->empty() ? resolve(*path) : "";
+    if (!path || path->empty())
+        return "";
+    return *path == "-" ? "-" : resolve(*path);  // `-` is standard input
 }
 
 void Reader::read_feed_format(const Section& fields, FeedConfig& into)

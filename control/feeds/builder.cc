@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "control/config/text.h"
 #include "control/feeds/nesting.h"
 #include "control/feeds/words.h"
@@ -92,7 +95,7 @@ void FeedBuilder::reject(uint32_t line, std::string reason)
 {
     feed_.rejected++;
     if (feed_.rejects.size() < kRejectsKept)
-        feed_.rejects.push_back({line, std::move(reason)});
+        feed_.rejects.push_back({line, std::move(reason), {}});
 }
 
 void FeedBuilder::warn(uint32_t line, std::string text, const std::string& file)
@@ -116,11 +119,31 @@ void FeedBuilder::refuse(std::string reason)
     feed_.errors.push_back(std::move(diagnostic));
 }
 
+void FeedBuilder::append(Feed&& part, const std::string& file)
+{
+    feed_.entries.insert(feed_.entries.end(), part.entries.begin(), part.entries.end());
+    feed_.lines += part.lines;
+    feed_.rejected += part.rejected;
+    feed_.skipped += part.skipped;
+    feed_.warning_count += part.warning_count;
+    for (RejectedLine& line : part.rejects)
+        if (feed_.rejects.size() < kRejectsKept) {
+            line.file = file;
+            feed_.rejects.push_back(std::move(line));
+        }
+    for (Diagnostic& warning : part.warnings)
+        if (feed_.warnings.size() < kRejectsKept)
+            feed_.warnings.push_back(std::move(warning));
+    std::move(part.errors.begin(), part.errors.end(), std::back_inserter(feed_.errors));
+}
+
 void FeedBuilder::settle(Nesting nesting, size_t from, bool cut)
 {
     if (nesting == Nesting::first)
         drop_covered(feed_.entries, from);
-    settle_nested(feed_.entries, from, cut, kMaxEntries);
+    else if (nesting == Nesting::octets)
+        drop_excluded_by_octet(feed_.entries, from);
+    settle_nested(feed_.entries, from, cut || one_of_many_, kMaxEntries);
 }
 
 Feed FeedBuilder::finish()

@@ -15,13 +15,18 @@ struct Listing {
 // How entries of one feed that contain each other agree, where the format says so.
 enum class Nesting {
     longest,  // the longest prefix decides, be it an exclusion or not
+    octets,   // likewise, but exclusions as in rbldnsd's ip4set
     first,    // the entry that was added first decides
 };
 
 class FeedBuilder
 {
 public:
-    explicit FeedBuilder(const FeedConfig& config) : config_(config) {}
+    // `one_of_many`: one file of several that make up the feed.
+    explicit FeedBuilder(const FeedConfig& config, bool one_of_many = false)
+        : config_(config), one_of_many_(one_of_many)
+    {
+    }
 
     const FeedConfig& config() const { return config_; }
     // No more entries fit: a reader may stop.
@@ -58,6 +63,9 @@ public:
     size_t size() const { return feed_.entries.size(); }
     void settle(Nesting nesting, size_t from = 0, bool cut = false);
 
+    // All that one file of several told.
+    void append(Feed&& part, const std::string& file);
+
     // The feed, after the checks that all formats share.
     Feed finish();
     // The feed as it is.
@@ -65,6 +73,7 @@ public:
 
 private:
     const FeedConfig& config_;
+    const bool one_of_many_;  // exclusions of a file must not carve out of the others
     Feed feed_;
 };
 

@@ -26,6 +26,7 @@ struct FeedEntry {
 struct RejectedLine {
     uint32_t line = 0;
     std::string reason;  // "not a prefix: `foo`"
+    std::string file{};  // of a folder of files: which; else empty, the feed's own
 };
 
 struct Feed {
@@ -48,7 +49,9 @@ inline constexpr size_t kRejectsKept = 20;
 // or when the format's own count (spamhaus-drop `records`) does not agree.
 Feed parse_feed(std::string_view bytes, const FeedConfig& config);
 
-// Reads config.path and parses it; a file that cannot be read is an error of the feed.
+// Reads config.path and parses it: a file, `-` for standard input, or a folder, whose files (hidden
+// ones and those that end in `~` apart) are each a list of the format, in the order of their names.
+// A file that cannot be read is an error of the feed; so is one of a folder that is refused.
 Feed read_feed(const FeedConfig& config);
 
 }  // namespace mxgate

@@ -61,8 +61,9 @@ FeedInput FeedInput::of_file(const std::string& path, uint64_t max_size)
 
 void FeedInput::open_file(const std::string& path)
 {
-    // A FIFO must not hold us.
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    // Standard input may take its time; a FIFO must not hold us.
+    const int fd = path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                               : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         fail(std::strerror(errno));
         return;

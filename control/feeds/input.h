@@ -18,6 +18,7 @@ class FeedInput
 public:
     // Bytes in memory, which must outlive this.
     static FeedInput of_text(std::string_view bytes, uint64_t max_size);
+    // `-`: standard input.
     static FeedInput of_file(const std::string& path, uint64_t max_size);
 
     // The next line without its end and without blanks around it; false at the end of the feed.

@@ -125,6 +125,30 @@ void carve(const FeedEntry& outer, const FeedEntry* inner, const FeedEntry* end,
 
 }  // namespace
 
+void drop_excluded_by_octet(std::vector<FeedEntry>& entries, size_t from)
+{
+    if (std::none_of(entries.begin() + static_cast<ptrdiff_t>(from), entries.end(),
+                     [](const FeedEntry& entry) { return entry.exclusion; }))
+        return;
+    sort_nested(entries, from);
+    // Sorted, an exclusion that overlaps what stands behind it contains it. By octets, 0 to 4.
+    bool any[5] = {};
+    Wide last[5] = {};
+    size_t kept = from;
+    for (size_t i = from; i < entries.size(); i++) {
+        const FeedEntry& entry = entries[i];
+        const uint32_t octets = (entry.prefix.length + 7) / 8;
+        if (entry.exclusion) {
+            any[octets] = true;
+            last[octets] = std::max(last[octets], last_of(entry.prefix));
+        } else if (any[octets] && number_of(entry.prefix.address) <= last[octets]) {
+            continue;
+        }
+        entries[kept++] = entry;
+    }
+    entries.resize(kept);
+}
+
 void settle_nested(std::vector<FeedEntry>& entries, size_t from, bool cut, size_t limit)
 {
     if (std::none_of(entries.begin() + static_cast<ptrdiff_t>(from), entries.end(), is_silent))

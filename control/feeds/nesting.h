@@ -14,6 +14,11 @@ namespace mxgate {
 // the first match.
 void drop_covered(std::vector<FeedEntry>& entries, size_t from);
 
+// Of the entries from `from` on, drops each that an exclusion of as many whole octets contains:
+// rbldnsd's ip4set compares those only, so that `!192.0.2.0/25` hides 192.0.2.1 but `!192.0.2.0/24`
+// does not. IPv4 alone.
+void drop_excluded_by_octet(std::vector<FeedEntry>& entries, size_t from);
+
 // Of the entries from `from` on, the longest that contains an address decides about it; of equal
 // ones an exclusion before others, and what is kSkipped last. Rewrites them so that the table
 // answers the same: an exclusion (or a skipped entry, which becomes one) loses the parts in which a

@@ -142,21 +142,20 @@ private:
     // Exclusions count for their own dataset only.
     void end_dataset()
     {
-        to_.settle(Nesting::longest, begin_, combined_);
+        const bool by_octets = dataset_ == RbldnsdDataset::ip4set;
+        to_.settle(by_octets ? Nesting::octets : Nesting::longest, begin_, combined_);
         begin_ = to_.size();
     }
 
     void set_default(std::string_view value) { default_ = to_.value_of(value); }
 
-    // `:A:TEXT`, `:A` or `::TEXT`; takes it for what stands after an address as well.
+    // `:A:TEXT` or `:A`; takes it for what stands after an address as well.
     std::optional<uint8_t> value_in(std::string_view text)
     {
         if (!text.starts_with(':'))
             return default_;  // text only, or nothing
         text.remove_prefix(1);
         text = trim(text.substr(0, text.find_first_of(": \t;#")));
-        if (text.empty())
-            return default_;
         const std::string_view whole = text;
         const auto octets = take_octets(text);
         if (!octets || !text.empty() || (octets->count != 1 && octets->count != 4))

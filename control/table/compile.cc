@@ -370,7 +370,7 @@ void take(CompileResult& result, const Feed& feed, const std::string& path)
         all.push_back(warning(
             path, 0, std::to_string(feed.warning_count - feed.warnings.size()) + " more warnings"));
     for (const RejectedLine& line : feed.rejects)
-        all.push_back(warning(path, line.line, line.reason));
+        all.push_back(warning(line.file.empty() ? path : line.file, line.line, line.reason));
     if (feed.rejected > feed.rejects.size())
         all.push_back(warning(
             path, 0,

@@ -101,7 +101,7 @@ TEST(FeedRbldnsd, ValuesGiveClasses)
         "192.0.2.5 :127.0.0.9:\n"
         ":9:from here on\n"
         "192.0.2.6\n"
-        "192.0.2.7 :: and the default\n"
+        "192.0.2.7 default\n"
         "192.0.2.8 :3:\n"
         ":bogus\n"
         "192.0.2.9\n"
@@ -140,6 +140,22 @@ TEST(FeedRbldnsd, TheLongestDecidesEvenInsideAnExclusion)
         ::testing::AllOf(::testing::Contains("1 10.0.0.0/8"), ::testing::Contains("3 10.1.2.0/24"),
                          ::testing::Contains("2 !10.1.128.0/17"),
                          ::testing::Not(::testing::Contains("2 !10.1.0.0/16"))));
+}
+
+// As rbldnsd 1.0 answers for these lines.
+TEST(FeedRbldnsd, ExclusionsOfIp4setGoByOctets)
+{
+    const std::string text =
+        "192.0.2.0/24\n!192.0.2.128/25\n192.0.2.200\n!198.51.100.0/24\n198.51.100.7\n"
+        "203.0.113.1 ::no value\n";
+    EXPECT_THAT(listed(text, config_of(RbldnsdDataset::ip4set)),
+                ::testing::AllOf(::testing::Contains("1 192.0.2.0/24"),
+                                 ::testing::Contains("2 !192.0.2.128/25"),
+                                 ::testing::Not(::testing::Contains("3 192.0.2.200/32")),
+                                 ::testing::Contains("5 198.51.100.7/32"),
+                                 ::testing::Not(::testing::Contains("6 203.0.113.1/32"))));
+    EXPECT_THAT(listed(text, config_of(RbldnsdDataset::ip4trie)),
+                ::testing::Contains("3 192.0.2.200/32"));
 }
 
 TEST(FeedRbldnsd, CombinedZones)

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <set>
@@ -233,8 +236,88 @@ TEST(FeedFile, ReadsAndReports)
     EXPECT_THAT(entries(read_feed(config)), ElementsAre("1 192.0.2.0/24"));
     std::remove(path.c_str());
     EXPECT_THAT(texts(read_feed(config).errors), ElementsAre(path + ": No such file or directory"));
-    config.path = ::testing::TempDir();
-    EXPECT_THAT(texts(read_feed(config).errors), ElementsAre(HasSubstr("Is a directory")));
+}
+
+TEST(FeedFile, StandardInput)
+{
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    const int saved = dup(0);
+    dup2(ends[0], 0);
+    const std::string text = "192.0.2.0/24\n";
+    EXPECT_EQ(write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    close(ends[1]);
+    FeedConfig config;
+    config.path = "-";
+    EXPECT_THAT(entries(read_feed(config)), ElementsAre("1 192.0.2.0/24"));
+    dup2(saved, 0);
+    close(saved);
+    close(ends[0]);
+}
+
+class FeedFolder : public ::testing::Test
+{
+protected:
+    FeedFolder()
+    {
+        config_.path = ::testing::TempDir() + "/mxgate_feed_folder_" + std::to_string(getpid());
+        std::filesystem::remove_all(config_.path);
+        std::filesystem::create_directories(config_.path + "/below");
+    }
+    ~FeedFolder() override { std::filesystem::remove_all(config_.path); }
+    void write(const std::string& name, const std::string& text) const
+    {
+        std::ofstream(config_.path + "/" + name) << text;
+    }
+
+    FeedConfig config_;
+};
+
+TEST_F(FeedFolder, FilesAddUp)
+{
+    write("b.txt", "192.0.2.2\nfoo\n192.0.2.3/24\n");
+    write("a.txt", "192.0.2.1\n!192.0.2.9\n");
+    write(".hidden", "192.0.2.4\n");
+    write("a.txt~", "192.0.2.5\n");
+    write("below/c.txt", "192.0.2.6\n");
+    config_.min_entries = 4;
+    const Feed feed = read_feed(config_);
+    EXPECT_THAT(entries(feed), ElementsAre("1 192.0.2.1/32", "2 !192.0.2.9/32", "1 192.0.2.2/32",
+                                           "3 192.0.2.0/24"));
+    EXPECT_EQ(feed.lines, 5u);
+    ASSERT_EQ(feed.rejects.size(), 1u);
+    EXPECT_EQ(feed.rejects[0].file, config_.path + "/b.txt");
+    EXPECT_THAT(texts(feed.warnings), ElementsAre(HasSubstr("/b.txt:3: warning: host bits")));
+    EXPECT_THAT(feed.errors, IsEmpty());
+    config_.min_entries = 5;
+    EXPECT_THAT(read_feed(config_).errors, ::testing::SizeIs(1));
+    write("c.txt", "foo\n");
+    EXPECT_THAT(texts(read_feed(config_).errors),
+                ::testing::Contains(config_.path + "/c.txt: 1 of 1 lines are broken; the first is "
+                                                   "line 1: not a prefix: `foo`"));
+}
+
+TEST_F(FeedFolder, EachFileCountsForItself)
+{
+    config_.format = kDrop;
+    const std::string one = "{\"cidr\":\"192.0.2.0/24\"}\n{\"type\":\"metadata\",\"records\":1}\n";
+    write("a", one);
+    write("b", one);
+    EXPECT_THAT(read_feed(config_).errors, IsEmpty());
+    config_.format = FeedFormat::ipset;
+    write("a", "add x 10.0.0.0/8\nadd x 10.1.0.0/16 nomatch\n");
+    write("b", "add x 10.1.2.0/24\n");
+    const Feed feed = read_feed(config_);
+    for (const FeedEntry& entry : feed.entries)
+        EXPECT_FALSE(entry.exclusion);
+    EXPECT_THAT(entries(feed), ::testing::Contains("1 10.1.2.0/24"));
+}
+
+TEST_F(FeedFolder, NothingIsNoFeed)
+{
+    EXPECT_THAT(
+        texts(read_feed(config_).errors),
+        ElementsAre(config_.path + ": 0 valid entries, fewer than the 1 of `guard.min_entries`"));
 }
 
 }  // namespace
