@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "dataplane/image/verify.h"
 
@@ -45,8 +46,17 @@ void LiveTable::publish(const mxg_line* lines, size_t count)
         throw PlaneError("the policy table is refused: " + error);
     fresh->table = {copy, static_cast<uint32_t>(count)};
     __atomic_store_n(&current_, &fresh->table, __ATOMIC_RELEASE);
-    rte_rcu_qsbr_synchronize(readers_.get(), RTE_QSBR_THRID_INVALID);
+    wait_for_readers();
     holder_ = std::move(fresh);
+}
+
+// Asleep, not spinning: on a core that a worker has, that would only keep it from going on.
+void LiveTable::wait_for_readers()
+{
+    const uint64_t token = rte_rcu_qsbr_start(readers_.get());
+    const timespec pause{0, 50'000};
+    while (rte_rcu_qsbr_check(readers_.get(), token, false) != 1)
+        ::nanosleep(&pause, nullptr);
 }
 
 uint64_t LiveTable::generation() const

@@ -43,6 +43,8 @@ private:
     };
     static constexpr mxg_table kNone{nullptr, 0};
 
+    void wait_for_readers();
+
     std::unique_ptr<rte_rcu_qsbr, void (*)(rte_rcu_qsbr*)> readers_;
     const mxg_table* current_ = &kNone;
     std::unique_ptr<Holder> holder_;

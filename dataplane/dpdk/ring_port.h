@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A port of DPDK without a wire (net_ring): it receives what is put into it, and what is sent to it
-// can be taken out again. For replay and tests.
+// can be taken out again. For replay and tests. One thread at each end of a queue.
 #pragma once
 
 #include <cstdint>

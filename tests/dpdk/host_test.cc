@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The exception path of `topology: host`: a flood of SYNs leaves room for what keeps a host
+// reachable.
+#include "tests/dpdk/dpdk.h"
+
+namespace mxgate {
+namespace {
+
+using frames::Bytes;
+using frames::Frame;
+
+class HostTest : public DpdkTest
+{
+protected:
+    void SetUp() override { publish(table_, all_of("good", 1).plane); }
+
+    RingPort wire_{"wire", pool(), 1, 256}, kernel_{"kernel", pool(), 1, 256};
+    Worker worker_{
+        0,
+        {{wire_.id(), kernel_.id(), 0, true, true}, {kernel_.id(), wire_.id(), 0, false, false}},
+        state_,
+        table_};
+};
+
+Bytes attempt(int i)
+{
+    return Frame()
+        .ip("2001:db8:7::" + std::to_string(1 + i), "2001:db8:2::25")
+        .tcp(frames::kSyn)
+        .bytes();
+}
+
+// Neighbour discovery, ping and path MTU (both ICMPv6), BGP, ARP, mail under way.
+std::vector<Bytes> needed()
+{
+    return {
+        Frame().ip("fe80::1", "ff02::1:ff00:25").protocol(58).data(32, 135).bytes(),
+        Frame().ip("2001:db8:7::1", "2001:db8:2::25").protocol(58).data(64, 128).bytes(),
+        Frame().ip("2001:db8:2::1", "2001:db8:2::25").tcp(frames::kSyn, 179).bytes(),
+        Frame().set(12, 2, 0x0806).data(28).bytes(),
+        Frame().ip("2001:db8:7::1", "2001:db8:2::25").tcp(frames::kAck).data(100).bytes(),
+    };
+}
+
+TEST_F(HostTest, FullBurstsAreCapped)
+{
+    constexpr uint64_t kBursts = 50;
+    const std::vector<Bytes> others = needed();
+    uint64_t attempts = 0, capped = 0;
+    for (uint64_t burst = 0; burst < kBursts; burst++) {
+        std::vector<Bytes> expected = others;
+        for (int i = 0; i < MXG_BURST; i++) {
+            const size_t place = static_cast<size_t>(i) / 12;
+            if (i % 12 == 3 && place < others.size())
+                give(wire_, pool(), others[place]);
+            else
+                give(wire_, pool(), attempt(i));
+        }
+        EXPECT_EQ(worker_.poll(kSecond), unsigned{MXG_BURST});
+        const std::vector<Bytes> sent = sent_to(kernel_);
+        ASSERT_GE(sent.size(), others.size());
+        // They come first, so that they have the room there is.
+        EXPECT_EQ(std::vector<Bytes>(sent.begin(), sent.begin() + static_cast<long>(others.size())),
+                  others);
+        attempts += sent.size() - others.size();
+        capped += MXG_BURST - sent.size();
+    }
+    EXPECT_EQ(attempts, kBursts * MXG_BURST / 4);
+    EXPECT_EQ(port_counter(state_, PortCounter::exception_capped), capped);
+    EXPECT_EQ(port_counter(state_, PortCounter::dropped), 0u);
+    expect_conserved(state_, kBursts * MXG_BURST);
+}
+
+TEST_F(HostTest, OthersAreNot)
+{
+    std::vector<Bytes> given;
+    for (int i = 0; i < MXG_BURST - 1; i++) {
+        given.push_back(attempt(i));
+        give(wire_, pool(), given.back());
+    }
+    worker_.poll(kSecond);
+    EXPECT_EQ(sent_to(kernel_), given);
+    EXPECT_EQ(port_counter(state_, PortCounter::exception_capped), 0u);
+}
+
+// What the host sends is its own: not judged, not counted as judged.
+TEST_F(HostTest, TheHostsOwnPassesUnjudged)
+{
+    publish(table_, all_of("bad", 2).plane);
+    std::vector<Bytes> given;
+    for (int i = 0; i < MXG_BURST; i++) {
+        given.push_back(attempt(i));
+        give(kernel_, pool(), given.back());
+    }
+    worker_.poll(kSecond);
+    EXPECT_EQ(sent_to(wire_), given);
+    EXPECT_TRUE(state_.counters().empty());
+    EXPECT_EQ(port_counter(state_, PortCounter::received), unsigned{MXG_BURST});
+    EXPECT_EQ(port_counter(state_, PortCounter::sent), unsigned{MXG_BURST});
+}
+
+}  // namespace
+}  // namespace mxgate

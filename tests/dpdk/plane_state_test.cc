@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What outlives the plane's process: source states, counters, the table.
+#include "dataplane/dpdk/plane_state.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/dpdk/dpdk.h"
+#include "tests/reference/policy_case.h"
+
+namespace mxgate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class PlaneStateTest : public ::testing::Test
+{
+protected:
+    PlaneState take_over(uint64_t capacity = 1000)
+    {
+        notes_.clear();
+        return PlaneState::take_over(dir_, capacity, &notes_);
+    }
+
+    // As a worker and its plane leave it behind.
+    static void use(PlaneState& state)
+    {
+        state.counters_of(3).packets[17] += 5;
+        state.counters_of(4).packets[17] += 2;
+        state.counters_of(4).feeds[9] += 1;
+        state.counters_of(0).ports[static_cast<size_t>(PortCounter::sent)] += 11;
+        state.buckets()[1].way[2].tag = 77;
+        state.state().meta.generation = 12;
+    }
+
+    static void expect_forgotten(const PlaneState& state)
+    {
+        EXPECT_EQ(source_fill(state.buckets(), state.source_settings()).used, 0u);
+    }
+
+    template <typename T>
+    void overwrite(size_t offset, T value)
+    {
+        std::fstream file(dir_ + "/state", std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(static_cast<std::streamoff>(offset));
+        file.write(reinterpret_cast<const char*>(&value), sizeof(value));
+        ASSERT_TRUE(file.good());
+    }
+
+    reference::TemporaryFolder folder_;
+    std::string dir_ = plane_dir(folder_.path());
+    std::vector<std::string> notes_;
+};
+
+TEST_F(PlaneStateTest, MadeWhereThereIsNone)
+{
+    EXPECT_THROW(PlaneState::open(dir_), PlaneError);
+    const PlaneState state = take_over();
+    EXPECT_THAT(notes_, IsEmpty());
+    EXPECT_GE(source_fill(state.buckets(), state.source_settings()).capacity, 1000u);
+    EXPECT_TRUE(state.counters().empty());
+    EXPECT_TRUE(state.alive());
+    const auto rights = std::filesystem::status(dir_).permissions();
+    EXPECT_EQ(rights, std::filesystem::perms::owner_all);
+}
+
+TEST_F(PlaneStateTest, KeptOverARestart)
+{
+    mxg_source_settings before{};
+    {
+        PlaneState state = take_over();
+        before = state.source_settings();
+        use(state);
+    }
+    const PlaneState state = take_over();
+    EXPECT_THAT(notes_, IsEmpty());
+    EXPECT_EQ(state.buckets()[1].way[2].tag, 77u);
+    EXPECT_EQ(std::memcmp(&before, &state.source_settings(), sizeof(before)), 0);
+    ASSERT_EQ(state.counters().size(), 1u);
+    EXPECT_EQ(state.counters()[0].index, 17u);
+    EXPECT_EQ(state.counters()[0].packets, 7u);
+    EXPECT_EQ(state.feed_counters().at(0).packets, 1u);
+    EXPECT_EQ(port_counter(state, PortCounter::sent), 11u);
+    EXPECT_EQ(state.state().meta.generation, 0u) << "this process has no table yet";
+}
+
+// mxgated reads, and moves the rings' tails, while the plane works.
+TEST_F(PlaneStateTest, ReadBesideTheWriter)
+{
+    PlaneState state = take_over();
+    use(state);
+    PlaneState reader = PlaneState::open(dir_);
+    EXPECT_EQ(reader.counters().at(0).packets, 7u);
+    EXPECT_EQ(reader.buckets()[1].way[2].tag, 77u);
+    EXPECT_EQ(reader.state().meta.generation, 12u);
+    EXPECT_TRUE(reader.alive());
+    state.ring_of(2).sample[0].time_ns = 99;
+    state.ring_of(2).head = 1;
+    uint64_t seen = 0;
+    drain_rings(reader.state().rings, kMaxWorkers,
+                [&](const mxg_sample& sample) { seen = sample.time_ns; });
+    EXPECT_EQ(seen, 99u);
+    EXPECT_EQ(state.ring_of(2).tail, 1u);
+}
+
+TEST_F(PlaneStateTest, SecondProcessIsRefused)
+{
+    const PlaneState first = take_over();
+    try {
+        take_over();
+        FAIL() << "taken over from a process at work";
+    } catch (const PlaneError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("another mxgate-dpdk runs with " + dir_));
+    }
+}
+
+TEST_F(PlaneStateTest, OtherCapacity)
+{
+    {
+        PlaneState state = take_over();
+        use(state);
+    }
+    const PlaneState state = take_over(100'000);
+    EXPECT_THAT(notes_, ElementsAre(HasSubstr("sources.capacity changed")));
+    EXPECT_GE(source_fill(state.buckets(), state.source_settings()).capacity, 100'000u);
+    expect_forgotten(state);
+    EXPECT_EQ(state.counters().at(0).packets, 7u) << "the counters stay";
+}
+
+TEST_F(PlaneStateTest, OtherVersion)
+{
+    using Meta = decltype(mxg_plane_state::meta);
+    for (const size_t field :
+         {offsetof(Meta, magic), offsetof(Meta, schema), offsetof(Meta, port_counters)}) {
+        {
+            PlaneState state = take_over();
+            use(state);
+        }
+        overwrite<uint32_t>(field, 0x12345678);
+        EXPECT_THROW(PlaneState::open(dir_), PlaneError);
+        const PlaneState state = take_over();
+        EXPECT_THAT(notes_, ElementsAre(HasSubstr("another version"))) << field;
+        expect_forgotten(state);
+        EXPECT_TRUE(state.counters().empty());
+    }
+}
+
+TEST_F(PlaneStateTest, FilesCutShort)
+{
+    {
+        PlaneState state = take_over();
+        use(state);
+    }
+    std::filesystem::resize_file(dir_ + "/sources", 64);
+    {
+        const PlaneState state = take_over();
+        EXPECT_THAT(notes_, ElementsAre(HasSubstr("too short")));
+        expect_forgotten(state);
+        EXPECT_EQ(state.counters().at(0).packets, 7u);
+    }
+    std::filesystem::resize_file(dir_ + "/state", 100);
+    const PlaneState state = take_over();
+    EXPECT_THAT(notes_, ElementsAre(HasSubstr("another version")));
+    EXPECT_TRUE(state.counters().empty());
+}
+
+TEST_F(PlaneStateTest, DeadWriter)
+{
+    PlaneState state = take_over();
+    state.state().meta.process = 0;
+    EXPECT_FALSE(state.alive());
+    state.state().meta.process = 0x7ffffff0;  // beyond any process number
+    EXPECT_FALSE(state.alive());
+}
+
+TEST_F(PlaneStateTest, TableIsKept)
+{
+    const PlaneState state = take_over();
+    EXPECT_TRUE(PlaneState::read_table(dir_).empty());
+    for (const uint64_t generation : {1, 2}) {
+        const PolicyTable table = all_of("bad", generation, 2 * generation);
+        PlaneState::keep_table(dir_, table.plane.data(), table.plane.size());
+        const std::vector<mxg_line> kept = PlaneState::read_table(dir_);
+        ASSERT_EQ(kept.size(), table.plane.size());
+        EXPECT_EQ(std::memcmp(kept.data(), table.plane.data(), table.plane_bytes()), 0);
+    }
+    EXPECT_FALSE(std::filesystem::exists(dir_ + "/table.new"));
+}
+
+}  // namespace
+}  // namespace mxgate
