@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/config/config.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -138,7 +140,7 @@ feeds:
     EXPECT_EQ(config.classes[3].action, Action::reset);
     EXPECT_EQ(config.classes[1].deny_with, Action::unreachable);
     EXPECT_EQ(config.classes[2].deny_with, Action::drop);
-    EXPECT_EQ(config.classes[3].where.line, 33);
+    EXPECT_EQ(config.classes[3].where.line, 34);
     EXPECT_EQ(config.default_class, "other");
     ASSERT_THAT(config.feeds, SizeIs(2));
     EXPECT_EQ(config.feeds[0].path, "/etc/mxgate/a.txt");
@@ -479,8 +481,7 @@ TEST(Config, Feeds)
          {"f:3:52: `refresh` is not enforced by this version; remove it",
           "f:3:65: `expire` is not enforced by this version; remove it",
           "f:3:77: `learned` is not enforced by this version; remove it"}},
-        {one("widen: site"),
-         {"f:3:59: unknown value `site` for `widen`; did you mean `none`?"}},
+        {one("widen: site"), {"f:3:59: unknown value `site` for `widen`; did you mean `none`?"}},
         {one("guard: {max_change: 50%, min_entries: -1}"),
          {"f:3:60: `max_change` is not enforced by this version; remove it",
           "f:3:90: `-1` is not a number; write for example `250`, `64k`, `1M` or `16Mi`"}},
@@ -582,7 +583,8 @@ TEST(Config, Bounds)
 
 TEST(Config, Files)
 {
-    const std::string path = ::testing::TempDir() + "/mxgate_config_test.yaml";
+    const std::string path =
+        ::testing::TempDir() + "/mxgate_config_test.yaml." + std::to_string(::getpid());
     std::ofstream(path) << with_gate("");
     EXPECT_TRUE(load_config(path).config);
     std::remove(path.c_str());

@@ -2,6 +2,8 @@
 // Real lists, where MXGATE_TEST_DATA names a folder that holds them: each loads through its format
 // with the number of rows that an independent count (Python's ipaddress) gave, or it is said why
 // not. What a row is: a line with an entry; of delegations, a prefix.
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -165,7 +167,7 @@ protected:
         if (data_folder() == nullptr)
             GTEST_SKIP() << "MXGATE_TEST_DATA does not name a folder of real lists";
         folder_ = std::string(data_folder()) + "/";
-        asns_ = ::testing::TempDir() + "/mxgate_feed_data_asns";
+        asns_ = ::testing::TempDir() + "/mxgate_feed_data_asns." + std::to_string(::getpid());
     }
     void TearDown() override { std::remove(asns_.c_str()); }
 

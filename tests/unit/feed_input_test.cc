@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/feeds/input.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -57,7 +59,8 @@ TEST(FeedInput, LinesAreThoseOfGetline)
         EXPECT_EQ(lines_of(FeedInput::of_text(text, 1 << 30)), want);
         // Unpacked blocks end anywhere in a line.
         EXPECT_EQ(lines_of(FeedInput::of_text(pack(text, kFilters[round % 4]), 1 << 30)), want);
-        const std::string path = ::testing::TempDir() + "/mxgate_feed_input_test";
+        const std::string path =
+            ::testing::TempDir() + "/mxgate_feed_input_test." + std::to_string(::getpid());
         std::ofstream(path) << text;
         EXPECT_EQ(lines_of(FeedInput::of_file(path, 1 << 30)), want);
         std::remove(path.c_str());

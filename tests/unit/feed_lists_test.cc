@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The formats that are lists and tables: ipset, csv, tsv, delegated-extended.
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -131,7 +133,8 @@ TEST(FeedCsv, ValuesAndOrigins)
     EXPECT_THAT(entries(feed, config), ElementsAre("1 192.0.2.1/32 =spam", "2 192.0.2.2/32 =scan"));
     EXPECT_EQ(feed.skipped, 1u);
 
-    const std::string path = ::testing::TempDir() + "/mxgate_asns_test";
+    const std::string path =
+        ::testing::TempDir() + "/mxgate_asns_test." + std::to_string(::getpid());
     std::ofstream(path) << "{\"asn\":64500,\"rir\":\"x\"}\n{\"asn\":64501}\n"
                            "{\"type\":\"metadata\",\"records\":2}\n";
     FeedColumns origins;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -61,7 +63,7 @@ protected:
         config_.format = FeedFormat::mrt;
         config_.class_name = "bad";
         config_.min_entries = 0;
-        config_.asns = ::testing::TempDir() + "/mxgate_feed_mrt_asns";
+        config_.asns = ::testing::TempDir() + "/mxgate_feed_mrt_asns." + std::to_string(::getpid());
         std::ofstream(config_.asns) << "AS64500\nAS64501\n";
     }
     ~FeedMrt() override { std::remove(config_.asns.c_str()); }

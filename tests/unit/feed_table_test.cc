@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From the text of a feed to the answers of a compiled table, beside models that evaluate the
 // text's own rules for one address at a time.
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -64,7 +66,8 @@ protected:
     // The class the table gives each of the 256 addresses.
     std::vector<std::string> classes(const std::string& text, const std::string& options)
     {
-        const std::string path = ::testing::TempDir() + "/mxgate_feed_table_test";
+        const std::string path =
+            ::testing::TempDir() + "/mxgate_feed_table_test." + std::to_string(::getpid());
         std::ofstream(path) << text;
         const std::string yaml = fmt::format(
             "gate: {{services: [{{name: mx, addresses: [203.0.113.25]}}]}}\n"

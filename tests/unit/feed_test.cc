@@ -229,7 +229,8 @@ TEST(FeedSpamhaus, JsonRefused)
 
 TEST(FeedFile, ReadsAndReports)
 {
-    const std::string path = ::testing::TempDir() + "/mxgate_feed_test.txt";
+    const std::string path =
+        ::testing::TempDir() + "/mxgate_feed_test.txt." + std::to_string(::getpid());
     std::ofstream(path) << "192.0.2.0/24\n";
     FeedConfig config;
     config.path = path;
@@ -260,7 +261,8 @@ class FeedFolder : public ::testing::Test
 protected:
     FeedFolder()
     {
-        config_.path = ::testing::TempDir() + "/mxgate_feed_folder_" + std::to_string(getpid());
+        config_.path = ::testing::TempDir() + "/mxgate_feed_folder_." + std::to_string(::getpid()) +
+                       std::to_string(getpid());
         std::filesystem::remove_all(config_.path);
         std::filesystem::create_directories(config_.path + "/below");
     }

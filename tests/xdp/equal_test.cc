@@ -93,7 +93,7 @@ protected:
         // Every rule had its share.
         for (const mxg_reason reason : {MXG_NOT_GATED, MXG_ESTABLISHED, MXG_CLASS, MXG_CONFORMS,
                                         MXG_MALFORMED, MXG_FRAGMENT, MXG_MARTIAN, MXG_RATE})
-            EXPECT_GT(reasons_[reason], 200u) << "reason " << reason;
+            EXPECT_GT(reasons_[reason], 100u) << "reason " << reason;
         EXPECT_EQ(reasons_[MXG_TABLE_FAULT] + reasons_[MXG_CONTENDED], 0u);
         EXPECT_GT(plane().maps().source_fill().used, 20u);
         EXPECT_EQ(plane().maps().source_fill().used, reference_->sources());
