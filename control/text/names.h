@@ -1,39 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The words for what a decision says; the same in CLI, API, metrics and docs.
+// The words for what a decision says, with those that the policy table gives.
 #pragma once
-
-#include <cstdint>
-#include <string>
 
 #include "control/table/policy_table.h"
 #include "dataplane/core/address.h"
-#include "dataplane/core/replies.h"
-#include "dataplane/core/verdict.h"
+#include "dataplane/state/names.h"
 
 namespace mxgate {
-
-const char* verdict_name(uint32_t verdict);
-const char* outcome_name(uint32_t outcome);  // enum mxg_reply_outcome
-const char* reason_name(uint32_t reason);
-const char* reason_text(uint32_t reason);  // one line for people
-const char* family_name(uint32_t family);  // "ipv4", "ipv6", nullptr for none
 
 // The name of a class or feed by its number; nullptr for none.
 const char* class_name(const TableInfo& info, uint32_t class_id);
 const char* feed_name(const TableInfo& info, uint32_t feed);
-
-// What a counter's index stands for; the inverse of mxg_counter_index.
-struct CounterPlace {
-    uint32_t verdict, reason, class_id, family;
-    bool enforced;
-};
-CounterPlace counter_place(uint32_t index);
-
-// The same of an answer's counter; the inverse of mxg_reply_index.
-struct ReplyPlace {
-    uint32_t outcome, verdict, family;
-};
-ReplyPlace reply_place(uint32_t index);
 
 // The source prefix of a decision about an attempt.
 mxg_prefix source_prefix(const mxg_decision& decision);

@@ -111,6 +111,8 @@ std::vector<std::string> eal_arguments(const DpdkSettings& settings, const DpdkM
     }
     if (!pci)
         out.emplace_back("--no-pci");
+    // What it detects and selects is for who debugs it: a later --log-level has the last word.
+    out.emplace_back("--log-level=*:warning");
     out.insert(out.end(), settings.eal.begin(), settings.eal.end());
     return out;
 }

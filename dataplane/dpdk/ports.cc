@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "dataplane/dpdk/ports.h"
 
+#include <net/if.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "dataplane/core/image.h"
 #include "dataplane/state/memory.h"
@@ -14,6 +18,7 @@ namespace mxgate {
 namespace {
 
 constexpr uint16_t kDescriptors = 1024;
+constexpr uint32_t kMostRoom = UINT16_MAX - RTE_PKTMBUF_HEADROOM;
 constexpr uint32_t kEthernetBytes = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 // All flows of one pair of addresses and ports on one queue.
 constexpr uint64_t kHashed = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_IPV6 |
@@ -43,6 +48,35 @@ PortReport find(const std::string& spec)
     return out;
 }
 
+// What DPDK will configure: a driver that names no limit has that of its frames.
+uint32_t most_mtu(const rte_eth_dev_info& info)
+{
+    if (info.max_mtu != 0 && info.max_mtu != UINT16_MAX)
+        return info.max_mtu;
+    const uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+    return info.max_rx_pktlen > around ? info.max_rx_pktlen - around : UINT16_MAX;
+}
+
+// Of the kernel's interface behind the port; 0: there is none.
+uint32_t kernel_mtu(const rte_eth_dev_info& info)
+{
+    ifreq request{};
+    const Fd any(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (info.if_index == 0 || !::if_indextoname(info.if_index, request.ifr_name) ||
+        ::ioctl(any.get(), SIOCGIFMTU, &request) != 0)
+        return 0;
+    return static_cast<uint32_t>(request.ifr_mtu);
+}
+
+// Buffers of net_af_packet must hold what its ring does: "net_af_packet0,framesz=16384".
+uint32_t ring_frame(const std::string& spec)
+{
+    const size_t at = spec.find(",framesz=");
+    return at == std::string::npos
+               ? 0
+               : static_cast<uint32_t>(std::strtoul(spec.c_str() + at + 9, nullptr, 10));
+}
+
 uint16_t descriptors(const rte_eth_desc_lim& limit)
 {
     uint16_t out = kDescriptors;
@@ -56,13 +90,14 @@ uint16_t descriptors(const rte_eth_desc_lim& limit)
 Ports::Ports(const std::vector<std::string>& ports, const DpdkSettings& settings)
 {
     queues_ = static_cast<uint32_t>(settings.cores.size());
+    uint32_t room = std::max<uint32_t>(settings.mtu + kEthernetBytes + RTE_ETHER_CRC_LEN,
+                                       RTE_MBUF_DEFAULT_DATAROOM);
     for (const std::string& spec : ports) {
+        room = std::max(room, std::min(ring_frame(spec), kMostRoom));
         reports_.push_back(find(spec));
         const rte_eth_dev_info info = info_of(reports_.back());
         queues_ = std::min<uint32_t>({queues_, info.max_rx_queues, info.max_tx_queues});
     }
-    const uint32_t frame = settings.mtu + kEthernetBytes + RTE_ETHER_CRC_LEN;
-    const uint32_t room = std::max<uint32_t>(frame, RTE_MBUF_DEFAULT_DATAROOM);
     const auto count =
         static_cast<uint32_t>(reports_.size()) * queues_ * 2 * kDescriptors + 4096 + queues_ * 512;
     pool_ = rte_pktmbuf_pool_create(
@@ -104,11 +139,7 @@ void Ports::configure(PortReport& port, const DpdkSettings& settings, bool promi
         port.missing.push_back(std::to_string(settings.cores.size()) + " queues for as many cores");
     else if (queues_ > 1 && !port.rss)
         port.missing.push_back("RSS: the device spreads flows over queues in its own way");
-    conf.rxmode.mtu = settings.mtu;
-    if (info.max_mtu != 0 && settings.mtu > info.max_mtu) {
-        conf.rxmode.mtu = info.max_mtu;
-        port.missing.push_back("an MTU of " + std::to_string(settings.mtu));
-    }
+    conf.rxmode.mtu = std::min(settings.mtu, most_mtu(info));
     // No LRO and no VLAN stripping: what passes is sent on as it came.
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     const auto queues = static_cast<uint16_t>(queues_);
@@ -126,12 +157,23 @@ void Ports::configure(PortReport& port, const DpdkSettings& settings, bool promi
         promiscuous ? rte_eth_promiscuous_enable(port.id) : rte_eth_allmulticast_enable(port.id);
     if (heard != 0 && heard != -ENOTSUP)
         check(heard, port, "cannot hear all frames");
-    uint16_t mtu = 0;
-    rte_eth_dev_get_mtu(port.id, &mtu);
-    port.mtu = mtu;
-    // On devices whose kernel interface exists already it is theirs to allow.
-    if (mtu < settings.mtu && rte_eth_dev_set_mtu(port.id, conf.rxmode.mtu) == 0)
-        port.mtu = conf.rxmode.mtu;
+    set_mtu(port, settings.mtu);
+}
+
+// net_af_packet knows of 1500 and passes what the kernel's interface does: that is not made less.
+void Ports::set_mtu(PortReport& port, uint32_t wanted)
+{
+    const rte_eth_dev_info info = info_of(port);
+    uint16_t configured = 0;
+    rte_eth_dev_get_mtu(port.id, &configured);
+    port.mtu = kernel_mtu(info);
+    if (port.mtu == 0)
+        port.mtu = configured;
+    if (port.mtu < wanted && most_mtu(info) >= wanted &&
+        rte_eth_dev_set_mtu(port.id, static_cast<uint16_t>(wanted)) == 0)
+        port.mtu = wanted;
+    if (port.mtu < wanted)
+        port.missing.push_back("an MTU of " + std::to_string(wanted));
 }
 
 void Ports::start(PortReport& port)

@@ -71,6 +71,7 @@ public:
 
 private:
     void configure(PortReport& port, const DpdkSettings& settings, bool promiscuous);
+    static void set_mtu(PortReport& port, uint32_t wanted);
     void start(PortReport& port);
 
     rte_mempool* pool_ = nullptr;

@@ -7,22 +7,12 @@
 #include <map>
 #include <string>
 
+#include "dataplane/state/names.h"
+
 namespace mxgate {
 namespace {
 
 std::atomic<const PlaneState*> told_of = nullptr;
-
-constexpr const char* kVerdicts[MXG_VERDICTS] = {"pass", "drop", "reset", "unreachable"};
-
-const char* reason_of(uint32_t reason)
-{
-    static constexpr const char* kNames[] = {
-#define MXG_REASON_NAME(enumerator, name, text) name,
-        MXG_REASON_LIST(MXG_REASON_NAME)
-#undef MXG_REASON_NAME
-    };
-    return reason < MXG_REASONS ? kNames[reason] : "?";
-}
 
 // Over classes and families, which have too many names for a flat list: "drop.rate".
 int counters(const char*, const char*, rte_tel_data* data)
@@ -33,9 +23,9 @@ int counters(const char*, const char*, rte_tel_data* data)
         return 0;
     std::map<std::string, uint64_t> sums;
     for (const CounterValue& value : state->counters()) {
-        const uint32_t verdict = value.index / 2 % MXG_VERDICTS;
-        const uint32_t reason = value.index / (2 * MXG_VERDICTS * 3 * MXG_CLASS_SLOTS);
-        sums[std::string(kVerdicts[verdict]) + "." + reason_of(reason)] += value.packets;
+        const CounterPlace place = counter_place(value.index);
+        sums[std::string(verdict_name(place.verdict)) + "." + reason_name(place.reason)] +=
+            value.packets;
     }
     for (const CounterValue& value : state->port_counters())
         sums[std::string("port.") + port_counter_name(value.index)] = value.packets;

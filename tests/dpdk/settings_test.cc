@@ -80,6 +80,16 @@ TEST(DpdkSettingsTest, Devices)
     EXPECT_THAT(pci, Not(Contains("--no-pci")));
 }
 
+// EAL is quiet, unless the operator wants to hear it: what stands last holds.
+TEST(DpdkSettingsTest, OperatorsWordsAreLast)
+{
+    DpdkSettings loud = wire();
+    loud.eal = {"--log-level=lib.eal:debug"};
+    const auto words = eal_arguments(loud, kHuge, "mxgate");
+    EXPECT_EQ(words.back(), "--log-level=lib.eal:debug");
+    EXPECT_EQ(words.at(words.size() - 2), "--log-level=*:warning");
+}
+
 // Huge pages where the machine has some, unless the operator says how.
 TEST(DpdkSettingsTest, Memory)
 {
