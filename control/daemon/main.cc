@@ -82,7 +82,10 @@ int serve(const Options& options)
     const OnlyOne only(options.run_dir);
     Gate gate({options.config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start();
-    const mxgate::ApiServer server(gate, options.run_dir);
+    const auto api = mxgate::serve_api(gate, options.run_dir);
+    std::unique_ptr<mxgate::HttpListener> metrics;
+    if (const std::optional<mxgate::Endpoint> at = gate.metrics_endpoint())
+        metrics = mxgate::serve_metrics(gate, *at);
     std::atomic<bool> ending = false;
     std::thread sampler([&] {
         while (!ending) {

@@ -184,6 +184,8 @@ nlohmann::json Gate::reload()
             restart.push_back("gate.attach");
         if (fresh.source_capacity != config_.source_capacity)
             restart.push_back("sources.capacity");
+        if (fresh.metrics != config_.metrics)
+            restart.push_back("metrics");
         config_ = fresh;
         return {{"generation", table_.info.generation}, {"needs_restart", restart}};
     } catch (const std::exception& error) {
@@ -201,6 +203,12 @@ nlohmann::json Gate::attach()
     plane_->engage(config_);
     plane_->publish(table_.plane);  // `mxgate detach` may have put another in force
     return plane_->places();
+}
+
+std::optional<Endpoint> Gate::metrics_endpoint()
+{
+    const std::lock_guard lock(mutex_);
+    return config_.metrics;
 }
 
 void Gate::tick()

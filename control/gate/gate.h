@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ public:
 
     // (Re-)attaches to the configured interfaces; with plane dpdk there is nothing to do.
     nlohmann::json attach();
+
+    std::optional<Endpoint> metrics_endpoint();
 
     nlohmann::json status();
     nlohmann::json counters();
