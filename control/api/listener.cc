@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kToAsk = std::chrono::seconds(1);   // for a whole request, from the connection on
 constexpr auto kToHear = std::chrono::seconds(5);  // for the next piece of the answer
 constexpr int kBacklog = 1024;
-constexpr size_t kWorkers = 32;
+constexpr size_t kWorkers = 64;
 constexpr size_t kMaxConnections = 256;  // those beyond wait in the backlog and cost no descriptor
 constexpr size_t kMaxRequest = 1 << 16;
 

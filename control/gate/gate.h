@@ -25,7 +25,8 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// Safe to call from several threads.
+// After start(), safe to call from several threads. Reports never wait for feeds to be read, a
+// table to be compiled, or a disk; publishing never waits for more than one report.
 class Gate
 {
 public:
@@ -57,9 +58,14 @@ private:
     Config load();
     PolicyTable first_table();
     void keep_as_last_good();
+    uint64_t newest_generation();
+    nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);
     nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
 
+    // One who makes a new table at a time. What that needs to be read (table_, config_) changes
+    // with both held; mutex_ alone guards the rest, and is held for moments only.
+    std::mutex publishing_;
     std::mutex mutex_;
     GatePaths paths_;
     Config config_;
