@@ -127,6 +127,16 @@ PolicyTable Gate::first_table()
     return empty_table(config_);
 }
 
+// One that is in force already is newer, or the same.
+PolicyTable Gate::last_good_table()
+{
+    PolicyTable out = read_table(table_path(paths_.state_dir));
+    if (out.info.generation < plane_->generation())
+        throw GateError(fmt::format("generation {} is in force already; the last good table is {}",
+                                    plane_->generation(), out.info.generation));
+    return out;
+}
+
 // So that the next start has it; a full disk costs that, not the gate.
 void Gate::keep_as_last_good()
 {
@@ -142,7 +152,7 @@ void Gate::keep_as_last_good()
     }
 }
 
-void Gate::start()
+void Gate::start(From from)
 {
     const std::lock_guard one(publishing_);
     config_ = load();
@@ -150,7 +160,7 @@ void Gate::start()
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
                                                   : open_dpdk_plane(paths_);
     // A gate that is at work already is touched only when nothing can fail any more.
-    PolicyTable table = first_table();
+    PolicyTable table = from == From::feeds ? first_table() : last_good_table();
     const bool at_work = plane_->generation() > 0;
     if (!at_work)
         publish(std::move(table));

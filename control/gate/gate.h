@@ -32,10 +32,13 @@ class Gate
 public:
     explicit Gate(GatePaths paths);
 
+    enum class From { feeds, last_good_table };
+
     // Takes over what is there or starts from nothing: the plane's state, a table, the gate in its
     // place. A feed at fault costs the new table, not the start: the last good one stays.
+    // `last_good_table`: no feed is read, and without such a table there is no start.
     // Throws GateError or PlaneError; a gate that was at work before stays as it was.
-    void start();
+    void start(From from = From::feeds);
 
     // Reads configuration and feeds again and puts the new table in force. Throws GateError with
     // every error; then the old table stays and the failure is counted.
@@ -57,6 +60,7 @@ public:
 private:
     Config load();
     PolicyTable first_table();
+    PolicyTable last_good_table();
     void keep_as_last_good();
     uint64_t newest_generation();
     nlohmann::json take_config(const Config& fresh);
