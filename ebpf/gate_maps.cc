@@ -379,7 +379,7 @@ bool GateMaps::find_source(const mxg_prefix& prefix, mxg_source* out)
 
 SourceFill GateMaps::source_fill()
 {
-    return mxgate::source_fill(buckets(), sources_);
+    return sweep_.begun() ? sweep_.fill(sources_) : mxgate::source_fill(buckets(), sources_);
 }
 
 void unpin(const std::string& dir)

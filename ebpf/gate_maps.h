@@ -69,7 +69,9 @@ public:
 
     // The state of one source prefix, if there is any.
     bool find_source(const mxg_prefix& prefix, mxg_source* out);
+    // All of it counted now; or, once count_sources() is called a few times a second, of late.
     SourceFill source_fill();
+    void count_sources() { sweep_.step(buckets(), sources_); }
     uint64_t source_bytes() const { return mxgate::source_bytes(sources_); }
 
 private:
@@ -85,6 +87,7 @@ private:
     std::array<Fd, kMapKinds> fds_;
     mxg_source_settings sources_{};
     Mapping rings_map_, buckets_map_;
+    SourceSweep sweep_;
 };
 
 // Removes the pins of `dir`, and the folder.

@@ -3,44 +3,24 @@
 
 #include <httplib.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <charconv>
-#include <filesystem>
-#include <functional>
+#include <memory>
+#include <mutex>
 
+#include "control/metrics/metrics.h"
 #include "control/net/address_text.h"
 
 namespace mxgate {
 namespace {
 
+using httplib::Request;
+using httplib::Response;
 using nlohmann::json;
 
 constexpr const char* kJson = "application/json";
 
-void reply(httplib::Response& response, int status, const json& body)
-{
-    response.status = status;
-    response.set_content(body.dump(-1, ' ', false, json::error_handler_t::replace), kJson);
-}
-
-// A handler that answers with JSON; what goes wrong becomes {"error"} with `failure` as status.
-httplib::Server::Handler handler(int failure, std::function<json(const httplib::Request&)> answer)
-{
-    return [failure, answer = std::move(answer)](const httplib::Request& request,
-                                                 httplib::Response& response) {
-        try {
-            reply(response, 200, answer(request));
-        } catch (const std::invalid_argument& error) {
-            reply(response, 400, {{"error", error.what()}});
-        } catch (const std::exception& error) {
-            reply(response, failure, {{"error", error.what()}});
-        }
-    };
-}
-
-size_t limit_of(const httplib::Request& request)
+size_t limit_of(const Request& request)
 {
     size_t limit = 100;
     const std::string text = request.get_param_value("limit");
@@ -52,12 +32,87 @@ size_t limit_of(const httplib::Request& request)
     return limit;
 }
 
-mxg_address address_of(const httplib::Request& request)
+mxg_address address_of(const Request& request)
 {
     const auto address = parse_address(request.get_param_value("address"));
     if (!address)
         throw std::invalid_argument("not an IPv4 or IPv6 address");
     return *address;
+}
+
+std::string metrics_of(Gate& gate)
+{
+    return prometheus_text(gate.status(), gate.counters());
+}
+
+struct Route {
+    const char* path;
+    json (*answer)(Gate& gate, const Request& request);
+};
+
+constexpr Route kReads[] = {
+    {"/v1/status", [](Gate& gate, const Request&) { return gate.status(); }},
+    {"/v1/counters", [](Gate& gate, const Request&) { return gate.counters(); }},
+    {"/v1/refused",
+     [](Gate& gate, const Request& request) { return gate.refused(limit_of(request)); }},
+    {"/v1/explain",
+     [](Gate& gate, const Request& request) { return gate.explain(address_of(request)); }},
+};
+constexpr Route kChanges[] = {
+    {"/v1/reload", [](Gate& gate, const Request&) { return gate.reload(); }},
+    {"/v1/attach", [](Gate& gate, const Request&) { return gate.attach(); }},
+};
+constexpr const char* kMetrics = "/metrics";
+
+void reply(Response& response, int status, const json& body)
+{
+    response.status = status;
+    response.set_content(body.dump(-1, ' ', false, json::error_handler_t::replace), kJson);
+}
+
+// Calls `answer`; what goes wrong becomes {"error"}, with `failure` as status.
+void guarded(Response& response, int failure, const std::function<void()>& answer)
+{
+    try {
+        answer();
+    } catch (const std::invalid_argument& error) {
+        reply(response, 400, {{"error", error.what()}});
+    } catch (const std::exception& error) {
+        reply(response, failure, {{"error", error.what()}});
+    }
+}
+
+// Reads take turns: however many clients ask, publishing waits for one of them at most.
+void add_reads(httplib::Server& server, Gate& gate, bool api)
+{
+    const auto turn = std::make_shared<std::mutex>();
+    const auto add = [&](const char* path, auto answer) {
+        server.Get(path, [turn, answer](const Request& request, Response& response) {
+            guarded(response, 500, [&] {
+                const std::lock_guard mine(*turn);
+                answer(request, response);
+            });
+        });
+    };
+    add(kMetrics, [&gate](const Request&, Response& response) {
+        response.set_content(metrics_of(gate), kPrometheusType);
+    });
+    if (!api)
+        return;
+    for (const Route& route : kReads)
+        add(route.path, [&gate, route](const Request& request, Response& response) {
+            reply(response, 200, route.answer(gate, request));
+        });
+}
+
+void add_changes(httplib::Server& server, Gate& gate)
+{
+    for (const Route& route : kChanges)
+        server.Post(route.path, [&gate, route](const Request& request, Response& response) {
+            spdlog::info("POST {} by {}, process {}", route.path, request.remote_addr,
+                         request.remote_port);
+            guarded(response, 409, [&] { reply(response, 200, route.answer(gate, request)); });
+        });
 }
 
 }  // namespace
@@ -67,42 +122,33 @@ std::string socket_path(const std::string& run_dir)
     return run_dir + "/control.sock";
 }
 
-void ApiServer::add_routes(Gate& gate)
+std::unique_ptr<HttpListener> serve_api(Gate& gate, const std::string& run_dir)
 {
-    server_->Get("/v1/status", handler(500, [&](const auto&) { return gate.status(); }));
-    server_->Get("/v1/counters", handler(500, [&](const auto&) { return gate.counters(); }));
-    server_->Get("/v1/refused", handler(500, [&](const httplib::Request& request) {
-                     return gate.refused(limit_of(request));
-                 }));
-    server_->Get("/v1/explain", handler(500, [&](const httplib::Request& request) {
-                     return gate.explain(address_of(request));
-                 }));
-    server_->Post("/v1/reload", handler(409, [&](const auto&) { return gate.reload(); }));
-    server_->Post("/v1/attach", handler(409, [&](const auto&) { return gate.attach(); }));
+    const Endpoint at{socket_path(run_dir), "", 0};
+    return std::make_unique<HttpListener>(at, [&](httplib::Server& server) {
+        add_reads(server, gate, true);
+        add_changes(server, gate);
+        server.set_logger([](const Request& request, const Response& response) {
+            spdlog::debug("{} {} by {}, process {}: {}", request.method, request.path,
+                          request.remote_addr, request.remote_port, response.status);
+        });
+    });
 }
 
-ApiServer::ApiServer(Gate& gate, const std::string& run_dir)
-    : path_(socket_path(run_dir)), server_(std::make_unique<httplib::Server>())
+std::unique_ptr<HttpListener> serve_metrics(Gate& gate, const Endpoint& at)
 {
-    std::filesystem::create_directories(run_dir);
-    ::unlink(path_.c_str());
-    add_routes(gate);
-    server_->set_address_family(AF_UNIX);
-    server_->new_task_queue = [] { return new httplib::ThreadPool(2); };
-    server_->set_payload_max_length(1 << 16);
-    if (server_->bind_to_port(path_.c_str(), 80) == false)
-        throw GateError("cannot listen on " + path_ + ": " + std::strerror(errno));
-    ::chmod(path_.c_str(), 0660);
-    thread_ = std::thread([this] { server_->listen_after_bind(); });
-    while (!server_->is_running())  // stop() before that would be lost
-        std::this_thread::yield();
+    return std::make_unique<HttpListener>(
+        at, [&](httplib::Server& server) { add_reads(server, gate, false); });
 }
 
-ApiServer::~ApiServer()
+std::vector<std::string> api_routes()
 {
-    server_->stop();
-    thread_.join();
-    ::unlink(path_.c_str());
+    std::vector<std::string> out{std::string("GET ") + kMetrics};
+    for (const Route& route : kReads)
+        out.push_back(std::string("GET ") + route.path);
+    for (const Route& route : kChanges)
+        out.push_back(std::string("POST ") + route.path);
+    return out;
 }
 
 }  // namespace mxgate

@@ -1,44 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// HTTP/JSON over a unix socket: what the CLI asks, and nothing else asks yet.
-//
-//   GET  /v1/status
-//   GET  /v1/counters              {"counters": [...], "feeds": [...]}
-//   GET  /v1/refused?limit=N       {"senders": [...], "samples_lost": N}
-//   GET  /v1/explain?address=A
-//   POST /v1/reload                409 with {"error"} where the new table is refused
-//   POST /v1/attach
+// What a gate answers over HTTP: the API on the control socket, which the CLI uses, and metrics.
+// docs/openapi.yaml describes it; a test holds that page to the routes.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <thread>
+#include <vector>
 
+#include "control/api/listener.h"
 #include "control/gate/gate.h"
-
-namespace httplib {
-class Server;
-}
 
 namespace mxgate {
 
 // Path of the control socket.
 std::string socket_path(const std::string& run_dir);
 
-class ApiServer
-{
-public:
-    // Listens on the control socket (mode 0660) from now on; throws GateError.
-    ApiServer(Gate& gate, const std::string& run_dir);
-    ~ApiServer();
-    ApiServer(const ApiServer&) = delete;
-    ApiServer& operator=(const ApiServer&) = delete;
+// The API on the control socket, for as long as the object lives. Throws GateError.
+std::unique_ptr<HttpListener> serve_api(Gate& gate, const std::string& run_dir);
 
-private:
-    void add_routes(Gate& gate);
+// Only GET /metrics, for Prometheus.
+std::unique_ptr<HttpListener> serve_metrics(Gate& gate, const Endpoint& at);
 
-    std::string path_;
-    std::unique_ptr<httplib::Server> server_;
-    std::thread thread_;
-};
+// The API's routes, each as "GET /v1/status".
+std::vector<std::string> api_routes();
 
 }  // namespace mxgate

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // mxgate-dpdk: the DPDK plane's process. It reads the ports from the configuration and the policy
 // table from mxgated; without mxgated it goes on with the table it has.
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
-
+#include "control/appliance/command.h"
 #include "control/config/config.h"
 #include "control/table/compile.h"
-#include "control/text/folders.h"
+#include "control/text/log.h"
 #include "dataplane/dpdk/process.h"
 #include "dataplane/dpdk/replay.h"
 
 namespace {
 
 using namespace mxgate;
-
-struct Options : Folders {
-    std::string config = "/etc/mxgate/mxgate.yaml";
-    int replay = -1;
-};
 
 DpdkSettings settings_of(const DpdkConfig& config)
 {
@@ -35,7 +28,7 @@ DpdkSettings settings_of(const DpdkConfig& config)
     return out;
 }
 
-int run(const Options& options)
+int run(const ApplianceOptions& options)
 {
     const ConfigResult loaded = load_config(options.config);
     for (const Diagnostic& diagnostic : loaded.diagnostics)
@@ -69,27 +62,15 @@ int run(const Options& options)
 
 int main(int argc, char** argv)
 {
-    Options options;
-    CLI::App app(
-        "mxgate-dpdk: the gate on DPDK ports. Takes its ports from the configuration\n"
-        "(gate.dpdk) and its policy table from mxgated; state and table outlive it.");
-    app.set_version_flag("--version", MXGATE_VERSION);
-    app.footer(
-        "Example:\n  mxgate-dpdk --config /etc/mxgate/mxgate.yaml\n"
-        "Exit codes: 0 ended by a signal; 1 the configuration or DPDK is at fault; 2 the command "
-        "line is.");
-    app.add_option("--config", options.config, "configuration file (YAML)")
-        ->envname("MXGATE_CONFIG")
-        ->capture_default_str();
-    add_folders(app, options);
-    app.add_option("--replay", options.replay, "serve `mxgate replay` on this descriptor")
-        ->group("");
+    ApplianceOptions options;
+    CLI::App app;
+    describe_mxgate_dpdk(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    spdlog::set_default_logger(spdlog::stderr_color_mt("mxgate-dpdk"));
+    start_log("mxgate-dpdk", "info");
     try {
         if (options.replay >= 0) {
             serve_replay(options.replay);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `attach` and `detach`: the gate on and off, with or without the daemon.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include <nlohmann/json.hpp>
 
 #include "control/api/client.h"
 #include "control/cli/verbs.h"
 #include "control/gate/gate.h"
+#include "control/text/log.h"
 #include "ebpf/xdp_plane.h"
 
 namespace mxgate {
@@ -17,24 +16,24 @@ namespace {
 using nlohmann::json;
 
 // The daemon holds the maps where it runs; without it this process does its start and leaves.
-json attach_somehow(const CliOptions& options, const std::string& config)
+json attach_somehow(const CliOptions& options, const std::string& config, Gate::From from)
 {
     try {
         return api_post(options.run_dir, "/v1/attach");
     } catch (const NoDaemon&) {
     }
-    spdlog::set_default_logger(spdlog::stderr_color_mt("mxgate"));
-    spdlog::set_level(spdlog::level::warn);
+    start_log("mxgate", "warn");
     Gate gate({config, options.run_dir, options.state_dir, options.pin_dir});
-    gate.start();
+    gate.start(from);
     return gate.status()["interfaces"];
 }
 
 }  // namespace
 
-int attach(const CliOptions& options, const std::string& config)
+int attach(const CliOptions& options, const std::string& config, bool last_good)
 {
-    for (const json& line : attach_somehow(options, config)) {
+    const Gate::From from = last_good ? Gate::From::last_good_table : Gate::From::feeds;
+    for (const json& line : attach_somehow(options, config, from)) {
         if (options.json)
             fmt::print("{}\n", line.dump());
         else if (line.contains("port"))

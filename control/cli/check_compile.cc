@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -136,6 +137,13 @@ std::optional<TableInfo> info_of(const std::string& path)
 }
 
 }  // namespace
+
+void print_diagnostics(const std::vector<Diagnostic>& diagnostics)
+{
+    std::fflush(stdout);
+    for (const Diagnostic& diagnostic : diagnostics)
+        fmt::print(stderr, "{}\n", to_string(diagnostic));
+}
 
 int check(const CliOptions& options, const std::string& path)
 {

@@ -57,7 +57,8 @@ int counters(const CliOptions& options, double watch_seconds, const std::string&
 int refused(const CliOptions& options, size_t limit);
 int explain(const CliOptions& options, const std::string& address);
 int reload(const CliOptions& options);
-int attach(const CliOptions& options, const std::string& config);
+// `last_good`: where there is no daemon, without reading feeds.
+int attach(const CliOptions& options, const std::string& config, bool last_good);
 int detach(const CliOptions& options);
 int lengths_list(const CliOptions& options, const std::string& config);
 int lengths_diff(const CliOptions& options, const LengthsRequest& request);

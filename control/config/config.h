@@ -170,6 +170,15 @@ struct GateConfig {
     RateLimit replies{1000, 1'000'000'000, 100};  // answers (reset, unreachable) of each core
 };
 
+// Where to listen: the path of a unix socket, or else an IP address and port.
+struct Endpoint {
+    std::string socket;
+    std::string address;
+    uint16_t port = 0;
+
+    bool operator==(const Endpoint&) const = default;
+};
+
 struct Config {
     std::string file;
     GateConfig gate;
@@ -182,7 +191,8 @@ struct Config {
     std::string trust_store;  // aggregation.trust_store: CA certificates (PEM); empty: none
     std::vector<ClassConfig> classes;  // in the order of the file: the later is the stricter
     std::string default_class;
-    std::vector<FeedConfig> feeds;  // in the order of the file
+    std::vector<FeedConfig> feeds;    // in the order of the file
+    std::optional<Endpoint> metrics;  // for Prometheus; absent: nowhere
 };
 
 struct ConfigResult {

@@ -19,7 +19,7 @@ Config Reader::read()
 {
     const Section top =
         section(*tree_.root, "configuration",
-                {"gate", "sources", "aggregation", "classes", "default_class", "feeds"});
+                {"gate", "sources", "aggregation", "classes", "default_class", "feeds", "metrics"});
     if (!top.is_map())
         return config_;
     if (const YamlEntry* gate = top.require("gate"))
@@ -35,6 +35,8 @@ Config Reader::read()
     read_default_class(top);
     if (const YamlEntry* feeds = top.find("feeds"))
         read_feeds(*feeds->value);
+    if (const YamlEntry* metrics = top.find("metrics"))
+        read_metrics(*metrics->value);
     return config_;
 }
 

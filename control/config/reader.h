@@ -39,6 +39,7 @@ private:
     void read_addresses(const YamlNode& node, ServiceConfig& service);
     void read_ports(const YamlNode& node, ServiceConfig& service);
     void check_shared_services();
+    void read_metrics(const YamlNode& node);
     void read_sources(const YamlNode& node);
     void read_levels(const YamlNode& node);
     void read_aggregation(const YamlNode& node);

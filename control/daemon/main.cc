@@ -3,12 +3,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -16,17 +14,14 @@
 #include <thread>
 
 #include "control/api/server.h"
+#include "control/daemon/command.h"
+#include "control/daemon/service.h"
 #include "control/gate/gate.h"
-#include "control/text/folders.h"
+#include "control/text/log.h"
 
 namespace {
 
 using mxgate::Gate;
-
-struct Options : mxgate::Folders {
-    std::string config = "/etc/mxgate/mxgate.yaml";
-    std::string log_level = "info";
-};
 
 // One daemon per run directory: held until the process ends, however it ends.
 class OnlyOne
@@ -61,28 +56,42 @@ sigset_t handled_signals()
     return set;
 }
 
+std::string state_of(Gate& gate)
+{
+    const nlohmann::json status = gate.status();
+    return fmt::format("generation {} in force, mode {}",
+                       status["table"]["generation"].get<uint64_t>(),
+                       status["mode"].get<std::string>());
+}
+
 // Until SIGTERM or SIGINT; SIGHUP reloads.
-void wait_for_end(Gate& gate)
+void wait_for_end(Gate& gate, const mxgate::Service& service)
 {
     const sigset_t set = handled_signals();
     for (;;) {
         int signal = 0;
         if (sigwait(&set, &signal) != 0 || signal != SIGHUP)
             return;
+        service.reloading();
         try {
             gate.reload();
         } catch (const std::exception&) {
             // Logged and counted where it happened; the old table stays.
         }
+        service.ready(state_of(gate));
     }
 }
 
-int serve(const Options& options)
+int serve(const mxgate::DaemonOptions& options)
 {
     const OnlyOne only(options.run_dir);
     Gate gate({options.config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start();
-    const mxgate::ApiServer server(gate, options.run_dir);
+    const auto api = mxgate::serve_api(gate, options.run_dir);
+    std::unique_ptr<mxgate::HttpListener> metrics;
+    if (const std::optional<mxgate::Endpoint> at = gate.metrics_endpoint())
+        metrics = mxgate::serve_metrics(gate, *at);
+    mxgate::Service service;
     std::atomic<bool> ending = false;
     std::thread sampler([&] {
         while (!ending) {
@@ -91,11 +100,14 @@ int serve(const Options& options)
             } catch (const std::exception& error) {
                 spdlog::error("samples: {}", error.what());
             }
+            service.alive();
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
         }
     });
     spdlog::info("ready: control socket {}", mxgate::socket_path(options.run_dir));
-    wait_for_end(gate);
+    service.ready(state_of(gate));
+    wait_for_end(gate, service);
+    service.ending();
     ending = true;
     sampler.join();
     spdlog::info("ending; the gate stays attached (`mxgate detach` takes it off)");
@@ -106,26 +118,15 @@ int serve(const Options& options)
 
 int main(int argc, char** argv)
 {
-    Options options;
-    CLI::App app(
-        "mxgated: compiles feeds into the policy table, loads and attaches the gate, answers\n"
-        "`mxgate`. Runs in the foreground and logs to standard error. SIGHUP reloads; SIGTERM "
-        "ends\n"
-        "the daemon, and the gate goes on with the last table.\n"
-        "\nExample: mxgated --config /etc/mxgate/mxgate.yaml");
-    app.set_version_flag("--version", MXGATE_VERSION);
-    app.add_option("--config", options.config, "configuration file")->capture_default_str();
-    mxgate::add_folders(app, options);
-    app.add_option("--log-level", options.log_level, "what to log")
-        ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-        ->capture_default_str();
+    mxgate::DaemonOptions options;
+    CLI::App app;
+    mxgate::describe_mxgated(app, options);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    spdlog::set_default_logger(spdlog::stderr_color_mt("mxgated"));
-    spdlog::set_level(spdlog::level::from_str(options.log_level));
+    mxgate::start_log("mxgated", options.log_level, options.log_format);
     // Blocked before any thread starts, so that only wait_for_end sees them.
     const sigset_t set = handled_signals();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);

@@ -133,6 +133,16 @@ PolicyTable Gate::first_table()
     return empty_table(config_);
 }
 
+// One that is in force already is newer, or the same.
+PolicyTable Gate::last_good_table()
+{
+    PolicyTable out = read_table(table_path(paths_.state_dir));
+    if (out.info.generation < plane_->generation())
+        throw GateError(fmt::format("generation {} is in force already; the last good table is {}",
+                                    plane_->generation(), out.info.generation));
+    return out;
+}
+
 // So that the next start has it; a full disk costs that, not the gate.
 void Gate::keep_as_last_good()
 {
@@ -141,6 +151,7 @@ void Gate::keep_as_last_good()
     try {
         write_table(table_, table_path(paths_.state_dir), true);
     } catch (const TableError& error) {
+        const std::lock_guard lock(mutex_);
         last_error_ = error.what();
         spdlog::error("the table is in force but cannot be kept for the next start: {}",
                       error.what());
@@ -160,57 +171,70 @@ void Gate::keep_lengths(const Config& config)
     }
 }
 
-void Gate::start()
+void Gate::start(From from)
 {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard one(publishing_);
     config_ = load();
     std::filesystem::create_directories(paths_.state_dir);
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
                                                   : open_dpdk_plane(paths_);
     // A gate that is at work already is touched only when nothing can fail any more.
-    PolicyTable table = first_table();
+    PolicyTable table = from == From::feeds ? first_table() : last_good_table();
     const bool at_work = plane_->generation() > 0;
     if (!at_work)
         publish(std::move(table));
     plane_->engage(config_);
     if (at_work)
         publish(std::move(table));
+    plane_->tick();
     keep_as_last_good();
     if (failed_reloads_ == 0)
         keep_lengths(config_);
 }
 
+// The keys whose change needs a restart.
+nlohmann::json Gate::take_config(const Config& fresh)
+{
+    nlohmann::json restart = nlohmann::json::array();
+    if (fresh.gate.plane != config_.gate.plane)
+        restart.push_back("gate.plane");
+    if (fresh.gate.interfaces != config_.gate.interfaces)
+        restart.push_back("gate.interfaces");
+    if (fresh.gate.dpdk != config_.gate.dpdk)
+        restart.push_back("gate.dpdk (of mxgate-dpdk)");
+    if (fresh.gate.attach != config_.gate.attach)
+        restart.push_back("gate.attach");
+    if (fresh.source_capacity != config_.source_capacity)
+        restart.push_back("sources.capacity");
+    if (fresh.metrics != config_.metrics)
+        restart.push_back("metrics");
+    config_ = fresh;
+    return restart;
+}
+
 nlohmann::json Gate::reload()
 {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard one(publishing_);
     try {
         const Config fresh = load();
         const LengthVersions versions(paths_.state_dir);
-        CompileResult compiled = compile(
-            fresh, std::max(table_.info.generation, plane_->generation()) + 1, &table_.info,
-            &versions);
+        CompileResult compiled = compile(fresh, newest_generation() + 1, &table_.info, &versions);
         log_feeds(compiled);
         const std::string errors = errors_of(compiled.diagnostics);
         if (!compiled.table)
             throw GateError(errors);
-        publish(std::move(*compiled.table));
-        last_error_.clear();
+        nlohmann::json restart;
+        {
+            const std::lock_guard lock(mutex_);
+            publish(std::move(*compiled.table));
+            last_error_.clear();
+            restart = take_config(fresh);
+        }
         keep_as_last_good();
         keep_lengths(fresh);
-        nlohmann::json restart = nlohmann::json::array();
-        if (fresh.gate.plane != config_.gate.plane)
-            restart.push_back("gate.plane");
-        if (fresh.gate.interfaces != config_.gate.interfaces)
-            restart.push_back("gate.interfaces");
-        if (fresh.gate.dpdk != config_.gate.dpdk)
-            restart.push_back("gate.dpdk (of mxgate-dpdk)");
-        if (fresh.gate.attach != config_.gate.attach)
-            restart.push_back("gate.attach");
-        if (fresh.source_capacity != config_.source_capacity)
-            restart.push_back("sources.capacity");
-        config_ = fresh;
         return {{"generation", table_.info.generation}, {"needs_restart", restart}};
     } catch (const std::exception& error) {
+        const std::lock_guard lock(mutex_);
         failed_reloads_++;
         last_error_ = error.what();
         spdlog::error("reload failed, generation {} stays in force:\n{}", table_.info.generation,
@@ -219,12 +243,24 @@ nlohmann::json Gate::reload()
     }
 }
 
-nlohmann::json Gate::attach()
+uint64_t Gate::newest_generation()
 {
     const std::lock_guard lock(mutex_);
+    return std::max(table_.info.generation, plane_->generation());
+}
+
+nlohmann::json Gate::attach()
+{
+    const std::scoped_lock lock(publishing_, mutex_);
     plane_->engage(config_);
     plane_->publish(table_.plane);  // `mxgate detach` may have put another in force
     return plane_->places();
+}
+
+std::optional<Endpoint> Gate::metrics_endpoint()
+{
+    const std::lock_guard lock(mutex_);
+    return config_.metrics;
 }
 
 void Gate::tick()

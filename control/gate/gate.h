@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,16 +25,20 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// Safe to call from several threads.
+// After start(), safe to call from several threads. Reports never wait for feeds to be read, a
+// table to be compiled, or a disk; publishing never waits for more than one report.
 class Gate
 {
 public:
     explicit Gate(GatePaths paths);
 
+    enum class From { feeds, last_good_table };
+
     // Takes over what is there or starts from nothing: the plane's state, a table, the gate in its
     // place. A feed at fault costs the new table, not the start: the last good one stays.
+    // `last_good_table`: no feed is read, and without such a table there is no start.
     // Throws GateError or PlaneError; a gate that was at work before stays as it was.
-    void start();
+    void start(From from = From::feeds);
 
     // Reads configuration and feeds again and puts the new table in force. Throws GateError with
     // every error; then the old table stays and the failure is counted.
@@ -41,6 +46,8 @@ public:
 
     // (Re-)attaches to the configured interfaces; with plane dpdk there is nothing to do.
     nlohmann::json attach();
+
+    std::optional<Endpoint> metrics_endpoint();
 
     nlohmann::json status();
     nlohmann::json counters();
@@ -53,11 +60,17 @@ public:
 private:
     Config load();
     PolicyTable first_table();
+    PolicyTable last_good_table();
     void keep_as_last_good();
     void keep_lengths(const Config& config);
+    uint64_t newest_generation();
+    nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);
     nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
 
+    // One who makes a new table at a time. What that needs to be read (table_, config_) changes
+    // with both held; mutex_ alone guards the rest, and is held for moments only.
+    std::mutex publishing_;
     std::mutex mutex_;
     GatePaths paths_;
     Config config_;

@@ -42,8 +42,15 @@ public:
             open_state();
     }
 
-    // A new connection is a new process, or one that has seen another mxgated.
     void tick() override
+    {
+        hand_over_again();
+        if (state_)
+            sweep_.step(state_->buckets(), state_->source_settings());
+    }
+
+    // A new connection is a new process, or one that has seen another mxgated.
+    void hand_over_again()
     {
         if (!link_.connected() || served_ == link_.connections())
             return;
@@ -60,7 +67,11 @@ public:
     }
 
     // Only to read: what the last process left.
-    void open_state() { state_.emplace(PlaneState::open(dir_)); }
+    void open_state()
+    {
+        state_.emplace(PlaneState::open(dir_));
+        sweep_ = {};
+    }
 
     uint64_t generation() const override
     {
@@ -103,8 +114,10 @@ public:
     }
     SourceFill source_fill() override
     {
-        return state_ ? mxgate::source_fill(state_->buckets(), state_->source_settings())
-                      : SourceFill{};
+        if (!state_)
+            return {};
+        return sweep_.begun() ? sweep_.fill(state_->source_settings())
+                              : mxgate::source_fill(state_->buckets(), state_->source_settings());
     }
     uint64_t source_bytes() const override
     {
@@ -126,6 +139,7 @@ private:
     uint64_t served_ = 0;  // the connection that has the table
     Fd wanted_;            // the image that is to be in force
     std::optional<PlaneState> state_;
+    SourceSweep sweep_;
 };
 
 }  // namespace

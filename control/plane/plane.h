@@ -38,19 +38,20 @@ public:
     // moment, when it comes back: see tick().
     virtual void publish(const std::vector<mxg_line>& image) = 0;
 
-    // To be called a few times a second: what the plane's own process may have brought about.
-    virtual void tick() {}
+    // To be called a few times a second: what the plane's own process may have brought about, and
+    // a part of the source table to count.
+    virtual void tick() = 0;
 
-    virtual uint64_t generation() const = 0;                      // in force; 0: none
-    virtual std::vector<mxg_line> current_image() const = 0;      // empty: none
-    virtual std::vector<CounterValue> counters() const = 0;       // those that are not 0
-    virtual std::vector<CounterValue> feed_counters() const = 0;  // likewise
+    virtual uint64_t generation() const = 0;                       // in force; 0: none
+    virtual std::vector<mxg_line> current_image() const = 0;       // empty: none
+    virtual std::vector<CounterValue> counters() const = 0;        // those that are not 0
+    virtual std::vector<CounterValue> feed_counters() const = 0;   // likewise
     virtual std::vector<CounterValue> reply_counters() const = 0;  // index: mxg_reply_index
-    virtual nlohmann::json port_counters() const = 0;             // {name: frames}, or empty
+    virtual nlohmann::json port_counters() const = 0;              // {name: frames}, or empty
     virtual void drain_samples(const std::function<void(const mxg_sample&)>& take) = 0;
     virtual uint64_t samples_lost() = 0;
     virtual bool find_source(const mxg_prefix& prefix, mxg_source* out) = 0;
-    virtual SourceFill source_fill() = 0;
+    virtual SourceFill source_fill() = 0;  // as of late; all counted now where nobody calls tick()
     virtual uint64_t source_bytes() const = 0;
 
     // Where the gate stands: interfaces or ports, a JSON object each, and what befell it.

@@ -61,6 +61,7 @@ public:
     }
 
     void publish(const std::vector<mxg_line>& image) override { maps_.publish(image); }
+    void tick() override { maps_.count_sources(); }
     uint64_t generation() const override
     {
         return static_cast<uint64_t>(std::max<int64_t>(maps_.generation(), 0));

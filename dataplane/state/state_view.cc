@@ -32,15 +32,46 @@ bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const
     return found != nullptr;
 }
 
+namespace {
+
+uint64_t bucket_count(const mxg_source_settings& settings)
+{
+    return static_cast<uint64_t>(settings.bucket_mask) + 1;
+}
+
+uint64_t used_within(const mxg_bucket* begin, const mxg_bucket* end)
+{
+    uint64_t used = 0;
+    for (const mxg_bucket* bucket = begin; bucket < end; bucket++)
+        for (const mxg_source& source : bucket->way)
+            used += source.tag != 0;
+    return used;
+}
+
+}  // namespace
+
 SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& settings)
 {
-    SourceFill fill;
-    const uint64_t count = static_cast<uint64_t>(settings.bucket_mask) + 1;
-    fill.capacity = count * MXG_WAYS;
-    for (uint64_t i = 0; i < count; i++)
-        for (const mxg_source& source : buckets[i].way)
-            fill.used += source.tag != 0;
-    return fill;
+    const uint64_t count = bucket_count(settings);
+    return {count * MXG_WAYS, used_within(buckets, buckets + count)};
+}
+
+void SourceSweep::step(const mxg_bucket* buckets, const mxg_source_settings& settings)
+{
+    const uint64_t count = bucket_count(settings), end = std::min(next_ + kStep, count);
+    used_ += used_within(buckets + next_, buckets + end);
+    next_ = end;
+    if (next_ < count)
+        return;
+    last_ = used_;
+    next_ = used_ = 0;
+}
+
+SourceFill SourceSweep::fill(const mxg_source_settings& settings) const
+{
+    const uint64_t count = bucket_count(settings);
+    const uint64_t part = next_ > 0 ? used_ * (count / next_) + used_ * (count % next_) / next_ : 0;
+    return {count * MXG_WAYS, last_.value_or(part)};
 }
 
 void drain_rings(mxg_ring* rings, uint32_t count,

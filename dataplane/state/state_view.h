@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "dataplane/core/sample.h"
 
@@ -29,6 +30,26 @@ uint64_t source_bytes(const mxg_source_settings& settings);
 bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const mxg_prefix& prefix,
                  mxg_source* out);
 SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& settings);
+
+// The same, counted a bounded part at a time, for those who must not wait for gigabytes.
+class SourceSweep
+{
+public:
+    static constexpr uint64_t kStep = 1 << 16;  // buckets: 16 MiB, some milliseconds
+
+    // Counts the next kStep buckets; after the last one, the first again.
+    void step(const mxg_bucket* buckets, const mxg_source_settings& settings);
+
+    // As of the last round; within the first round, from the part counted so far.
+    SourceFill fill(const mxg_source_settings& settings) const;
+
+    bool begun() const { return next_ > 0 || last_; }
+
+private:
+    uint64_t next_ = 0;  // bucket
+    uint64_t used_ = 0;  // in this round, before `next_`
+    std::optional<uint64_t> last_;
+};
 
 // Takes the samples that came since the last call out of `count` rings.
 void drain_rings(mxg_ring* rings, uint32_t count,

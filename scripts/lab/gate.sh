@@ -28,7 +28,7 @@ drop_list()
 }
 
 # Writes LAB_DIR/gate.yaml. What a test changes, it sets before: INTERFACES, ATTACH, MODE, REPLIES,
-# CAPACITY, and a class's row in GOOD, UNKNOWN, MIXED, BAD.
+# CAPACITY, METRICS, and a class's row in GOOD, UNKNOWN, MIXED, BAD.
 lab_config()
 {
   cat >"$LAB_DIR/gate.yaml" <<END
@@ -54,6 +54,7 @@ feeds:
   - {name: own-allow, format: prefixes, path: lists/allow.txt, class: good, priority: 100}
   - {name: own-mixed, format: prefixes, path: lists/mixed.txt, class: mixed, priority: 80}
   - {name: drop-list, format: spamhaus-drop, path: lists/drop.json, class: bad, priority: 50}
+${METRICS:+metrics: {$METRICS\}}
 END
 }
 

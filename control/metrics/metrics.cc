@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/metrics/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <initializer_list>
+#include <vector>
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+using prometheus::MetricType;
+
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+std::string label_value(const json& value)
+{
+    return value.is_null() ? "none" : value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// The fields of `from` by these names, as labels of the same names.
+Labels labels_of(const json& from, std::initializer_list<const char*> names)
+{
+    Labels out;
+    for (const char* name : names)
+        out.push_back({name, label_value(from.at(name))});
+    return out;
+}
+
+double number(const json& value)
+{
+    return value.is_boolean() ? static_cast<double>(value.get<bool>()) : value.get<double>();
+}
+
+// The metrics of one gate; all have a label `plane`.
+class Families
+{
+public:
+    explicit Families(std::string plane) : plane_(std::move(plane)) {}
+
+    // Begins a metric; what is added next belongs to it.
+    void counter(const char* name, const char* help) { begin(name, help, MetricType::Counter); }
+    void gauge(const char* name, const char* help) { begin(name, help, MetricType::Gauge); }
+
+    void add(double value, Labels labels = {})
+    {
+        prometheus::ClientMetric metric;
+        metric.label = std::move(labels);
+        metric.label.insert(metric.label.begin(), {"plane", plane_});
+        prometheus::MetricFamily& family = families_.back();
+        (family.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+        family.metric.push_back(std::move(metric));
+    }
+    void add_each(const json& lines, std::initializer_list<const char*> labels)
+    {
+        for (const json& line : lines)
+            add(number(line.at("packets")), labels_of(line, labels));
+    }
+
+    std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+private:
+    void begin(const char* name, const char* help, MetricType type)
+    {
+        families_.push_back({std::string("mxgate_") + name, help, type, {}});
+    }
+
+    std::string plane_;
+    std::vector<prometheus::MetricFamily> families_;
+};
+
+struct GaugeName {
+    const char* field;
+    const char* name;
+    const char* help;
+};
+
+// A gauge for each field.
+void add_gauges(Families& out, const json& from, std::initializer_list<GaugeName> gauges)
+{
+    for (const GaugeName& gauge : gauges) {
+        out.gauge(gauge.name, gauge.help);
+        out.add(number(from.at(gauge.field)));
+    }
+}
+
+void add_packets(Families& out, const json& counters)
+{
+    out.counter("packets_total", "Packets judged; each is counted once.");
+    out.add_each(counters.at("counters"), {"verdict", "reason", "class", "family", "enforced"});
+    out.counter("feed_packets_total", "Connection attempts by the feed that decided their class.");
+    out.add_each(counters.at("feeds"), {"feed", "verdict"});
+    out.counter("replies_total", "What became of the verdicts reset and unreachable.");
+    out.add_each(counters.at("replies"), {"outcome", "verdict", "family"});
+    out.counter("port_frames_total", "What befell frames on the ports of the DPDK plane.");
+    for (const auto& [what, frames] : counters.at("ports").items())
+        out.add(number(frames), {{"what", what}});
+}
+
+void add_places(Families& out, const json& interfaces)
+{
+    out.gauge("interface_info", "Interfaces that the gate is attached to, and how.");
+    for (const json& place : interfaces)
+        if (place.contains("interface"))
+            out.add(1, labels_of(place, {"interface", "attach"}));
+    out.gauge("port_link_up", "Whether the link of a port of the DPDK plane is up.");
+    for (const json& place : interfaces)
+        if (place.contains("port"))
+            out.add(number(place.at("link")), labels_of(place, {"port", "driver"}));
+}
+
+void add_state(Families& out, const json& status)
+{
+    out.gauge("build_info", "The version of mxgated; always 1.");
+    out.add(1, {{"version", MXGATE_VERSION}});
+    out.gauge("enforcing", "1: verdicts are carried out; 0: mode monitor, everything passes.");
+    out.add(status.at("mode") == "enforce");
+    add_gauges(
+        out, status.at("table"),
+        {{"generation", "table_generation", "Number of the policy table in force."},
+         {"created", "table_created_timestamp_seconds", "When the policy table was compiled."},
+         {"age_seconds", "table_age_seconds", "Time since the policy table was compiled."},
+         {"stale", "table_stale", "1: the policy table is older than gate.stale_after."},
+         {"is_empty", "table_missing", "1: no policy table yet, gate.without_table decides."},
+         {"prefixes", "table_prefixes", "Prefixes in the policy table."},
+         {"intervals", "table_intervals", "Intervals of addresses in the policy table."},
+         {"plane_bytes", "table_bytes", "Size of the policy table in the plane."}});
+    add_gauges(out, status.at("sources"),
+               {{"capacity", "sources_capacity", "Source prefixes that can be remembered."},
+                {"used", "sources_used", "Source prefixes remembered."},
+                {"bytes", "sources_bytes", "Size of the source table."}});
+    out.counter("samples_lost_total", "Samples of verdicts that found no room.");
+    out.add(number(status.at("samples_lost")));
+    out.counter("reloads_failed_total", "Reloads refused since mxgated started.");
+    out.add(number(status.at("failed_reloads")));
+}
+
+}  // namespace
+
+std::string prometheus_text(const json& status, const json& counters)
+{
+    Families out(status.at("plane").get<std::string>());
+    add_packets(out, counters);
+    add_places(out, status.at("interfaces"));
+    add_state(out, status);
+    return out.text();
+}
+
+}  // namespace mxgate

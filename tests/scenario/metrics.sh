@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Prometheus' own tools on a gate under traffic: the metrics, the example rules and the dashboard.
+. "$(dirname "$0")/scenario.sh"
+
+PROMETHEUS="$MXGATE_ROOT/config/prometheus"
+PATH="$PATH:$MXGATE_ROOT/build/tools"
+
+# metric EXPRESSION: the value of the samples that match it, summed up.
+metric() { grep -E "^$1 " "$LAB_DIR/metrics" | awk '{ sum += $NF } END { print sum + 0 }'; }
+
+scrape() { in_gate curl --silent --show-error --fail --max-time 10 "$@"; }
+
+# Every metric that a file speaks of is one that the gate has.
+expect_metrics_of()
+{
+  local name
+  for name in $(grep -oE 'mxgate_[a-z_]+' "$1" | sort -u); do
+    expect "${1##*/} speaks of $name" "$(grep -c "^# TYPE $name " "$LAB_DIR/metrics")" -eq 1
+  done
+}
+
+scenario_begin
+command -v promtool >/dev/null || skip "promtool is not there (scripts/setup unpacks it)"
+lab_network
+postfix_start
+lab_lists
+METRICS='listen: "127.0.0.1:9911"' lab_config
+gate_start || lab_die "the gate does not start"
+
+expect "refused" "$(connected_from "${NET6[bad]}" -- --count 5)" -eq 0
+expect "connected" "$(connected_from "${NET6[good]}" -- --count 3)" -eq 3
+echo broken >"$LAB_DIR/lists/drop.json"
+expect_failure "a reload that fails" gate reload
+
+scrape http://127.0.0.1:9911/metrics >"$LAB_DIR/metrics"
+expect_success "promtool check metrics" promtool check metrics <"$LAB_DIR/metrics"
+expect "it finds nothing to say" "$(wc -c <"$LAB_DIR/output")" -eq 0
+dropped='mxgate_packets_total\{.*verdict="drop",.*class="bad",family="ipv6",enforced="true"\}'
+expect "SYNs dropped" "$(metric "$dropped")" -eq "$(packets '.class == "bad"')"
+expect "SYNs dropped" "$(metric "$dropped")" -ge 5
+expect "by the feed" "$(metric 'mxgate_feed_packets_total\{.*feed="drop-list",verdict="drop"\}')" \
+  -eq "$(metric "$dropped")"
+expect "generation" "$(metric 'mxgate_table_generation\{plane="xdp"\}')" -eq 1
+expect "failed reloads" "$(metric 'mxgate_reloads_failed_total\{plane="xdp"\}')" -eq 1
+expect "interfaces" "$(metric 'mxgate_interface_info\{.*interface="gate0",attach="native"\}')" -eq 1
+expect "every sample has its plane" "$(grep -v '^#' "$LAB_DIR/metrics" | grep -vc 'plane="xdp"')" -eq 0
+expect_success "the same over the control socket" \
+  scrape --unix-socket "$RUN_DIR/control.sock" http://localhost/metrics
+expect "the same metrics" "$(grep -c '^# TYPE' "$LAB_DIR/output")" -eq \
+  "$(grep -c '^# TYPE' "$LAB_DIR/metrics")"
+expect "nothing but metrics there" "$(in_gate curl --silent --output /dev/null \
+  --write-out '%{http_code}' http://127.0.0.1:9911/v1/status)" -eq 404
+
+expect_success "promtool check config" promtool check config "$PROMETHEUS/scrape.yaml"
+expect_success "promtool check rules" promtool check rules "$PROMETHEUS/alerts.yaml"
+expect_success "the dashboard is JSON" jq -e '.panels | length > 5' "$PROMETHEUS/grafana-dashboard.json"
+expect_metrics_of "$PROMETHEUS/alerts.yaml"
+expect_metrics_of "$PROMETHEUS/grafana-dashboard.json"
+scenario_end

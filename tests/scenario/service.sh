@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The systemd units: as systemd reads them, and mxgated as it would run under them, with the unit's
+# capabilities and no more. None of them can be left out.
+. "$(dirname "$0")/scenario.sh"
+
+UNITS="$MXGATE_ROOT/config/systemd"
+
+# A folder of units as they are installed, but for the programs' paths.
+install_units()
+{
+  local unit
+  mkdir -p "$LAB_DIR/units/mxgated.service.d" "$LAB_DIR/units/mxgate-.service.d"
+  for unit in "$UNITS"/*.service; do
+    sed "s|/usr/bin/|$MXGATE_BIN/|" "$unit" >"$LAB_DIR/units/${unit##*/}"
+  done
+  cp "$UNITS/hardening.conf" "$LAB_DIR/units/mxgated.service.d"
+  cp "$UNITS/hardening.conf" "$LAB_DIR/units/mxgate-.service.d"
+}
+
+# Exposure as systemd-analyze counts it, in tenths: 0 is nothing, 100 is everything.
+exposure()
+{
+  SYSTEMD_UNIT_PATH="$LAB_DIR/units:" systemd-analyze security --offline=yes --no-pager \
+    "$LAB_DIR/units/$1" | sed -nE 's/.*exposure level.*: ([0-9]+)\.([0-9]).*/\1\2/p'
+}
+
+capabilities_of() { sed -nE 's/^CapabilityBoundingSet=//p' "$UNITS/$1" | tr 'A-Z ' 'a-z,' | sed 's/cap_//g'; }
+
+# under CAPABILITIES COMMAND…: as root without any other capability, in the gate's namespace.
+under()
+{
+  local set="-all${1:+,+${1//,/,+}}"
+  shift
+  in_gate setpriv --bounding-set "$set" --inh-caps -all --no-new-privs "$@"
+}
+
+attach_last_good()
+{
+  under "$1" "$MXGATE_BIN/mxgate" --run-dir "$RUN_DIR" --state-dir "$STATE_DIR" \
+    --pin-dir "$PIN_DIR" attach --last-good --config "$LAB_DIR/gate.yaml"
+}
+
+# The daemon with a notification socket of ours; what it says is in notes.
+notified_start()
+{
+  : >"$LAB_DIR/notes"
+  socat -u "UNIX-RECV:$LAB_DIR/notify" - | tr '\0' '\n' >>"$LAB_DIR/notes" &
+  LAB_PIDS+=($!)
+  wait_for 5 test -S "$LAB_DIR/notify"
+  lab_background gate setpriv --bounding-set "-all,+${CAPABILITIES//,/,+}" --inh-caps -all \
+    --no-new-privs env NOTIFY_SOCKET="$LAB_DIR/notify" WATCHDOG_USEC=2000000 \
+    "$MXGATE_BIN/mxgated" --config "$LAB_DIR/gate.yaml" --run-dir "$RUN_DIR" \
+    --state-dir "$STATE_DIR" --pin-dir "$PIN_DIR" --log-format json 2>"$LAB_DIR/gate.log"
+  GATE_PID=$LAB_PID
+  wait_for 30 grep -q READY=1 "$LAB_DIR/notes"
+}
+
+notes() { grep -c "$1" "$LAB_DIR/notes"; }
+
+expect_units()
+{
+  local unit
+  install_units
+  for unit in mxgated mxgate-xdp-boot mxgate-dpdk; do
+    SYSTEMD_UNIT_PATH="$LAB_DIR/units:" expect_success "$unit: systemd reads the unit" \
+      systemd-analyze verify --man=no "$LAB_DIR/units/$unit.service"
+    expect "$unit: and has nothing to say" "$(wc -c <"$LAB_DIR/output")" -eq 0
+    expect "$unit: exposure in tenths" "$(exposure "$unit.service")" -le 35
+  done
+}
+
+# Each capability of the set is needed: without it there is no gate.
+expect_minimal()
+{
+  local all="$1" each left
+  shift
+  for each in ${all//,/ }; do
+    left="$(tr ',' '\n' <<<"$all" | grep -vx "$each" | paste -sd,)"
+    expect_failure "without cap_$each" "$@" "$left"
+    gate_detach_quietly || true
+  done
+}
+
+scenario_begin
+for program in systemd-analyze setpriv socat; do
+  command -v "$program" >/dev/null || skip "$program is not installed (scripts/setup installs it)"
+done
+lab_network
+postfix_start
+lab_lists
+lab_config
+expect_units
+CAPABILITIES="$(capabilities_of mxgated.service)"
+expect "the units agree" "$(capabilities_of mxgate-xdp-boot.service)" = "$CAPABILITIES"
+
+expect_failure "no last good table: attach --last-good" attach_last_good "$CAPABILITIES"
+notified_start || lab_die "mxgated does not start under its capabilities"
+expect "it is attached" "$(gate status --json | jq -r '.interfaces[0].attach')" = native
+expect "refused" "$(connected_from "${NET6[bad]}" -- --count 3)" -eq 0
+expect_success "reload" gate reload
+kill -HUP "$GATE_PID"
+reloaded() { (($(notes RELOADING=1) == 1 && $(notes READY=1) == 2)); }
+wait_for 10 reloaded || true
+expect "SIGHUP is told" "$(notes RELOADING=1)" -eq 1
+expect "and its end" "$(notes READY=1)" -eq 2
+sleep 2
+expect "signs of life in about 2 s" "$(notes WATCHDOG=1)" -ge 3
+kill -STOP "$GATE_PID"
+alive="$(notes WATCHDOG=1)"
+sleep 1
+expect "none while it hangs" "$(notes WATCHDOG=1)" -le $((alive + 1))
+kill -CONT "$GATE_PID"
+gate_stop
+expect "its end is told" "$(notes STOPPING=1)" -eq 1
+expect "every line of the log is JSON" "$(jq -s 'map(select(.time and .level and .message)) | length' \
+  "$LAB_DIR/gate.log")" -eq "$(wc -l <"$LAB_DIR/gate.log")"
+
+# As at boot: nothing is attached, no feed can be read, the daemon does not run.
+expect_success "detach" gate detach
+rm -r "$LAB_DIR/lists"
+expect_success "attach --last-good" attach_last_good "$CAPABILITIES"
+expect "with the last good table" "$(gate status --json | jq .table.generation)" -eq 3
+expect "refused at boot" "$(connected_from "${NET6[bad]}" -- --count 3)" -eq 0
+expect "connected at boot" "$(connected_from "${NET6[good]}" -- --count 3)" -eq 3
+expect_success "detach" gate detach
+expect_minimal "$CAPABILITIES" attach_last_good
+scenario_end
