@@ -27,15 +27,23 @@ drop_list()
     $((number * 60)) $number
 }
 
-# Writes LAB_DIR/gate.yaml. What a test changes, it sets before: INTERFACES, ATTACH, MODE, REPLIES,
-# CAPACITY, METRICS, and a class's row in GOOD, UNKNOWN, MIXED, BAD.
+# The plane's part of the configuration: that of DPDK where the test sets DPDK, its row.
+lab_plane()
+{
+  if [[ -n "${DPDK:-}" ]]; then
+    printf '  plane: dpdk\n  dpdk: {%s, idle: 50us}\n' "$DPDK"
+  else
+    printf '  plane: xdp\n  interfaces: [%s]\n  attach: %s\n' "${INTERFACES:-gate0}" "${ATTACH:-auto}"
+  fi
+}
+
+# Writes LAB_DIR/gate.yaml. What a test changes, it sets before: INTERFACES, ATTACH or DPDK, MODE,
+# REPLIES, CAPACITY, METRICS, and a class's row in GOOD, UNKNOWN, MIXED, BAD.
 lab_config()
 {
   cat >"$LAB_DIR/gate.yaml" <<END
 gate:
-  plane: xdp
-  interfaces: [${INTERFACES:-gate0}]
-  attach: ${ATTACH:-auto}
+$(lab_plane)
   mode: ${MODE:-enforce}
   replies: {${REPLIES:-rate: 1000/s, burst: 100}}
   services:
@@ -99,6 +107,32 @@ gate_kill()
   wait "$GATE_PID" 2>/dev/null || true
   GATE_PID=
 }
+
+PLANE_PID=
+
+plane_ready_or_dead() { [[ -S "$RUN_DIR/dpdk/table.sock" ]] || process_gone "$PLANE_PID"; }
+
+# plane_start: returns when frames pass through mxgate-dpdk; fails when it ended instead.
+plane_start()
+{
+  rm -f "$RUN_DIR/dpdk/table.sock"
+  lab_background gate "$MXGATE_BIN/mxgate-dpdk" --config "$LAB_DIR/gate.yaml" \
+    --run-dir "$RUN_DIR" >>"$LAB_DIR/plane.log" 2>&1
+  PLANE_PID=$LAB_PID
+  wait_for 30 plane_ready_or_dead && [[ -S "$RUN_DIR/dpdk/table.sock" ]]
+}
+
+# As if it had crashed.
+plane_kill()
+{
+  [[ -n "$PLANE_PID" ]] || return 0
+  kill -9 "$PLANE_PID" 2>/dev/null || true
+  wait "$PLANE_PID" 2>/dev/null || true
+  PLANE_PID=
+}
+
+# Where DPDK keeps the plane's telemetry socket.
+eal_dir() { printf '/var/run/dpdk/mxgate%s' "${RUN_DIR//\//-}"; }
 
 # For the clean-up: the lab may not have come as far as having a gate.
 gate_detach_quietly()

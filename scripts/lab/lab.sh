@@ -5,10 +5,12 @@
 #
 #   lab_begin                  a directory, names, and a trap that cleans all of it up
 #   lab_network [offloads]     namespaces and addresses            (network.sh)
+#   lab_wire                   the same with a gate between        (network.sh)
 #   postfix_start              the MX                              (postfix.sh)
 #   sending_postfix_start A B  a mail server that sends from A, B  (postfix.sh)
 #   lab_lists; lab_config      feeds and configuration             (gate.sh)
 #   gate_start                 mxgated, in the gate namespace      (gate.sh)
+#   plane_start                mxgate-dpdk, likewise               (gate.sh)
 #   send_mail, connect, flood  traffic from the sender namespace   (traffic.sh)
 
 LAB_SOURCE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -54,6 +56,7 @@ lab_begin()
   LAB_ID="$$-${LAB_DIR##*.}"
   SENDER_NS="mxgate-sender-$LAB_ID"
   GATE_NS="mxgate-gate-$LAB_ID"
+  MX_NS="$GATE_NS"
   RUN_DIR="$LAB_DIR/run"
   STATE_DIR="$LAB_DIR/state"
   PIN_DIR="/sys/fs/bpf/mxgate-lab-$LAB_ID"
@@ -64,12 +67,13 @@ lab_begin()
   trap 'exit 143' TERM
 }
 
-# lab_background sender|gate COMMAND…: in the background, to be ended by the clean-up at the latest;
+# lab_background sender|gate|mx COMMAND…: in the background, to be ended by the clean-up at the latest;
 # its process number is in LAB_PID. COMMAND is a program: a function would hide behind a subshell.
 lab_background()
 {
   local namespace="$SENDER_NS"
   [[ "$1" == sender ]] || namespace="$GATE_NS"
+  [[ "$1" != mx ]] || namespace="$MX_NS"
   shift
   nsenter --net="/run/netns/$namespace" -- "$@" &
   LAB_PID=$!
@@ -79,7 +83,7 @@ lab_background()
 lab_show_logs()
 {
   local file
-  for file in gate.log mail.log sending.log; do
+  for file in gate.log plane.log mail.log sending.log; do
     [[ -s "$LAB_DIR/$file" ]] || continue
     lab_log "--- the end of $file"
     tail -n 25 "$LAB_DIR/$file" >&2
@@ -98,11 +102,12 @@ lab_end()
     kill "$pid"
   done 2>/dev/null
   gate_kill
+  plane_kill
   postfix_stop
   gate_detach_quietly
   network_remove
   wait 2>/dev/null
-  rm -rf "$LAB_DIR" "$PIN_DIR"
+  rm -rf "$LAB_DIR" "$PIN_DIR" "$(eal_dir)"
   exit "$status"
 }
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The lab's network: send0 (sender namespace) and gate0 (gate namespace), one veth pair.
+# The lab's network: send0 (sender namespace) and gate0 (gate namespace), one veth pair; or a gate
+# that is a wire between sender and MX.
 #
 # All addresses are documentation addresses (RFC 3849, RFC 5737); nothing leaves the namespaces.
 
@@ -25,6 +26,8 @@ GATE_MAC=02:00:00:00:00:02
   )
 }
 
+# MX_NS is the gate's own namespace, unless the gate is a wire between the two others.
+in_mx() { nsenter --net="/run/netns/$MX_NS" -- "$@"; }
 in_sender() { nsenter --net="/run/netns/$SENDER_NS" -- "$@"; }
 in_gate() { nsenter --net="/run/netns/$GATE_NS" -- "$@"; }
 
@@ -45,68 +48,94 @@ lab_impossible()
   ip netns del "$name"
 }
 
-# lab_pair SENDER_INTERFACE GATE_INTERFACE on|off: a veth pair, up, with fixed MAC addresses.
-lab_pair()
+# network_pair NAMESPACE INTERFACE MAC NAMESPACE INTERFACE MAC on|off: a veth pair, up; off: without
+# what leaves checksums and segmentation to a device.
+network_pair()
 {
-  in_sender ip link add "$1" address "$SENDER_MAC" type veth \
-    peer name "$2" address "$GATE_MAC" netns "$GATE_NS"
-  if [[ "$3" == off ]]; then
-    in_sender ethtool -K "$1" tso off gso off gro off tx off rx off >/dev/null 2>&1
-    in_gate ethtool -K "$2" tso off gso off gro off tx off rx off >/dev/null 2>&1
+  local in_one=(nsenter --net="/run/netns/$1" --) in_other=(nsenter --net="/run/netns/$4" --)
+  "${in_one[@]}" ip link add "$2" address "$3" type veth peer name "$5" address "$6" netns "$4"
+  if [[ "$7" == off ]]; then
+    "${in_one[@]}" ethtool -K "$2" tso off gso off gro off tx off rx off >/dev/null 2>&1
+    "${in_other[@]}" ethtool -K "$5" tso off gso off gro off tx off rx off >/dev/null 2>&1
   fi
-  in_sender ip link set "$1" up
-  in_gate ip link set "$2" up
+  "${in_one[@]}" ip link set "$2" up
+  "${in_other[@]}" ip link set "$5" up
 }
+
+# lab_pair SENDER_INTERFACE GATE_INTERFACE on|off: with the lab's MAC addresses.
+lab_pair() { network_pair "$SENDER_NS" "$1" "$SENDER_MAC" "$GATE_NS" "$2" "$GATE_MAC" "$3"; }
 
 # lab_network [on|off]: both namespaces; the offloads of the pair stay on unless told otherwise.
 lab_network()
 {
-  ip netns add "$SENDER_NS"
-  ip netns add "$GATE_NS"
-  network_settings in_sender
-  network_settings in_gate
+  network_namespaces "$SENDER_NS" "$GATE_NS"
+  lab_pair send0 gate0 "${1:-on}"
+  network_addresses gate0
+}
+
+# lab_wire: the gate is a wire from wire0 (to send0) to wire1 (to mx0, in a namespace of the MX).
+lab_wire()
+{
+  MX_NS="mxgate-mx-$LAB_ID"
+  network_namespaces "$SENDER_NS" "$GATE_NS" "$MX_NS"
+  network_pair "$SENDER_NS" send0 "$SENDER_MAC" "$GATE_NS" wire0 02:00:00:00:01:01 off
+  network_pair "$MX_NS" mx0 "$GATE_MAC" "$GATE_NS" wire1 02:00:00:00:01:02 off
+  network_addresses mx0
+}
+
+network_namespaces()
+{
+  local name
+  for name in "$@"; do
+    ip netns add "$name"
+    network_settings nsenter --net="/run/netns/$name" --
+  done
   # Lets a program bind any address of a routed network without having it on an interface.
   in_sender sysctl -qw net.ipv6.ip_nonlocal_bind=1 net.ipv4.ip_nonlocal_bind=1
-  lab_pair send0 gate0 "${1:-on}"
+}
+
+# network_addresses MX_INTERFACE: both ends' addresses and routes.
+network_addresses()
+{
   in_sender ip addr add "$SENDER4/24" dev send0
   in_sender ip addr add "$SENDER6/64" dev send0 nodad
-  in_gate ip addr add "$MX4/24" dev gate0
-  in_gate ip addr add "$MX6/64" dev gate0 nodad
+  in_mx ip addr add "$MX4/24" dev "$1"
+  in_mx ip addr add "$MX6/64" dev "$1" nodad
   # Neighbours are fixed: resolving them would race with the first packets of a test.
   in_sender ip neigh replace "$MX4" lladdr "$GATE_MAC" dev send0 nud permanent
   in_sender ip neigh replace "$MX6" lladdr "$GATE_MAC" dev send0 nud permanent
-  in_gate ip neigh replace "$SENDER4" lladdr "$SENDER_MAC" dev gate0 nud permanent
-  in_gate ip neigh replace "$SENDER6" lladdr "$SENDER_MAC" dev gate0 nud permanent
+  in_mx ip neigh replace "$SENDER4" lladdr "$SENDER_MAC" dev "$1" nud permanent
+  in_mx ip neigh replace "$SENDER6" lladdr "$SENDER_MAC" dev "$1" nud permanent
   network_senders
 }
 
 # No duplicate address detection, no router solicitations: nothing on the wire but what is sent.
 network_settings()
 {
-  "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+  "$@" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
     net.ipv6.conf.default.router_solicitations=0 net.ipv6.conf.default.accept_ra=0 \
     net.ipv6.conf.default.mldv2_unsolicited_report_interval=0 \
     net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
-  "$1" ip link set lo up
+  "$@" ip link set lo up
 }
 
 # Every address of every sender network is local in the sender namespace ("AnyIP"), so that real
-# TCP clients can use any of them, and is routed back to it by the gate namespace.
+# TCP clients can use any of them, and is routed back to it by the MX.
 network_senders()
 {
   local class
   for class in "${CLASSES[@]}"; do
     in_sender ip -6 route add local "${NET6[$class]}" dev lo
     in_sender ip route add local "${NET4[$class]}" dev lo
-    in_gate ip -6 route add "${NET6[$class]}" via "$SENDER6"
-    in_gate ip route add "${NET4[$class]}" via "$SENDER4"
+    in_mx ip -6 route add "${NET6[$class]}" via "$SENDER6"
+    in_mx ip route add "${NET4[$class]}" via "$SENDER4"
   done
 }
 
 network_remove()
 {
   local name
-  for name in "$SENDER_NS" "$GATE_NS"; do
+  for name in "$SENDER_NS" "$GATE_NS" "$MX_NS"; do
     [[ ! -e "/run/netns/$name" ]] || ip netns del "$name"
   done
 }

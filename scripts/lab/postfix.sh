@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Real Postfixes, apart from any Postfix of the host: the MX in the gate namespace, and one that sends
+# Real Postfixes, apart from any Postfix of the host: the MX, and one that sends
 # from the sender namespace. Configuration, queue, data, log and mail are all below LAB_DIR.
 
 # postfix_start [ADDRESS…]: listens on these; by default on both addresses of the MX.
@@ -14,9 +14,9 @@ postfix_start()
   cp "$LAB_SOURCE/postfix/master.cf" "$etc/"
   chown postfix "$LAB_DIR/postfix/data"
   chown nobody "$LAB_DIR/mail"
-  in_gate postfix -c "$etc" start >"$LAB_DIR/postfix.out" 2>&1 ||
+  in_mx postfix -c "$etc" start >"$LAB_DIR/postfix.out" 2>&1 ||
     lab_die "Postfix does not start: $(cat "$LAB_DIR/postfix.out" "$LAB_DIR/mail.log")"
-  wait_for 10 in_gate bash -c "echo QUIT >/dev/tcp/$MX4/25" || lab_die "Postfix does not listen"
+  wait_for 10 in_mx bash -c "echo QUIT >/dev/tcp/$MX4/25" || lab_die "Postfix does not listen"
 }
 
 # sending_postfix_start ADDRESS6 ADDRESS4: takes mail on 127.0.0.1 of the sender namespace and sends
