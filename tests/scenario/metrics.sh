@@ -15,9 +15,9 @@ scrape() { in_gate curl --silent --show-error --fail --max-time 10 "$@"; }
 expect_metrics_of()
 {
   local name
-  for name in $(grep -oE 'mxgate_[a-z_]+' "$1" | sort -u); do
+  while read -r name; do
     expect "${1##*/} speaks of $name" "$(grep -c "^# TYPE $name " "$LAB_DIR/metrics")" -eq 1
-  done
+  done < <(grep -oE 'mxgate_[a-z_]+' "$1" | sort -u)
 }
 
 scenario_begin

@@ -45,7 +45,7 @@ attach_last_good()
 notified_start()
 {
   : >"$LAB_DIR/notes"
-  socat -u "UNIX-RECV:$LAB_DIR/notify" - | tr '\0' '\n' >>"$LAB_DIR/notes" &
+  socat -u "UNIX-RECV:$LAB_DIR/notify" - >>"$LAB_DIR/notes" &
   LAB_PIDS+=($!)
   wait_for 5 test -S "$LAB_DIR/notify"
   lab_background gate setpriv --bounding-set "-all,+${CAPABILITIES//,/,+}" --inh-caps -all \
@@ -56,7 +56,7 @@ notified_start()
   wait_for 30 grep -q READY=1 "$LAB_DIR/notes"
 }
 
-notes() { grep -c "$1" "$LAB_DIR/notes"; }
+notes() { grep -o "$1" "$LAB_DIR/notes" | wc -l; }
 
 expect_units()
 {
