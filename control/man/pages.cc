@@ -125,6 +125,21 @@ std::string option_words(const CLI::App& app, std::string* values)
     return out;
 }
 
+// A section for each verb below `app`; those of a verb that has verbs follow it.
+std::string verb_entries(const CLI::App& app, const std::string& program, const std::string& path)
+{
+    std::string out;
+    for (const CLI::App* verb : verbs_of(app)) {
+        const std::string name = path + verb->get_name();
+        out += fmt::format(".SS {}\n", roff(name)) +
+               synopsis(*verb, fmt::format("{} {}", program, name)) + ".PP\n" +
+               paragraphs(verb->get_description()) + option_entries(*verb) + ".PP\n" +
+               paragraphs(verb->get_footer()) +
+               verb_entries(*verb, program, fmt::format("{} ", name));
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string man_page(const CLI::App& app, int section)
@@ -143,14 +158,8 @@ std::string man_page(const CLI::App& app, int section)
     out += roff(line) + "\n.SH SYNOPSIS\n" + synopsis(app, name);
     out += ".SH DESCRIPTION\n" + paragraphs(description) + ".PP\n" + paragraphs(app.get_footer());
     out += ".SH OPTIONS\n" + option_entries(app);
-    const auto verbs = verbs_of(app);
-    if (!verbs.empty())
-        out += ".SH VERBS\n";
-    for (const CLI::App* verb : verbs)
-        out += ".SS " + roff(verb->get_name()) + "\n" +
-               synopsis(*verb, name + " " + verb->get_name()) + ".PP\n" +
-               paragraphs(verb->get_description()) + option_entries(*verb) + ".PP\n" +
-               paragraphs(verb->get_footer());
+    if (!verbs_of(app).empty())
+        out += ".SH VERBS\n" + verb_entries(app, name, "");
     return out +
            ".SH SEE ALSO\n.BR mxgate (1),\n.BR mxgated (8),\n.BR mxgate\\-dpdk (8),\n"
            ".BR mxgate.yaml (5)\n";
@@ -166,7 +175,9 @@ std::string bash_completion(const std::vector<const CLI::App*>& apps)
         const std::string general = option_words(*app, &values);
         for (const CLI::App* verb : verbs_of(*app)) {
             verbs += (verbs.empty() ? "" : " ") + verb->get_name();
-            const std::string words = option_words(*verb, &values);
+            std::string words = option_words(*verb, &values);
+            for (const CLI::App* below : verbs_of(*verb))
+                words += " " + option_words(*below, &values);
             cases +=
                 fmt::format("      {}) verb=1; options+=\" {}\" ;;\n", verb->get_name(), words);
         }
