@@ -6,14 +6,13 @@
 #include <string>
 
 #include "control/text/folders.h"
-#include "control/text/log.h"
 
 namespace mxgate {
 
 struct DaemonOptions : Folders {
     std::string config = "/etc/mxgate/mxgate.yaml";
     std::string log_level = "info";
-    LogFormat log_format = LogFormat::automatic;
+    std::string log_format = "auto";  // of kLogFormats
 };
 
 // `options` must outlive `app`.
@@ -34,8 +33,8 @@ inline void describe_mxgated(CLI::App& app, DaemonOptions& options)
         ->capture_default_str();
     app.add_option("--log-format", options.log_format,
                    "how to log: `auto` is `journal` under systemd and `text` elsewhere")
-        ->transform(CLI::CheckedTransformer(kLogFormats))
-        ->type_name("auto|text|journal|json");
+        ->check(CLI::IsMember({"auto", "text", "journal", "json"}))
+        ->capture_default_str();
 }
 
 }  // namespace mxgate

@@ -126,7 +126,7 @@ int main(int argc, char** argv)
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    mxgate::start_log("mxgated", options.log_level, options.log_format);
+    mxgate::start_log("mxgated", options.log_level, mxgate::kLogFormats.at(options.log_format));
     // Blocked before any thread starts, so that only wait_for_end sees them.
     const sigset_t set = handled_signals();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);

@@ -55,7 +55,7 @@ expect_success "cpack" cpack --config "$build/CPackConfig.cmake" -B "$LAB_DIR/pa
   -D "CPACK_OUTPUT_FILE_PREFIX=$LAB_DIR/packages"
 expect "packages" "$(find "$LAB_DIR/packages" -maxdepth 1 -name '*.deb' | wc -l)" -eq 2
 mkdir "$LAB_DIR/copy"
-expect_success "install, run and purge" unshare --mount --pid --fork \
+expect_success "install, run and purge" unshare --mount --pid --net --fork \
   "$0" in-a-copy "$LAB_DIR/copy" "$LAB_DIR/packages"
 expect "left behind" "$(grep -c 'left behind' "$LAB_DIR/output")" -eq 0
 scenario_end
