@@ -130,12 +130,12 @@ std::string verb_entries(const CLI::App& app, const std::string& program, const 
 {
     std::string out;
     for (const CLI::App* verb : verbs_of(app)) {
-        const std::string name = path + verb->get_name();
-        out += fmt::format(".SS {}\n", roff(name)) +
-               synopsis(*verb, fmt::format("{} {}", program, name)) + ".PP\n" +
-               paragraphs(verb->get_description()) + option_entries(*verb) + ".PP\n" +
-               paragraphs(verb->get_footer()) +
-               verb_entries(*verb, program, fmt::format("{} ", name));
+        const std::string below = fmt::format("{}{}", path, verb->get_name());
+        out +=
+            fmt::format(".SS {}\n{}.PP\n{}{}.PP\n{}{}", roff(below),
+                        synopsis(*verb, fmt::format("{} {}", program, below)),
+                        paragraphs(verb->get_description()), option_entries(*verb),
+                        paragraphs(verb->get_footer()), verb_entries(*verb, program, below + " "));
     }
     return out;
 }
@@ -177,7 +177,7 @@ std::string bash_completion(const std::vector<const CLI::App*>& apps)
             verbs += (verbs.empty() ? "" : " ") + verb->get_name();
             std::string words = option_words(*verb, &values);
             for (const CLI::App* below : verbs_of(*verb))
-                words += " " + option_words(*below, &values);
+                words.append(" ").append(option_words(*below, &values));
             cases +=
                 fmt::format("      {}) verb=1; options+=\" {}\" ;;\n", verb->get_name(), words);
         }
