@@ -125,4 +125,6 @@ expect "refused at boot" "$(connected_from "${NET6[bad]}" -- --count 3)" -eq 0
 expect "connected at boot" "$(connected_from "${NET6[good]}" -- --count 3)" -eq 3
 expect_success "detach" gate detach
 expect_minimal "$CAPABILITIES" attach_last_good
+expect_failure "cap_bpf and cap_perfmon in place of cap_sys_admin" \
+  attach_last_good net_admin,bpf,perfmon
 scenario_end
