@@ -3,6 +3,7 @@
 
 #include <rte_telemetry.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <string>
@@ -14,7 +15,14 @@ namespace {
 
 std::atomic<const PlaneState*> told_of = nullptr;
 
-// Over classes and families, which have too many names for a flat list: "drop.rate".
+// A name of telemetry's has letters, digits, `_` and `/`; others it refuses.
+void add(rte_tel_data* data, std::string name, uint64_t value)
+{
+    std::replace(name.begin(), name.end(), '-', '_');
+    rte_tel_data_add_dict_u64(data, name.c_str(), value);
+}
+
+// Over classes and families, which have too many names for a flat list: "drop/rate".
 int counters(const char*, const char*, rte_tel_data* data)
 {
     const PlaneState* state = told_of;
@@ -24,13 +32,13 @@ int counters(const char*, const char*, rte_tel_data* data)
     std::map<std::string, uint64_t> sums;
     for (const CounterValue& value : state->counters()) {
         const CounterPlace place = counter_place(value.index);
-        sums[std::string(verdict_name(place.verdict)) + "." + reason_name(place.reason)] +=
+        sums[std::string(verdict_name(place.verdict)) + "/" + reason_name(place.reason)] +=
             value.packets;
     }
     for (const CounterValue& value : state->port_counters())
-        sums[std::string("port.") + port_counter_name(value.index)] = value.packets;
+        sums[std::string("port/") + port_counter_name(value.index)] = value.packets;
     for (const auto& [name, packets] : sums)
-        rte_tel_data_add_dict_u64(data, name.c_str(), packets);
+        add(data, name, packets);
     return 0;
 }
 

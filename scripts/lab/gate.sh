@@ -69,7 +69,8 @@ END
 # gate VERB…: the command line, for this lab's gate.
 gate()
 {
-  in_gate "$MXGATE_BIN/mxgate" --run-dir "$RUN_DIR" --pin-dir "$PIN_DIR" "$@"
+  in_gate "$MXGATE_BIN/mxgate" --run-dir "$RUN_DIR" --state-dir "$STATE_DIR" \
+    --pin-dir "$PIN_DIR" "$@"
 }
 
 gate_launch()

@@ -90,13 +90,13 @@ what_the_command_line_says()
 telemetry_says_the_same()
 {
   wait_until_quiet
-  expect "telemetry: bad dropped" "$(telemetry /mxgate/counters '."drop.class"')" \
+  expect "telemetry: bad dropped" "$(telemetry /mxgate/counters '."drop/class"')" \
     -eq "$(packets '.reason == "class" and .verdict == "drop"')"
   expect "telemetry: generation" "$(telemetry /mxgate/table .generation)" -eq "$(generation)"
   expect "frames sent, dropped and lost: as many as were received" \
     "$(telemetry /mxgate/counters \
-      '."port.sent" + ."port.dropped" + ."port.send-full" + ."port.exception-capped"')" \
-    -eq "$(telemetry /mxgate/counters '."port.received"')"
+      '."port/sent" + ."port/dropped" + ."port/send_full" + ."port/exception_capped"')" \
+    -eq "$(telemetry /mxgate/counters '."port/received"')"
 }
 
 daemon_dies()
