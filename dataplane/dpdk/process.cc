@@ -173,7 +173,7 @@ public:
         try {
             const std::vector<mxg_line> image = read_sealed(memfd);
             put_in_force(image.data(), image.size());
-            PlaneState::keep_table(dir_, image.data(), image.size());
+            keep(image);
         } catch (const PlaneError& error) {
             state_.state().meta.table_failures++;
             process_.warn(error.what());
@@ -183,6 +183,17 @@ public:
     }
 
 private:
+    // For the next start; a full memory file system costs that, not the table.
+    void keep(const std::vector<mxg_line>& image)
+    {
+        try {
+            PlaneState::keep_table(dir_, image.data(), image.size());
+        } catch (const PlaneError& error) {
+            process_.warn("the table is in force but cannot be kept for the next start: " +
+                          std::string(error.what()));
+        }
+    }
+
     void put_in_force(const mxg_line* lines, size_t count)
     {
         table_.publish(lines, count);
