@@ -191,7 +191,8 @@ MXG_INLINE struct mxg_source *mxg_take_source(struct mxg_bucket *bucket,
 
 enum mxg_charge { MXG_CHARGE_OK, MXG_CHARGE_DENIED, MXG_CHARGE_CONTENDED };
 
-/* GCRA (ITU-T I.371): one attempt at `now` against one per `interval`, `tolerance` early. */
+/* GCRA (ITU-T I.371): one attempt at `now` against one per `interval`, `tolerance` early. A debt
+ * made under a slower rate is cut to an empty bucket of this one. */
 MXG_INLINE enum mxg_charge mxg_charge_rate(__u64 *full_at_ns, __u64 interval, __u64 tolerance,
                                            __u64 now)
 {
@@ -199,6 +200,8 @@ MXG_INLINE enum mxg_charge mxg_charge_rate(__u64 *full_at_ns, __u64 interval, __
         __u64 old = mxg_load64(full_at_ns);
         __u64 from = old > now ? old : now;
 
+        if (from - now > tolerance + interval)
+            __sync_val_compare_and_swap(full_at_ns, old, now + tolerance + interval);
         if (from - now > tolerance)
             return MXG_CHARGE_DENIED;
         if (__sync_val_compare_and_swap(full_at_ns, old, from + interval) == old)

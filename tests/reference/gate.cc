@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/reference/gate.h"
 
+#include <algorithm>
 #include <stdexcept>
 
-namespace mxgate::reference
-{
+namespace mxgate::reference {
 
 bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
 {
@@ -12,6 +12,7 @@ bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
     const Number size = interval * limit.burst;
     const Number passed = now_ns - at_ns_;
     missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;
+    missing_ns_ = std::min(missing_ns_, size);
     at_ns_ = now_ns;
     if (missing_ns_ + interval > size)
         return false;

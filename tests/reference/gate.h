@@ -13,8 +13,7 @@
 #include "dataplane/core/verdict.h"
 #include "tests/reference/policy_map.h"
 
-namespace mxgate::reference
-{
+namespace mxgate::reference {
 
 using Bytes = std::vector<uint8_t>;
 
@@ -50,8 +49,9 @@ struct Decision {
 std::string to_string(const Decision& decision);
 
 // A bucket of `burst` tokens, full at first, refilled at one token per interval (whole
-// nanoseconds: period_ns / count, rounded up). What is kept is how long it takes to be full again, because two
-// classes of different size may use the bucket of one source.
+// nanoseconds: period_ns / count, rounded up). What is kept is how long it takes to be full again,
+// because classes of different size may use the bucket of one source; more than an empty bucket of
+// the class at hand is never missing.
 class TokenBucket
 {
 public:

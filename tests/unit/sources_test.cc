@@ -14,10 +14,8 @@
 #include "dataplane/core/decide.h"
 #include "tests/reference/gate.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
 
@@ -30,10 +28,15 @@ public:
     {
         class_.action = MXG_ACTION_LIMIT;
         class_.flags = MXG_CLASS_RATE;
-        class_.interval_ns = interval;
-        class_.tolerance_ns = interval * (burst - 1);
+        set_rate(interval, burst);
         gate_.buckets = buckets_.data();
         gate_.sources = {{1, 2}, buckets - 1, 0};
+    }
+
+    void set_rate(uint64_t interval, uint64_t burst)
+    {
+        class_.interval_ns = interval;
+        class_.tolerance_ns = interval * (burst - 1);
     }
 
     mxg_charge attempt(uint64_t number, uint64_t now)
@@ -122,17 +125,39 @@ TEST(Rate, ClockBeginsAtZero)
     EXPECT_EQ(sources.attempt(1, 0), MXG_CHARGE_DENIED);
 }
 
-// The core's arrival times against the reference's bucket of tokens, to the nanosecond.
+// Who spent a slow bucket does not wait for it once the rate is loosened: the debt is that of an
+// empty bucket of the new rate, from the first attempt under it.
+TEST(Rate, LoosenedRateLetsOffItsDebt)
+{
+    Sources sources(16, 600 * kSecond, 5);
+    for (int i = 0; i < 5; i++)
+        EXPECT_EQ(sources.attempt(1, kSecond), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_CHARGE_DENIED);
+    sources.set_rate(kSecond, 4);
+    EXPECT_EQ(sources.attempt(1, 3 * kSecond), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond - 1), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_CHARGE_DENIED);
+}
+
+// The core's arrival times against the reference's bucket of tokens, to the nanosecond, while the
+// rate changes now and then.
 TEST(Rate, AsABucketOfTokens)
 {
     std::mt19937_64 random(3);
+    const auto any_limit = [&random] {
+        return RateLimit{1 + random() % 5, (1 + random() % 1000) * 60,  // divides
+                         static_cast<uint32_t>(1 + random() % 9)};
+    };
     for (int round = 0; round < 200; round++) {
-        const RateLimit limit{1 + random() % 5, (1 + random() % 1000) * 60,  // divides
-                              static_cast<uint32_t>(1 + random() % 9)};
-        Sources sources(1, limit.period_ns / limit.count, limit.burst);
+        RateLimit limit = any_limit();
+        Sources sources(1);
         reference::TokenBucket bucket;
         uint64_t now = random() % 1'000'000;
         for (int i = 0; i < 500; i++) {
+            if (random() % 50 == 0)
+                limit = any_limit();
+            sources.set_rate(limit.period_ns / limit.count, limit.burst);
             const uint64_t step = random() % 4;
             now += step == 0   ? 0
                    : step == 1 ? random() % 3
