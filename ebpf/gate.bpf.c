@@ -2,6 +2,23 @@
 /* The XDP plane: the core's decision on each frame of the interface. */
 #include "ebpf/platform.h"
 
+#include "dataplane/core/limits.h"
+
+/* A global function: the verifier looks at it once, by itself, and not again for each path that
+ * leads to it. */
+__attribute__((noinline)) int limit(struct mxg_packet *packet, struct mxg_attempt *attempt,
+                                    struct mxg_decision *decision)
+{
+    struct mxg_gate gate = {}; /* state is in maps, and it needs no table */
+
+    if (!packet || !attempt || !decision)
+        return -1;
+    mxg_limit(&gate, packet, attempt, decision);
+    return 0;
+}
+#define MXG_LIMIT(gate, packet, attempt, decision) \
+    limit((struct mxg_packet *)(packet), attempt, decision)
+
 #include "dataplane/core/decide.h"
 #include "dataplane/core/sample.h"
 
@@ -23,8 +40,7 @@ static __always_inline void sample(const struct mxg_gate *gate, const struct mxg
         mxg_take_sample(ring, &packet->source, decision, mxg_now(gate));
 }
 
-/* A global function: the verifier looks at it once, by itself, and not again for each path of
- * what follows. */
+/* A global function, likewise. */
 __attribute__((noinline)) int parse(struct xdp_md *ctx, struct mxg_packet *packet)
 {
     struct mxg_frame frame = {ctx, (__u8 *)(long)ctx->data, (__u8 *)(long)ctx->data_end};

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/image/verify.h"
 
 namespace mxgate {
@@ -35,6 +36,7 @@ struct MapShape {
 constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_table_slot", BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(uint32_t), 0},
     {"mxg_sources", BPF_MAP_TYPE_ARRAY, sizeof(mxg_bucket), BPF_F_MMAPABLE},
+    {"mxg_seen", BPF_MAP_TYPE_ARRAY, sizeof(mxg_seen_line), BPF_F_MMAPABLE},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_samples", BPF_MAP_TYPE_ARRAY, sizeof(mxg_ring), BPF_F_MMAPABLE},
@@ -135,6 +137,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
         if (known)
             notes->push_back("sources.capacity changed: the state of all sources is forgotten");
         create(MapKind::sources, buckets);
+        create(MapKind::seen, buckets);
         create(MapKind::meta, 1);
         if (::getrandom(sources_.key, sizeof(sources_.key), 0) != sizeof(sources_.key))
             throw BpfError(error_text("no randomness for the source table's secret", errno));
@@ -149,6 +152,8 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
           std::pair{MapKind::samples, possible_cpus()}, std::pair{MapKind::replay, 1u}})
         if (fd(kind) < 0)
             create(kind, entries);
+    if (fd(MapKind::seen) < 0)
+        create(MapKind::seen, buckets);
 }
 
 GateMaps GateMaps::make(uint64_t capacity, const uint64_t (&key)[2])

@@ -3,7 +3,8 @@
 #ifndef MXG_EBPF_MAPS_H
 #define MXG_EBPF_MAPS_H
 
-#include "dataplane/core/image.h"
+#include "dataplane/core/attempt.h"
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/core/sample.h"
 #include "ebpf/shared.h"
 
@@ -31,6 +32,22 @@ struct {
     __type(key, __u32);
     __type(value, struct mxg_bucket);
 } mxg_sources SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* set by the loader: as many as mxg_sources has */
+    __type(key, __u32);
+    __type(value, struct mxg_seen_line);
+} mxg_seen SEC(".maps");
+
+/* One attempt at a time: a stack is too small. Of the program alone, never pinned. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mxg_attempt);
+} mxg_attempts SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

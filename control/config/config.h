@@ -58,6 +58,8 @@ struct ClassConfig {
     Action action = Action::pass;
     Mode mode = Mode::enforce;
     std::optional<RateLimit> rate;
+    uint64_t retry_wait_ns = 0;  // how long a denial lasts, 0: it does not
+    bool retry_extend = false;   // an attempt within it begins it anew
     Location where;
 };
 

@@ -22,7 +22,6 @@ constexpr NotYet kNotYet[] = {
     {"aggregation", "feeds", "", "remove it"},
     {"class", "connections", "", "remove it"},
     {"class", "total_connections", "", "remove it"},
-    {"class", "retry_wait", "", "remove it"},
     {"class", "bandwidth", "", "remove it"},
     {"class", "levels", "", "remove it"},
     {"class", "charge", "handshake", "write `charge: syn`"},

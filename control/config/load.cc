@@ -145,8 +145,9 @@ void Reader::read_class(const YamlEntry& entry)
     name.column = entry.column;
     read_name(report_, name);
     result.name = entry.key;
-    const Section fields =
-        section(*entry.value, "class", {"action", "mode", "rate", "burst", "charge", "deny_with"});
+    const Section fields = section(
+        *entry.value, "class",
+        {"action", "mode", "rate", "burst", "charge", "deny_with", "retry_wait", "retry_extend"});
     if (fields.is_map()) {
         fields.require("action");
         result.mode =
@@ -171,7 +172,8 @@ void Reader::read_class(const YamlEntry& entry)
 void Reader::read_limit(const Section& fields, ClassConfig& into)
 {
     if (into.action != Action::limit) {
-        for (const char* key : {"rate", "burst", "charge", "deny_with"})
+        for (const char* key :
+             {"rate", "burst", "charge", "deny_with", "retry_wait", "retry_extend"})
             if (const YamlEntry* entry = fields.find(key))
                 error_at(report_, *entry,
                          fmt::format("`{}` has no effect without `action: limit`", key));
@@ -192,6 +194,7 @@ void Reader::read_limit(const Section& fields, ClassConfig& into)
         error_at(report_, *fields.find("action")->value,
                  "`action: limit` without any limit; write for example `rate: 30/min`");
     }
+    read_retry(fields, into);
     if (!into.rate)
         return;
     into.rate->burst = static_cast<uint32_t>(tokens);
@@ -202,11 +205,27 @@ void Reader::read_limit(const Section& fields, ClassConfig& into)
                  "this bucket takes more than a century to fill");
 }
 
+void Reader::read_retry(const Section& fields, ClassConfig& into)
+{
+    const auto extend = fields.choice<bool>("retry_extend", {{"true", true}, {"false", false}});
+    if (const YamlEntry* wait = fields.find("retry_wait")) {
+        into.retry_wait_ns = read_duration(report_, *wait->value).value_or(0);
+        into.retry_extend = extend.value_or(false);
+    } else if (const YamlEntry* entry = fields.find("retry_extend")) {
+        error_at(report_, *entry, "`retry_extend` has no effect without `retry_wait`");
+    }
+}
+
 void Reader::use_default_classes()
 {
     constexpr uint64_t kMinute = 60'000'000'000;
     const auto add = [&](const char* name, Action action, std::optional<RateLimit> rate) {
-        config_.classes.push_back({name, action, Mode::enforce, rate, {path_, 0, 0}});
+        ClassConfig made;
+        made.name = name;
+        made.action = action;
+        made.rate = rate;
+        made.where = {path_, 0, 0};
+        config_.classes.push_back(std::move(made));
     };
     add("good", Action::pass, std::nullopt);
     add("unknown", Action::limit, RateLimit{30, kMinute, 10});

@@ -43,6 +43,7 @@ private:
     void read_classes(const YamlNode& node);
     void read_class(const YamlEntry& entry);
     void read_limit(const Section& fields, ClassConfig& into);
+    void read_retry(const Section& fields, ClassConfig& into);
     void use_default_classes();
     void read_default_class(const Section& top);
     bool check_class_name(const YamlNode& node, std::string_view name);

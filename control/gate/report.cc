@@ -233,7 +233,7 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
     if (!(limits.flags & MXG_CLASS_RATE))
         return nullptr;
     mxg_source source{};
-    const bool known = maps_->find_source(prefix, &source);
+    maps_->find_source(prefix, &source);
     const uint64_t burst = limits.tolerance_ns / limits.interval_ns + 1, now = monotonic_ns();
     const uint64_t debt_ns = source.full_at_ns > now ? source.full_at_ns - now : 0;
     const uint64_t used = (debt_ns + limits.interval_ns - 1) / limits.interval_ns;
@@ -242,15 +242,10 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
              {"attempts_left", burst > used ? burst - used : 0},
              {"admitted", source.admitted},
              {"denied", source.denied},
-             {"first_seen", nullptr},
-             {"last_admitted", nullptr}};
-    const int64_t offset = monotonic_to_unix_ns();
-    if (known)
-        out["first_seen"] =
-            unix_seconds((static_cast<int64_t>(source.first_seen_ns) + offset) / 1000);
-    if (known && source.last_seen_ns != 0)
-        out["last_admitted"] =
-            unix_seconds((static_cast<int64_t>(source.last_seen_ns) + offset) / 1000);
+             {"waits_until", nullptr}};
+    if (source.wait_until_ns > now && limits.retry_wait_ns > 0)
+        out["waits_until"] = unix_seconds(
+            (static_cast<int64_t>(source.wait_until_ns) + monotonic_to_unix_ns()) / 1000);
     return out;
 }
 

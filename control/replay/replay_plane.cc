@@ -17,12 +17,13 @@ class ModelPlane : public ReplayPlane
 {
 public:
     ModelPlane(const PolicyTable& table, uint64_t capacity)
-        : buckets_(buckets_for(capacity))
+        : buckets_(buckets_for(capacity)), seen_(buckets_.size())
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
         gate_.sources = {
             {kReplayKey[0], kReplayKey[1]}, static_cast<uint32_t>(buckets_.size() - 1), 0};
         gate_.buckets = buckets_.data();
+        gate_.seen = seen_.data();
     }
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
@@ -38,6 +39,7 @@ public:
 
 private:
     std::vector<mxg_bucket> buckets_;
+    std::vector<mxg_seen_line> seen_;
     mxg_gate gate_{};
 };
 

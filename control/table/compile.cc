@@ -21,7 +21,7 @@ uint32_t strictness(Action action, size_t order)
 mxg_class class_record(const ClassConfig& config, size_t order)
 {
     mxg_class out{};
-    out.action = static_cast<uint32_t>(config.action);
+    out.action = static_cast<uint8_t>(config.action);
     out.strictness = strictness(config.action, order);
     out.deny_verdict = MXG_DROP;
     if (config.mode == Mode::monitor)
@@ -32,6 +32,9 @@ mxg_class class_record(const ClassConfig& config, size_t order)
         out.interval_ns = (config.rate->period_ns + config.rate->count - 1) / config.rate->count;
         out.tolerance_ns = (config.rate->burst - 1) * out.interval_ns;
     }
+    out.retry_wait_ns = config.retry_wait_ns;
+    if (config.retry_extend)
+        out.flags |= MXG_CLASS_RETRY_EXTEND;
     return out;
 }
 

@@ -9,7 +9,7 @@
 #define MXG_CORE_DECIDE_H
 
 #include "dataplane/core/frame.h"
-#include "dataplane/core/sources.h"
+#include "dataplane/core/limits.h"
 #include "dataplane/core/table.h"
 
 /* What the services say of a packet; each 0 or 1. */
@@ -83,7 +83,7 @@ MXG_INLINE struct mxg_address mxg_embedded_ipv4(const struct mxg_address *source
 /* The policy of a source and the class that goes with it. */
 struct mxg_judgement {
     struct mxg_prefix source; /* canonical source, cut to its end-site length */
-    __u64 hash;               /* of the source prefix, where the class has limits */
+    __u64 hash;               /* of the source prefix, or 0: mxg_find_state was not asked */
     const struct mxg_class *class_of_service;
     __u16 feed;
     __u8 class_id;
@@ -160,40 +160,22 @@ MXG_INLINE struct mxg_bucket *mxg_find_state(struct mxg_gate *gate, struct mxg_j
 {
     const struct mxg_source_settings sources = mxg_settings(gate);
 
-    if (!(judgement->class_of_service->flags & MXG_CLASS_RATE))
+    if (!mxg_has_limits(judgement->class_of_service))
         return 0;
     judgement->hash = mxg_prefix_hash(sources.key, &judgement->source);
     return mxg_source_bucket(gate, mxg_bucket_number(judgement->hash, sources.bucket_mask));
 }
 
-/* Charges one attempt to the source prefix. */
-MXG_INLINE enum mxg_charge mxg_charge_attempt(const struct mxg_judgement *judgement,
-                                              struct mxg_bucket *bucket, __u64 now)
-{
-    const struct mxg_class *limits = judgement->class_of_service;
-    struct mxg_source *source;
-    enum mxg_charge charge;
+/* Out of line where the platform wants that (ebpf/gate.bpf.c). */
+#ifndef MXG_LIMIT
+#define MXG_LIMIT(gate, packet, attempt, decision) mxg_limit(gate, packet, attempt, decision)
+#endif
 
-    if (!bucket)
-        return MXG_CHARGE_CONTENDED;
-    source = mxg_take_source(bucket, &judgement->source, judgement->hash | 1, now);
-    if (!source)
-        return MXG_CHARGE_CONTENDED;
-    charge = mxg_charge_rate(&source->full_at_ns, limits->interval_ns, limits->tolerance_ns, now);
-    if (charge == MXG_CHARGE_OK) {
-        source->last_seen_ns = now;
-        __sync_fetch_and_add(&source->admitted, 1);
-    } else {
-        __sync_fetch_and_add(&source->denied, 1);
-    }
-    return charge;
-}
-
-MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judgement,
-                        struct mxg_bucket *state, struct mxg_decision *decision)
+MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_packet *packet,
+                        const struct mxg_judgement *judgement, struct mxg_decision *decision)
 {
     const struct mxg_class *class_of_service = judgement->class_of_service;
-    enum mxg_charge charge;
+    struct mxg_attempt local, *attempt;
 
     switch (class_of_service->action) {
         case MXG_ACTION_PASS:
@@ -206,13 +188,13 @@ MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judge
             return mxg_set(decision, MXG_UNREACHABLE, MXG_CLASS);
     }
     mxg_set(decision, MXG_PASS, MXG_CONFORMS);
-    if (!(class_of_service->flags & MXG_CLASS_RATE))
+    attempt = mxg_attempt_memory(gate, &local);
+    if (!mxg_has_limits(class_of_service) || !attempt)
         return;
-    decision->time_ns = mxg_now(gate);
-    charge = mxg_charge_attempt(judgement, state, decision->time_ns);
-    if (charge != MXG_CHARGE_OK)
-        mxg_set(decision, (__u8)(class_of_service->deny_verdict & 3),
-                charge == MXG_CHARGE_DENIED ? MXG_RATE : MXG_CONTENDED);
+    attempt->limits = *class_of_service;
+    attempt->source = judgement->source;
+    attempt->hash = judgement->hash;
+    MXG_LIMIT(gate, packet, attempt, decision);
 }
 
 /* What is known of the sender once it has been judged. */
@@ -240,7 +222,7 @@ MXG_INLINE void mxg_decide_attempt(struct mxg_gate *gate, const struct mxg_packe
     if (!header || mxg_judge(&gate->table, header, &packet->source, &judgement))
         return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
     mxg_name_sender(&judgement, decision);
-    mxg_act(gate, &judgement, mxg_find_state(gate, &judgement), decision);
+    mxg_act(gate, packet, &judgement, decision);
 }
 
 /* TCP, or what may be TCP, with the services' word on it. Not 0: an attempt, to be judged. */

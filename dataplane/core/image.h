@@ -29,7 +29,7 @@
 #include "dataplane/core/verdict.h"
 
 #define MXG_IMAGE_MAGIC 0x31656c6261546d78ULL /* "xmTable1" */
-#define MXG_SCHEMA 1u /* of image, source table, counters and samples together */
+#define MXG_SCHEMA 2u /* of image, source table, counters and samples together */
 
 #define MXG_LINE_BYTES 64
 #define MXG_INNER_KEYS 8
@@ -141,16 +141,18 @@ enum mxg_action {
     MXG_ACTION_UNREACHABLE = 4,
 };
 
-#define MXG_CLASS_MONITOR 1u /* classes.X.mode: monitor */
-#define MXG_CLASS_RATE 2u    /* has a connection rate */
+#define MXG_CLASS_MONITOR 1u      /* classes.X.mode: monitor */
+#define MXG_CLASS_RATE 2u         /* has a connection rate */
+#define MXG_CLASS_RETRY_EXTEND 4u /* an early retry begins the waiting period anew */
 
 struct mxg_class {
-    __u32 action; /* enum mxg_action */
-    __u32 flags;
-    __u32 strictness;   /* of two classes for one source the larger wins */
-    __u32 deny_verdict; /* enum mxg_verdict of a denial, with action limit */
-    __u64 interval_ns;  /* GCRA: one attempt every so often */
-    __u64 tolerance_ns; /* GCRA: (burst - 1) intervals */
+    __u8 action;         /* enum mxg_action */
+    __u8 deny_verdict;   /* enum mxg_verdict of a denial by a limit */
+    __u16 flags;         /* MXG_CLASS_* */
+    __u32 strictness;    /* of two classes for one source the larger wins */
+    __u64 interval_ns;   /* GCRA: one attempt every so often */
+    __u64 tolerance_ns;  /* GCRA: (burst - 1) intervals */
+    __u64 retry_wait_ns; /* how long a denial lasts; 0: it does not */
     __u64 reserved[4];
 };
 

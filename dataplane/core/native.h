@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "dataplane/core/address.h"
+#include "dataplane/core/attempt.h"
 #include "dataplane/core/image.h"
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/core/sources.h"
 
 struct mxg_frame {
@@ -52,6 +54,7 @@ struct mxg_gate {
     struct mxg_table table;
     struct mxg_source_settings sources;
     struct mxg_bucket *buckets; /* sources.bucket_mask + 1 of them */
+    struct mxg_seen_line *seen; /* as many */
     __u64 now_ns;
 };
 
@@ -63,6 +66,17 @@ MXG_INLINE struct mxg_source_settings mxg_settings(const struct mxg_gate *gate)
 MXG_INLINE struct mxg_bucket *mxg_source_bucket(struct mxg_gate *gate, __u32 number)
 {
     return &gate->buckets[number & gate->sources.bucket_mask];
+}
+
+MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number)
+{
+    return &gate->seen[number & gate->sources.bucket_mask];
+}
+
+MXG_INLINE struct mxg_attempt *mxg_attempt_memory(struct mxg_gate *gate, struct mxg_attempt *local)
+{
+    (void)gate;
+    return local;
 }
 
 MXG_INLINE __u64 mxg_now(const struct mxg_gate *gate)

@@ -26,7 +26,7 @@ bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const
 {
     const uint64_t hash = mxg_prefix_hash(settings.key, &prefix);
     mxg_bucket* bucket = &buckets[mxg_bucket_number(hash, settings.bucket_mask)];
-    const mxg_source* found = mxg_find_source(bucket, &prefix, hash | 1);
+    const mxg_source* found = mxg_find_source(bucket, &prefix, mxg_source_tag(hash, &prefix));
     if (found)
         *out = *found;
     return found != nullptr;

@@ -184,6 +184,18 @@ void Generator::mutate(Bytes& frame)
 
 Bytes Generator::next()
 {
+    if (recent_.size() == 32 && one_in(6))
+        return recent_[below(32)];
+    Bytes out = fresh();
+    if (recent_.size() < 32)
+        recent_.push_back(out);
+    else
+        recent_[below(32)] = out;
+    return out;
+}
+
+Bytes Generator::fresh()
+{
     Frame frame;
     if (one_in(60))
         frame.set(12, 2, one_in(2) ? 0x0806 : below(65536));

@@ -15,10 +15,11 @@ mxg_packet parse(const Bytes& frame)
 }
 
 Model::Model(const PolicyTable& table, uint32_t buckets)
-    : buckets_(buckets), counters_(MXG_COUNTERS, 0)
+    : buckets_(buckets), seen_(buckets), counters_(MXG_COUNTERS, 0)
 {
     gate_.sources = {{kSourceKey[0], kSourceKey[1]}, buckets - 1, 0};
     gate_.buckets = buckets_.data();
+    gate_.seen = seen_.data();
     publish(table);
 }
 

@@ -37,6 +37,7 @@ public:
 private:
     std::vector<mxg_line> plane_;
     std::vector<mxg_bucket> buckets_;
+    std::vector<mxg_seen_line> seen_;
     std::vector<uint64_t> counters_;
     mxg_gate gate_{};
 };

@@ -6,13 +6,18 @@
 
 namespace mxgate::reference {
 
+// What lies further ahead than a limit can have put it was put there by another limit. Clocks of
+// cores may differ: by less than a second.
+constexpr uint64_t kSlackNs = 1'000'000'000;
+
 bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
 {
     const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
     const Number size = interval * limit.burst;
     const Number passed = now_ns - at_ns_;
     missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;
-    missing_ns_ = std::min(missing_ns_, size);
+    if (missing_ns_ > size + kSlackNs)
+        missing_ns_ = size;
     at_ns_ = now_ns;
     if (missing_ns_ + interval > size)
         return false;
@@ -93,10 +98,40 @@ Answer Gate::judge(const Address& source, Prefix* state) const
     return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;
 }
 
-void Gate::attempt(const Address& source, uint64_t now_ns, Decision* decision)
+mxg_reason Gate::weigh(Sender& sender, const ClassConfig& c, uint64_t now_ns) const
+{
+    if (c.retry_wait_ns > 0 && sender.wait_until_ns > now_ns) {
+        if (c.retry_extend || sender.wait_until_ns > now_ns + c.retry_wait_ns + kSlackNs)
+            sender.wait_until_ns = now_ns + c.retry_wait_ns;
+        return MXG_RETRY_WAIT;
+    }
+    if (!c.rate || sender.bucket.take(*c.rate, now_ns))
+        return MXG_CONFORMS;
+    if (c.retry_wait_ns > 0)
+        sender.wait_until_ns = now_ns + c.retry_wait_ns;
+    return MXG_RATE;
+}
+
+void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, Decision* decision)
+{
+    constexpr uint64_t kUnit = 65536, kWindow = 64'000'000'000 / kUnit;
+    Said& said = said_[{packet.source->family, packet.source->value, packet.destination->value,
+                        packet.source_port, packet.destination_port, packet.sequence}];
+    if (said.frames == 0 || said.frames >= 12 || now_ns / kUnit - said.first >= kWindow) {
+        said = {now_ns / kUnit, 0, MXG_PASS,
+                weigh(senders_[to_string(*decision->source)], c, now_ns)};
+        if (said.reason != MXG_CONFORMS)
+            said.verdict = MXG_DROP;
+    }
+    said.frames++;
+    decision->verdict = said.verdict;
+    decision->reason = said.reason;
+}
+
+void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
 {
     Prefix state;
-    const Answer answer = judge(source, &state);
+    const Answer answer = judge(*packet.source, &state);
     const ClassConfig& c = class_named(answer.class_name);
     decision->class_name = answer.class_name;
     decision->feed = answer.feed;
@@ -120,9 +155,9 @@ void Gate::attempt(const Address& source, uint64_t now_ns, Decision* decision)
         case Action::limit:
             break;
     }
-    const bool admitted = !c.rate || buckets_[to_string(state)].take(*c.rate, now_ns);
-    decision->verdict = admitted ? MXG_PASS : MXG_DROP;
-    decision->reason = admitted ? MXG_CONFORMS : MXG_RATE;
+    decision->reason = MXG_CONFORMS;
+    if (c.rate)
+        limit(packet, c, now_ns, decision);
 }
 
 Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
@@ -155,7 +190,7 @@ Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
     const bool syn = packet.flags & 0x02, ack = packet.flags & 0x10;
     if (!syn || ack)
         return say(MXG_PASS, MXG_ESTABLISHED);
-    attempt(*packet.source, now_ns, &out);
+    attempt(packet, now_ns, &out);
     return out;
 }
 

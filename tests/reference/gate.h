@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "control/config/config.h"
@@ -29,6 +30,7 @@ struct Parsed {
     Kind kind = Kind::other;
     std::optional<Address> source, destination;  // both or none
     uint16_t source_port = 0, destination_port = 0;
+    uint32_t sequence = 0;
     uint8_t flags = 0;
 };
 
@@ -50,8 +52,8 @@ std::string to_string(const Decision& decision);
 
 // A bucket of `burst` tokens, full at first, refilled at one token per interval (whole
 // nanoseconds: period_ns / count, rounded up). What is kept is how long it takes to be full again,
-// because classes of different size may use the bucket of one source; more than an empty bucket of
-// the class at hand is never missing.
+// because classes of different size may use the bucket of one source; where far more is missing than
+// an empty bucket of the class at hand, it is taken for empty.
 class TokenBucket
 {
 public:
@@ -62,13 +64,37 @@ private:
     uint64_t at_ns_ = 0;
 };
 
+// What is remembered of a sender.
+struct Sender {
+    TokenBucket bucket;
+    uint64_t wait_until_ns = 0;
+};
+
+// A connection attempt: addresses, ports and initial sequence number of its SYN.
+using AttemptName = std::tuple<int, Number, Number, uint16_t, uint16_t, uint32_t>;
+
+// What was said of an attempt, to its retransmissions too: for 64 s, counted in whole units of
+// 65536 ns of the clock, and at most 12 frames.
+struct Said {
+    uint64_t first = 0;  // in those units
+    int frames = 0;
+    mxg_verdict verdict = MXG_PASS;
+    mxg_reason reason = MXG_CONFORMS;
+};
+
 class Gate
 {
 public:
     Gate(const Config& config, PolicyMap policy) : config_(config), policy_(std::move(policy)) {}
 
     Decision decide(const Bytes& frame, uint64_t now_ns);
-    size_t sources() const { return buckets_.size(); }
+    size_t sources() const { return senders_.size(); }
+    // Another configuration and policy; what is remembered stays.
+    void publish(const Config& config, PolicyMap policy)
+    {
+        config_ = config;
+        policy_ = std::move(policy);
+    }
 
 private:
     bool protected_address(const Address& address) const;
@@ -78,11 +104,14 @@ private:
     const ClassConfig& class_named(const std::string& name) const;
     size_t strictness(const std::string& class_name) const;
     Answer judge(const Address& source, Prefix* state) const;
-    void attempt(const Address& source, uint64_t now_ns, Decision* decision);
+    void attempt(const Parsed& packet, uint64_t now_ns, Decision* decision);
+    void limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, Decision* decision);
+    mxg_reason weigh(Sender& sender, const ClassConfig& c, uint64_t now_ns) const;
 
     Config config_;
     PolicyMap policy_;
-    std::map<std::string, TokenBucket> buckets_;
+    std::map<std::string, Sender> senders_;
+    std::map<AttemptName, Said> said_;
 };
 
 }  // namespace mxgate::reference

@@ -54,7 +54,8 @@ void parse_tcp(const Bytes& segment, Parsed* out)
         out->destination_port = reader.u16();
         out->source_port = source_port;
         out->kind = Kind::broken_with_port;
-        reader.skip(8);
+        out->sequence = static_cast<uint32_t>(reader.number(4));
+        reader.skip(4);
         const size_t header_bytes = static_cast<size_t>(reader.u8() >> 4) * 4;
         const uint8_t flags = reader.u8();
         reader.number(6);  // window, checksum, urgent pointer

@@ -368,13 +368,17 @@ TEST(Config, Classes)
           "f:2:40: `burst` has no effect without `action: limit`",
           "f:2:50: `charge` has no effect without `action: limit`",
           "f:2:63: `deny_with` has no effect without `action: limit`"}},
-        {one("{action: limit, connections: 1, total_connections: 2, retry_wait: 1s, bandwidth: "
+        {one("{action: limit, rate: 1/s, retry_wait: 1, retry_extend: maybe}"),
+         {"f:2:53: `1` is not a duration; write for example `500ms`, `60s`, `10min`, `2h` or `7d`",
+          "f:2:70: unknown value `maybe` for `retry_extend`; did you mean `false`?"}},
+        {one("{action: limit, rate: 1/s, retry_extend: true}"),
+         {"f:2:41: `retry_extend` has no effect without `retry_wait`"}},
+        {one("{action: limit, connections: 1, total_connections: 2, bandwidth: "
              "64kB/s, levels: {}}"),
          {"f:2:30: `connections` is not enforced by this version; remove it",
           "f:2:46: `total_connections` is not enforced by this version; remove it",
-          "f:2:68: `retry_wait` is not enforced by this version; remove it",
-          "f:2:84: `bandwidth` is not enforced by this version; remove it",
-          "f:2:103: `levels` is not enforced by this version; remove it"}},
+          "f:2:68: `bandwidth` is not enforced by this version; remove it",
+          "f:2:87: `levels` is not enforced by this version; remove it"}},
         {one("{action: limit, rate: 1/s, charge: handshake, deny_with: reset}"),
          {"f:2:49: `charge: handshake` is not available in this version; write `charge: syn`",
           "f:2:71: `deny_with: reset` is not available in this version; write `deny_with: "

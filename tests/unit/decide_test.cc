@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "control/config/units.h"
 #include "tests/frames/generator.h"
 #include "tests/frames/model.h"
 #include "tests/reference/policy_case.h"
@@ -34,6 +35,8 @@ std::string yaml(const std::string& gate = {}, const std::string& bad = {})
            "  good: {action: pass}\n"
            "  unknown: {action: limit, rate: 60/min, burst: 2}\n"
            "  slow: {action: limit, rate: 1/min}\n"
+           "  wait: {action: limit, rate: 1/s, retry_wait: 60s}\n"
+           "  longer: {action: limit, rate: 1/s, retry_wait: 60s, retry_extend: true}\n"
            "  bad: {action: drop" +
            bad +
            "}\n"
@@ -51,6 +54,8 @@ public:
         const size_t good = case_.add_feed("good", "good", 10);
         const size_t bad = case_.add_feed("bad", "bad", 20);
         const size_t slow = case_.add_feed("slow", "slow", 0);
+        case_.add(case_.add_feed("wait", "wait", 0), "2001:db8:3a17::/48");
+        case_.add(case_.add_feed("longer", "longer", 0), "2001:db8:3a18::/48");
         const size_t rude = case_.add_feed("rude", "rude", 0);
         const size_t far = case_.add_feed("far", "far", 0);
         case_.add(good, "2001:db8:600d::/48");
@@ -93,6 +98,19 @@ public:
         };
         const reference::Decision d = decide(frame.bytes(), now_ns);
         return std::string(kVerdicts[d.verdict]) + " " + kReasons[d.reason];
+    }
+    // Another configuration, over the same state.
+    void set_retry_wait(const std::string& name, const std::string& duration)
+    {
+        for (ClassConfig& c : case_.config.classes)
+            if (c.name == name)
+                c.retry_wait_ns = parse_duration(duration.empty() ? "0s" : duration).value();
+        for (auto& c : case_.config.classes)  // as in set_action
+            if (c.action == Action::reset || c.action == Action::unreachable)
+                c.action = Action::drop;
+        table_ = case_.compile();
+        model_->publish(table_);
+        gate_->publish(case_.config, case_.reference());
     }
     PolicyCase& policy()
     {
@@ -239,6 +257,81 @@ TEST(Decide, RateOfThePrefix)
     EXPECT_EQ(both.say(from("2001:db8:5000:1::1").tcp(kSyn), 2 * kSecond), "pass conforms");
     const reference::Decision d = both.decide(from("198.19.7.7", kMx4).tcp(kSyn).bytes());
     EXPECT_EQ(to_string(*d.source), "198.19.7.0/24");
+}
+
+// A SYN and its retransmissions are one attempt, whatever its verdict, for 12 frames and 64 s.
+TEST(Decide, RetransmissionsAreOneAttempt)
+{
+    Both both(yaml());
+    const Frame first = from("2001:db8::1").tcp(kSyn), second = from("2001:db8::1").tcp(kSyn),
+                third = from("2001:db8::1").tcp(kSyn);
+    for (const uint64_t seconds : {1, 2, 4, 8, 16, 32, 64})
+        EXPECT_EQ(both.say(first, seconds * kSecond), "pass conforms") << seconds;
+    EXPECT_EQ(both.say(second, 64 * kSecond), "pass conforms");
+    EXPECT_EQ(both.say(third, 64 * kSecond), "pass conforms");
+    const Frame denied = from("2001:db8::1").tcp(kSyn);
+    EXPECT_EQ(both.say(denied, 64 * kSecond), "drop rate");
+    EXPECT_EQ(both.say(denied, 67 * kSecond), "drop rate");
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn), 67 * kSecond), "pass conforms");
+    // Another port or another destination is another attempt.
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn, 25, 40001), 67 * kSecond), "pass conforms");
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn, 25, 40002), 67 * kSecond), "drop rate");
+    // After its time, and beyond its number, it is a new one.
+    EXPECT_EQ(both.say(denied, 129 * kSecond), "pass conforms");
+    const Frame often = from("2001:db8:1::1").tcp(kSyn);
+    for (int i = 0; i < 24; i++)
+        EXPECT_EQ(both.say(often, 1000 * kSecond), "pass conforms") << i;
+    for (int i = 0; i < 12; i++)
+        EXPECT_EQ(both.say(often, 1000 * kSecond), "drop rate") << i;
+}
+
+TEST(Decide, DeniedPrefixMustWait)
+{
+    Both both(yaml());
+    const auto attempt = [&both](uint64_t now) {
+        return both.say(from("2001:db8:3a17::" + std::to_string(now % 7)).tcp(kSyn), now);
+    };
+    EXPECT_EQ(attempt(kSecond), "pass conforms");
+    const Frame denied = from("2001:db8:3a17::1").tcp(kSyn);
+    EXPECT_EQ(both.say(denied, kSecond + 1), "drop rate");
+    EXPECT_EQ(attempt(3 * kSecond), "drop retry-wait");
+    EXPECT_EQ(both.say(denied, 4 * kSecond), "drop rate");
+    EXPECT_EQ(attempt(61 * kSecond), "drop retry-wait");
+    EXPECT_EQ(attempt(61 * kSecond + 1), "pass conforms");
+    // A sibling does not wait.
+    EXPECT_EQ(both.say(from("2001:db8:3a17:1::1").tcp(kSyn), 30 * kSecond), "pass conforms");
+}
+
+TEST(Decide, EarlyRetryBeginsTheWaitAnew)
+{
+    Both both(yaml());
+    const auto attempt = [&both](uint64_t now) {
+        return both.say(from("2001:db8:3a18::1").tcp(kSyn), now);
+    };
+    EXPECT_EQ(attempt(kSecond), "pass conforms");
+    EXPECT_EQ(attempt(kSecond), "drop rate");
+    const Frame early = from("2001:db8:3a18::1").tcp(kSyn);
+    EXPECT_EQ(both.say(early, 60 * kSecond), "drop retry-wait");
+    // Its retransmissions do not.
+    EXPECT_EQ(both.say(early, 70 * kSecond), "drop retry-wait");
+    EXPECT_EQ(both.say(early, 90 * kSecond), "drop retry-wait");
+    EXPECT_EQ(attempt(120 * kSecond), "pass conforms");
+}
+
+// A waiting period made under another configuration is no longer than that of this one, or none.
+TEST(Decide, WaitFollowsTheConfiguration)
+{
+    for (const char* wait : {"10s", "600s", ""}) {
+        Both both(yaml());
+        for (int i = 0; i < 2; i++)
+            both.say(from("2001:db8:3a17::1").tcp(kSyn), kSecond);
+        both.set_retry_wait("wait", wait);
+        const bool waits = *wait != 0;
+        EXPECT_EQ(both.say(from("2001:db8:3a17::1").tcp(kSyn), 3 * kSecond),
+                  waits ? "drop retry-wait" : "pass conforms");
+        EXPECT_EQ(both.say(from("2001:db8:3a17::1").tcp(kSyn), 13 * kSecond),
+                  std::string(wait) == "600s" ? "drop retry-wait" : "pass conforms");
+    }
 }
 
 TEST(Decide, MappedIsIpv4)

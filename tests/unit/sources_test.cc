@@ -39,13 +39,14 @@ public:
         class_.tolerance_ns = interval * (burst - 1);
     }
 
-    mxg_charge attempt(uint64_t number, uint64_t now)
+    mxg_reason attempt(uint64_t number, uint64_t now)
     {
-        mxg_judgement judgement{};
-        judgement.source = prefix(number);
-        judgement.class_of_service = &class_;
-        mxg_bucket* state = mxg_find_state(&gate_, &judgement);
-        return mxg_charge_attempt(&judgement, state, now);
+        mxg_attempt attempt{};
+        attempt.limits = class_;
+        attempt.source = prefix(number);
+        attempt.hash = mxg_prefix_hash(gate_.sources.key, &attempt.source);
+        attempt.now_ns = now;
+        return mxg_weigh_attempt(&gate_, &attempt);
     }
 
     const mxg_source* find(uint64_t number)
@@ -54,7 +55,7 @@ public:
         const uint64_t hash = mxg_prefix_hash(gate_.sources.key, &wanted);
         mxg_bucket* bucket =
             mxg_source_bucket(&gate_, mxg_bucket_number(hash, gate_.sources.bucket_mask));
-        return mxg_find_source(bucket, &wanted, hash | 1);
+        return mxg_find_source(bucket, &wanted, mxg_source_tag(hash, &wanted));
     }
 
     size_t used() const
@@ -82,15 +83,15 @@ TEST(Rate, BurstThenOnePerInterval)
     Sources sources(16);
     const uint64_t t = 5 * kSecond;
     for (int i = 0; i < 3; i++)
-        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + kSecond - 1), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond - 1), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond), MXG_CHARGE_OK);
+        EXPECT_EQ(sources.attempt(1, t), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, t), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + kSecond - 1), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond - 1), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond), MXG_CONFORMS);
     // Another prefix has a bucket of its own.
-    EXPECT_EQ(sources.attempt(2, t + 2 * kSecond), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(2, t + 2 * kSecond), MXG_CONFORMS);
 }
 
 TEST(Rate, FillsToTheBurstAndNotBeyond)
@@ -100,8 +101,8 @@ TEST(Rate, FillsToTheBurstAndNotBeyond)
         sources.attempt(1, kSecond);
     for (const uint64_t t : {4 * kSecond, 4000 * kSecond}) {
         for (int i = 0; i < 3; i++)
-            EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_OK);
-        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
+            EXPECT_EQ(sources.attempt(1, t), MXG_CONFORMS);
+        EXPECT_EQ(sources.attempt(1, t), MXG_RATE);
     }
 }
 
@@ -111,8 +112,8 @@ TEST(Rate, DenialsCostNothing)
     for (int i = 0; i < 3; i++)
         sources.attempt(1, kSecond);
     for (uint64_t t = kSecond; t < 2 * kSecond; t += kSecond / 1000)
-        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_CHARGE_OK);
+        EXPECT_EQ(sources.attempt(1, t), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_CONFORMS);
     EXPECT_EQ(sources.find(1)->admitted, 4u);
     EXPECT_EQ(sources.find(1)->denied, 1000u);
 }
@@ -121,8 +122,8 @@ TEST(Rate, ClockBeginsAtZero)
 {
     Sources sources(16);
     for (int i = 0; i < 3; i++)
-        EXPECT_EQ(sources.attempt(1, 0), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, 0), MXG_CHARGE_DENIED);
+        EXPECT_EQ(sources.attempt(1, 0), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, 0), MXG_RATE);
 }
 
 // Who spent a slow bucket does not wait for it once the rate is loosened: the debt is that of an
@@ -131,13 +132,13 @@ TEST(Rate, LoosenedRateLetsOffItsDebt)
 {
     Sources sources(16, 600 * kSecond, 5);
     for (int i = 0; i < 5; i++)
-        EXPECT_EQ(sources.attempt(1, kSecond), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_CHARGE_DENIED);
+        EXPECT_EQ(sources.attempt(1, kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_RATE);
     sources.set_rate(kSecond, 4);
-    EXPECT_EQ(sources.attempt(1, 3 * kSecond), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, 4 * kSecond - 1), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, 3 * kSecond), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond - 1), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_RATE);
 }
 
 // The core's arrival times against the reference's bucket of tokens, to the nanosecond, while the
@@ -162,7 +163,7 @@ TEST(Rate, AsABucketOfTokens)
             now += step == 0   ? 0
                    : step == 1 ? random() % 3
                                : random() % (2 * limit.period_ns / limit.count + 2);
-            ASSERT_EQ(sources.attempt(1, now) == MXG_CHARGE_OK, bucket.take(limit, now))
+            ASSERT_EQ(sources.attempt(1, now) == MXG_CONFORMS, bucket.take(limit, now))
                 << "round " << round << " attempt " << i;
         }
     }
@@ -175,8 +176,8 @@ TEST(Bucket, FullOneGivesUpTheFurthestInCredit)
     // 4 ways; number 3 has the least debt.
     for (uint64_t number = 1; number <= 4; number++)
         for (uint64_t i = 0; i < (number == 3 ? 1 : 10 * number); i++)
-            EXPECT_EQ(sources.attempt(number, now), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(5, now), MXG_CHARGE_OK);
+            EXPECT_EQ(sources.attempt(number, now), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(5, now), MXG_CONFORMS);
     EXPECT_EQ(sources.find(3), nullptr);
     for (const uint64_t number : {1, 2, 4, 5})
         EXPECT_NE(sources.find(number), nullptr) << number;
@@ -191,7 +192,7 @@ TEST(Bucket, AFloodDoesNotFreeWhoIsOverTheRate)
         sources.attempt(1, now);
     for (uint64_t other = 100; other < 100'100; other++)
         sources.attempt(other, now + other);
-    EXPECT_EQ(sources.attempt(1, now + kSecond), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, now + kSecond), MXG_RATE);
     EXPECT_EQ(sources.find(1)->admitted, 3u);
 }
 
@@ -199,7 +200,7 @@ TEST(Bucket, MemoryIsBounded)
 {
     Sources sources(64);
     for (uint64_t number = 0; number < 100'000; number++)
-        ASSERT_EQ(sources.attempt(number, number), MXG_CHARGE_OK);
+        ASSERT_EQ(sources.attempt(number, number), MXG_CONFORMS);
     EXPECT_EQ(sources.used(), 64u * MXG_WAYS);
 }
 
@@ -217,12 +218,12 @@ TEST(Bucket, AlikeInAllButTheLength)
     const mxg_prefix a{{1, 0, MXG_FAMILY_IPV6, 0}, 64}, b{{1, 0, MXG_FAMILY_IPV6, 0}, 56};
     EXPECT_NE(mxg_prefix_hash(key, &a), mxg_prefix_hash(key, &b));
     mxg_bucket bucket{};
-    const uint64_t tag = 7;  // a collision of hashes
-    const mxg_source* of_a = mxg_take_source(&bucket, &a, tag, 1);
-    const mxg_source* of_b = mxg_take_source(&bucket, &b, tag, 1);
+    const uint32_t tag_a = mxg_source_tag(7, &a), tag_b = mxg_source_tag(7, &b);  // hashes collide
+    const mxg_source* of_a = mxg_take_source(&bucket, &a, tag_a, 1);
+    const mxg_source* of_b = mxg_take_source(&bucket, &b, tag_b, 1);
     EXPECT_NE(of_a, of_b);
-    EXPECT_EQ(mxg_find_source(&bucket, &a, tag), of_a);
-    EXPECT_EQ(mxg_find_source(&bucket, &b, tag), of_b);
+    EXPECT_EQ(mxg_find_source(&bucket, &a, tag_a), of_a);
+    EXPECT_EQ(mxg_find_source(&bucket, &b, tag_b), of_b);
 }
 
 TEST(Bucket, BusyOnEverySide)
@@ -262,7 +263,7 @@ TEST(Threads, OnePrefixNeverOverItsLimit)
     const uint64_t start = clock();
     together(2, [&](int) {
         for (uint64_t now = clock(); now - start < 200'000'000; now = clock())
-            if (sources.attempt(1, now) == MXG_CHARGE_OK)
+            if (sources.attempt(1, now) == MXG_CONFORMS)
                 admitted++;
     });
     const uint64_t passed = clock() - start;
@@ -284,7 +285,7 @@ TEST(Threads, NewPrefixNeverOverItsLimit)
             for (int spins = 0; round[1 - thread] < i && spins < 100'000; spins++) {
             }
             for (int attempt = 0; attempt < 4; attempt++)
-                if (sources.attempt(static_cast<uint64_t>(i), kSecond) == MXG_CHARGE_OK)
+                if (sources.attempt(static_cast<uint64_t>(i), kSecond) == MXG_CONFORMS)
                     admitted[static_cast<size_t>(i)]++;
         }
     });

@@ -144,7 +144,7 @@ protected:
 
 TEST_F(Equal, Enforce)
 {
-    run_random(make_case(yaml("", kMx, ", burst: 3"), 11), 1, kSecond / 100);
+    run_random(make_case(yaml("", kMx, ", burst: 3, retry_wait: 5s"), 11), 1, kSecond / 100);
 }
 
 TEST_F(Equal, MonitorOfTheGate)
@@ -154,12 +154,15 @@ TEST_F(Equal, MonitorOfTheGate)
 
 TEST_F(Equal, FragmentsPassAndOneClassMonitored)
 {
-    run_random(make_case(yaml("  fragments: pass\n", kMx, ", mode: monitor"), 13), 3, 1);
+    run_random(make_case(yaml("  fragments: pass\n", kMx, ", mode: monitor, retry_wait: 1s"), 13),
+               3, 1);
 }
 
 TEST_F(Equal, EverythingIsProtected)
 {
-    run_random(make_case(yaml("", kEverything, ", burst: 2"), 14), 4, kSecond / 1000);
+    run_random(
+        make_case(yaml("", kEverything, ", burst: 2, retry_wait: 3s, retry_extend: true"), 14), 4,
+        kSecond / 1000);
 }
 
 // Headers in the linear part, the rest in frags.
