@@ -37,6 +37,7 @@ constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_table_slot", BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(uint32_t), 0},
     {"mxg_sources", BPF_MAP_TYPE_ARRAY, sizeof(mxg_bucket), BPF_F_MMAPABLE},
     {"mxg_seen", BPF_MAP_TYPE_ARRAY, sizeof(mxg_seen_line), BPF_F_MMAPABLE},
+    {"mxg_connections", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), BPF_F_MMAPABLE},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_samples", BPF_MAP_TYPE_ARRAY, sizeof(mxg_ring), BPF_F_MMAPABLE},
@@ -131,12 +132,13 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     mxg_pinned_meta meta{};
     const bool known = fd(MapKind::meta) >= 0 && fd(MapKind::sources) >= 0 &&
                        bpf_map_lookup_elem(fd(MapKind::meta), &zero, &meta) == 0;
-    if (known && entries_of(fd(MapKind::sources)) == buckets) {
+    const auto all = static_cast<uint32_t>(mxg_all_buckets(buckets - 1));
+    if (known && entries_of(fd(MapKind::sources)) == all) {
         sources_ = meta.sources;
     } else {
         if (known)
             notes->push_back("sources.capacity changed: the state of all sources is forgotten");
-        create(MapKind::sources, buckets);
+        create(MapKind::sources, all);
         create(MapKind::seen, buckets);
         create(MapKind::meta, 1);
         if (::getrandom(sources_.key, sizeof(sources_.key), 0) != sizeof(sources_.key))
@@ -149,6 +151,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     for (const auto& [kind, entries] :
          {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
           std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}},
+          std::pair{MapKind::connections, uint32_t{MXG_MAX_CLASSES}},
           std::pair{MapKind::samples, possible_cpus()}, std::pair{MapKind::replay, 1u}})
         if (fd(kind) < 0)
             create(kind, entries);

@@ -23,8 +23,8 @@ public:
     using PlaneError::PlaneError;
 };
 
-enum class MapKind { table_slot, sources, seen, counters, feeds, samples, meta, replay };
-inline constexpr size_t kMapKinds = 8;
+enum class MapKind { table_slot, sources, seen, connections, counters, feeds, samples, meta, replay };
+inline constexpr size_t kMapKinds = 9;
 const char* map_name(MapKind kind);
 
 class GateMaps

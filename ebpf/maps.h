@@ -41,13 +41,23 @@ struct {
     __type(value, struct mxg_seen_line);
 } mxg_seen SEC(".maps");
 
-/* One attempt at a time: a stack is too small. Of the program alone, never pinned. */
+/* Open connections of each class. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, MXG_MAX_CLASSES);
+    __type(key, __u32);
+    __type(value, __u32);
+} mxg_connections SEC(".maps");
+
+/* What a stack is too small for; each core is at one packet at a time. Of the program alone, never
+ * pinned. */
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct mxg_attempt);
-} mxg_attempts SEC(".maps");
+    __type(value, struct mxg_work);
+} mxg_work SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -3,6 +3,8 @@
 #ifndef MXG_EBPF_SHARED_H
 #define MXG_EBPF_SHARED_H
 
+#include "dataplane/core/attempt.h"
+#include "dataplane/core/packet.h"
 #include "dataplane/core/sources.h"
 #include "dataplane/core/verdict.h"
 
@@ -11,6 +13,13 @@ struct mxg_program_settings {
     struct mxg_source_settings sources;
     __u32 replay; /* 1: the clock and the decision go through replay_io */
     __u32 reserved;
+};
+
+/* What a core has in hand. */
+struct mxg_work {
+    struct mxg_packet packet;
+    struct mxg_decision decision;
+    struct mxg_attempt attempt;
 };
 
 /* Memory shared with `mxgate replay`: the time in, the decision out. */

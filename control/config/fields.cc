@@ -22,8 +22,9 @@ constexpr NotYet kNotYet[] = {
     {"aggregation", "feeds", "", "remove it"},
     {"class", "connections", "", "remove it"},
     {"class", "total_connections", "", "remove it"},
-    {"class", "bandwidth", "", "remove it"},
-    {"class", "levels", "", "remove it"},
+    {"class", "syn_guard", "", "remove it"},
+    {"level", "connections", "", "remove it"},
+    {"level", "syn_guard", "", "remove it"},
     {"class", "charge", "handshake", "write `charge: syn`"},
     {"class", "deny_with", "reset", "write `deny_with: drop`"},
     {"class", "deny_with", "unreachable", "write `deny_with: drop`"},
@@ -246,6 +247,24 @@ std::optional<RateLimit> read_rate(Report& report, const YamlNode& node)
         error_at(report, node, "a rate must be at most 1 per nanosecond");
     else
         return rate;
+    return std::nullopt;
+}
+
+std::optional<uint64_t> read_bandwidth(Report& report, const YamlNode& node)
+{
+    constexpr uint64_t kLeast = 1000, kMost = 100'000'000'000;
+    const auto text = read_text(report, node, "a bandwidth");
+    if (!text)
+        return std::nullopt;
+    const auto bytes = parse_bandwidth(*text);
+    if (!bytes)
+        error_at(report, node,
+                 fmt::format("{} is not a bandwidth; write for example `64kB/s` or `1MB/s`",
+                             show(*text)));
+    else if (*bytes < kLeast || *bytes > kMost)
+        error_at(report, node, "a bandwidth must be within 1kB/s to 100GB/s");
+    else
+        return bytes;
     return std::nullopt;
 }
 

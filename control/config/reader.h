@@ -42,8 +42,11 @@ private:
     void read_lengths(const YamlNode& node);
     void read_classes(const YamlNode& node);
     void read_class(const YamlEntry& entry);
-    void read_limit(const Section& fields, ClassConfig& into);
+    void read_limits(const Section& fields, ClassConfig& into);
+    void read_ceiling(const Section& fields, CeilingConfig& into);
     void read_retry(const Section& fields, ClassConfig& into);
+    void read_class_levels(const YamlNode& node, ClassConfig& into);
+    void read_level(const YamlEntry& entry, int family, ClassConfig& into);
     void use_default_classes();
     void read_default_class(const Section& top);
     bool check_class_name(const YamlNode& node, std::string_view name);

@@ -47,7 +47,11 @@ json table_report(const std::vector<mxg_line>& image, const TableInfo& info)
 json sources_report(GateMaps& maps)
 {
     const SourceFill fill = maps.source_fill();
-    return {{"capacity", fill.capacity}, {"used", fill.used}, {"bytes", maps.source_bytes()}};
+    return {{"capacity", fill.capacity},
+            {"used", fill.used},
+            {"parent_capacity", fill.parent_capacity},
+            {"parents_used", fill.parents_used},
+            {"bytes", state_bytes(fill.capacity)}};
 }
 
 const char* mode_of(const std::vector<mxg_line>& image)
@@ -230,14 +234,14 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
     const auto* classes =
         reinterpret_cast<const mxg_class*>(&table_.plane[header_of(table_.plane).classes]);
     const mxg_class& limits = classes[class_id];
-    if (!(limits.flags & MXG_CLASS_RATE))
+    if (limits.own.interval_ns == 0)
         return nullptr;
     mxg_source source{};
     maps_->find_source(prefix, &source);
-    const uint64_t burst = limits.tolerance_ns / limits.interval_ns + 1, now = monotonic_ns();
+    const uint64_t burst = limits.own.burst, now = monotonic_ns();
     const uint64_t debt_ns = source.full_at_ns > now ? source.full_at_ns - now : 0;
-    const uint64_t used = (debt_ns + limits.interval_ns - 1) / limits.interval_ns;
-    json out{{"seconds_per_attempt", static_cast<double>(limits.interval_ns) / 1e9},
+    const uint64_t used = (debt_ns + limits.own.interval_ns - 1) / limits.own.interval_ns;
+    json out{{"seconds_per_attempt", static_cast<double>(limits.own.interval_ns) / 1e9},
              {"burst", burst},
              {"attempts_left", burst > used ? burst - used : 0},
              {"admitted", source.admitted},

@@ -17,13 +17,14 @@ class ModelPlane : public ReplayPlane
 {
 public:
     ModelPlane(const PolicyTable& table, uint64_t capacity)
-        : buckets_(buckets_for(capacity)), seen_(buckets_.size())
+        : buckets_(mxg_all_buckets(buckets_for(capacity) - 1)), seen_(buckets_for(capacity))
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
         gate_.sources = {
-            {kReplayKey[0], kReplayKey[1]}, static_cast<uint32_t>(buckets_.size() - 1), 0};
+            {kReplayKey[0], kReplayKey[1]}, static_cast<uint32_t>(seen_.size() - 1), 0};
         gate_.buckets = buckets_.data();
         gate_.seen = seen_.data();
+        gate_.connections = connections_;
     }
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
@@ -40,6 +41,7 @@ public:
 private:
     std::vector<mxg_bucket> buckets_;
     std::vector<mxg_seen_line> seen_;
+    uint32_t connections_[MXG_MAX_CLASSES] = {};
     mxg_gate gate_{};
 };
 

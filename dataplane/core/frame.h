@@ -14,11 +14,6 @@
 #include "dataplane/core/address.h"
 #include "dataplane/core/packet.h"
 
-#define MXG_TCP_FIN 0x01
-#define MXG_TCP_SYN 0x02
-#define MXG_TCP_RST 0x04
-#define MXG_TCP_ACK 0x10
-
 /* Protocol and next-header numbers (IANA). */
 #define MXG_HOP_BY_HOP 0u
 #define MXG_TCP 6u
@@ -106,6 +101,7 @@ MXG_INLINE void mxg_parse_tcp(struct mxg_frame *frame, struct mxg_packet *packet
     header = (tcp->data_offset >> 4) * 4u;
     packet->tcp_flags = tcp->flags;
     packet->sequence = mxg_be32(tcp->sequence);
+    packet->end = end;
     if (header < sizeof(*tcp) || offset + header > end)
         return;
     if ((tcp->flags & MXG_TCP_SYN) && (tcp->flags & (MXG_TCP_FIN | MXG_TCP_RST)))

@@ -22,6 +22,18 @@ struct mxg_packet {
     __u32 sequence;         /* of the TCP header, host order */
     __u8 tcp_flags;
     __u8 kind; /* enum mxg_frame_kind */
+    __u32 end; /* where in the frame the IP packet ends, for TCP */
 };
+
+#define MXG_TCP_FIN 0x01
+#define MXG_TCP_SYN 0x02
+#define MXG_TCP_RST 0x04
+#define MXG_TCP_ACK 0x10
+
+/* A connection attempt: SYN without ACK. */
+MXG_INLINE int mxg_is_attempt(const struct mxg_packet *packet)
+{
+    return (packet->tcp_flags & (MXG_TCP_SYN | MXG_TCP_ACK)) == MXG_TCP_SYN;
+}
 
 #endif

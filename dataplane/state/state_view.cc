@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/state/memory.h"
 
 namespace mxgate {
@@ -18,7 +19,13 @@ uint32_t buckets_for(uint64_t capacity)
 
 uint64_t source_bytes(const mxg_source_settings& settings)
 {
-    return (static_cast<uint64_t>(settings.bucket_mask) + 1) * sizeof(mxg_bucket);
+    return mxg_all_buckets(settings.bucket_mask) * sizeof(mxg_bucket);
+}
+
+uint64_t state_bytes(uint64_t capacity)
+{
+    const uint32_t buckets = buckets_for(capacity);
+    return mxg_all_buckets(buckets - 1) * sizeof(mxg_bucket) + buckets * sizeof(mxg_seen_line);
 }
 
 bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const mxg_prefix& prefix,
@@ -26,10 +33,10 @@ bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const
 {
     const uint64_t hash = mxg_prefix_hash(settings.key, &prefix);
     mxg_bucket* bucket = &buckets[mxg_bucket_number(hash, settings.bucket_mask)];
-    const mxg_source* found = mxg_find_source(bucket, &prefix, mxg_source_tag(hash, &prefix));
-    if (found)
-        *out = *found;
-    return found != nullptr;
+    const uint32_t way = mxg_find_way(bucket, &prefix, mxg_source_tag(hash, &prefix));
+    if (way < MXG_WAYS)
+        *out = bucket->way[way];
+    return way < MXG_WAYS;
 }
 
 SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& settings)
@@ -37,9 +44,10 @@ SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& set
     SourceFill fill;
     const uint64_t count = static_cast<uint64_t>(settings.bucket_mask) + 1;
     fill.capacity = count * MXG_WAYS;
-    for (uint64_t i = 0; i < count; i++)
+    fill.parent_capacity = mxg_all_buckets(settings.bucket_mask) * MXG_WAYS - fill.capacity;
+    for (uint64_t i = 0; i < mxg_all_buckets(settings.bucket_mask); i++)
         for (const mxg_source& source : buckets[i].way)
-            fill.used += source.tag != 0;
+            (i < count ? fill.used : fill.parents_used) += source.tag != 0;
     return fill;
 }
 

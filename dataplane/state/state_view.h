@@ -17,13 +17,19 @@ struct CounterValue {
 };
 
 struct SourceFill {
-    uint64_t capacity = 0;
+    uint64_t capacity = 0;  // entries of source prefixes
     uint64_t used = 0;
+    uint64_t parent_capacity = 0;  // and of their parents, all levels together
+    uint64_t parents_used = 0;
 };
 
 // Buckets for at least `capacity` sources; throws PlaneError beyond MXG_MAX_SOURCES.
 uint32_t buckets_for(uint64_t capacity);
+// Of the source table with its parent levels.
 uint64_t source_bytes(const mxg_source_settings& settings);
+
+// Of all state that a plane of this capacity keeps of senders: source table and SYNs seen.
+uint64_t state_bytes(uint64_t capacity);
 
 // The state of one source prefix, if there is any.
 bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const mxg_prefix& prefix,

@@ -15,11 +15,12 @@ mxg_packet parse(const Bytes& frame)
 }
 
 Model::Model(const PolicyTable& table, uint32_t buckets)
-    : buckets_(buckets), seen_(buckets), counters_(MXG_COUNTERS, 0)
+    : buckets_(mxg_all_buckets(buckets - 1)), seen_(buckets), counters_(MXG_COUNTERS, 0)
 {
     gate_.sources = {{kSourceKey[0], kSourceKey[1]}, buckets - 1, 0};
     gate_.buckets = buckets_.data();
     gate_.seen = seen_.data();
+    gate_.connections = connections_;
     publish(table);
 }
 

@@ -38,6 +38,7 @@ private:
     std::vector<mxg_line> plane_;
     std::vector<mxg_bucket> buckets_;
     std::vector<mxg_seen_line> seen_;
+    uint32_t connections_[MXG_MAX_CLASSES] = {};
     std::vector<uint64_t> counters_;
     mxg_gate gate_{};
 };

@@ -10,18 +10,40 @@ namespace mxgate::reference {
 // cores may differ: by less than a second.
 constexpr uint64_t kSlackNs = 1'000'000'000;
 
-bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
+// What lies behind is not missing any more; what lies too far ahead is of another limit.
+void TokenBucket::age(Number size, uint64_t now_ns)
 {
-    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
-    const Number size = interval * limit.burst;
     const Number passed = now_ns - at_ns_;
     missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;
+    at_ns_ = now_ns;
     if (missing_ns_ > size + kSlackNs)
         missing_ns_ = size;
-    at_ns_ = now_ns;
-    if (missing_ns_ + interval > size)
+}
+
+bool TokenBucket::ask(const RateLimit& limit, uint64_t now_ns)
+{
+    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
+    age(interval * limit.burst, now_ns);
+    return missing_ns_ + interval <= interval * limit.burst;
+}
+
+bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
+{
+    if (!ask(limit, now_ns))
         return false;
-    missing_ns_ += interval;
+    missing_ns_ += (limit.period_ns + limit.count - 1) / limit.count;
+    return true;
+}
+
+bool TokenBucket::take_bytes(uint64_t bytes, uint64_t per_second, uint64_t now_ns)
+{
+    constexpr Number kSecond = 1'000'000'000;
+    // Up to a whole 2^-20 ns for each byte.
+    const Number byte = ((kSecond << 20) + per_second - 1) / per_second;
+    age(kSecond + (byte * 65536 >> 20), now_ns);
+    if (missing_ns_ > kSecond)
+        return false;
+    missing_ns_ += byte * bytes >> 20;
     return true;
 }
 
@@ -98,18 +120,37 @@ Answer Gate::judge(const Address& source, Prefix* state) const
     return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;
 }
 
-mxg_reason Gate::weigh(Sender& sender, const ClassConfig& c, uint64_t now_ns) const
+// All that has a say must conform; then all of it is charged.
+mxg_reason Gate::weigh(const Prefix& source, const ClassConfig& c, uint64_t now_ns)
 {
+    Sender& sender = senders_[to_string(source)];
     if (c.retry_wait_ns > 0 && sender.wait_until_ns > now_ns) {
         if (c.retry_extend || sender.wait_until_ns > now_ns + c.retry_wait_ns + kSlackNs)
             sender.wait_until_ns = now_ns + c.retry_wait_ns;
         return MXG_RETRY_WAIT;
     }
-    if (!c.rate || sender.bucket.take(*c.rate, now_ns))
-        return MXG_CONFORMS;
-    if (c.retry_wait_ns > 0)
-        sender.wait_until_ns = now_ns + c.retry_wait_ns;
-    return MXG_RATE;
+    if (c.rate && !sender.bucket.ask(*c.rate, now_ns)) {
+        if (c.retry_wait_ns > 0)
+            sender.wait_until_ns = now_ns + c.retry_wait_ns;
+        return MXG_RATE;
+    }
+    std::vector<std::pair<TokenBucket*, RateLimit>> parents;
+    const auto& lengths = source.first.family == 6 ? config_.levels_ipv6 : config_.levels_ipv4;
+    for (const uint32_t length : lengths)
+        for (const LevelConfig& level : c.levels)
+            if (level.family == source.first.family && level.length == length &&
+                static_cast<int>(length) < source.length && level.ceiling.rate)
+                parents.emplace_back(
+                    &parents_[to_string(cut(source.first, static_cast<int>(length)))],
+                    *level.ceiling.rate);
+    for (const auto& [bucket, rate] : parents)
+        if (!bucket->ask(rate, now_ns))
+            return MXG_LEVEL_RATE;
+    if (c.rate)
+        sender.bucket.take(*c.rate, now_ns);
+    for (const auto& [bucket, rate] : parents)
+        bucket->take(rate, now_ns);
+    return MXG_CONFORMS;
 }
 
 void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, Decision* decision)
@@ -118,8 +159,7 @@ void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, De
     Said& said = said_[{packet.source->family, packet.source->value, packet.destination->value,
                         packet.source_port, packet.destination_port, packet.sequence}];
     if (said.frames == 0 || said.frames >= 12 || now_ns / kUnit - said.first >= kWindow) {
-        said = {now_ns / kUnit, 0, MXG_PASS,
-                weigh(senders_[to_string(*decision->source)], c, now_ns)};
+        said = {now_ns / kUnit, 0, MXG_PASS, weigh(*decision->source, c, now_ns)};
         if (said.reason != MXG_CONFORMS)
             said.verdict = MXG_DROP;
     }
@@ -128,16 +168,39 @@ void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, De
     decision->reason = said.reason;
 }
 
-void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
+const ClassConfig& Gate::name(const Address& source, Decision* decision) const
 {
     Prefix state;
-    const Answer answer = judge(*packet.source, &state);
+    const Answer answer = judge(source, &state);
     const ClassConfig& c = class_named(answer.class_name);
     decision->class_name = answer.class_name;
     decision->feed = answer.feed;
     decision->source = state;
     if (c.mode == Mode::monitor)
         decision->enforced = false;
+    return c;
+}
+
+// Where no class limits it, the sender is not even looked up.
+void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision)
+{
+    bool limited = false;
+    for (const ClassConfig& c : config_.classes)
+        limited |= c.bandwidth > 0;
+    decision->reason = MXG_ESTABLISHED;
+    if (!limited)
+        return;
+    const ClassConfig& c = name(*packet.source, decision);
+    if (c.bandwidth > 0 && !senders_[to_string(*decision->source)].bytes.take_bytes(
+                               packet.end, c.bandwidth, now_ns)) {
+        decision->verdict = MXG_DROP;
+        decision->reason = MXG_BANDWIDTH;
+    }
+}
+
+void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
+{
+    const ClassConfig& c = name(*packet.source, decision);
     decision->reason = MXG_CLASS;
     switch (c.action) {
         case Action::pass:
@@ -156,7 +219,7 @@ void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
             break;
     }
     decision->reason = MXG_CONFORMS;
-    if (c.rate)
+    if (c.rate || !c.levels.empty())
         limit(packet, c, now_ns, decision);
 }
 
@@ -189,8 +252,9 @@ Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
         return say(MXG_PASS, MXG_FRAGMENT);
     const bool syn = packet.flags & 0x02, ack = packet.flags & 0x10;
     if (!syn || ack)
-        return say(MXG_PASS, MXG_ESTABLISHED);
-    attempt(packet, now_ns, &out);
+        established(packet, now_ns, &out);
+    else
+        attempt(packet, now_ns, &out);
     return out;
 }
 

@@ -31,6 +31,7 @@ struct Parsed {
     std::optional<Address> source, destination;  // both or none
     uint16_t source_port = 0, destination_port = 0;
     uint32_t sequence = 0;
+    size_t end = 0;  // where in the frame the IP packet ends, for TCP
     uint8_t flags = 0;
 };
 
@@ -57,16 +58,23 @@ std::string to_string(const Decision& decision);
 class TokenBucket
 {
 public:
+    // Whether there is a token; take() takes it if there is.
+    bool ask(const RateLimit& limit, uint64_t now_ns);
     bool take(const RateLimit& limit, uint64_t now_ns);
+    // The same of established traffic: a bucket of a second's bytes, which a frame finds not in
+    // debt, or not.
+    bool take_bytes(uint64_t bytes, uint64_t per_second, uint64_t now_ns);
 
 private:
+    void age(Number size, uint64_t now_ns);
+
     Number missing_ns_ = 0;  // time until it is full
     uint64_t at_ns_ = 0;
 };
 
 // What is remembered of a sender.
 struct Sender {
-    TokenBucket bucket;
+    TokenBucket bucket, bytes;
     uint64_t wait_until_ns = 0;
 };
 
@@ -106,11 +114,14 @@ private:
     Answer judge(const Address& source, Prefix* state) const;
     void attempt(const Parsed& packet, uint64_t now_ns, Decision* decision);
     void limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, Decision* decision);
-    mxg_reason weigh(Sender& sender, const ClassConfig& c, uint64_t now_ns) const;
+    mxg_reason weigh(const Prefix& source, const ClassConfig& c, uint64_t now_ns);
+    void established(const Parsed& packet, uint64_t now_ns, Decision* decision);
+    const ClassConfig& name(const Address& source, Decision* decision) const;
 
     Config config_;
     PolicyMap policy_;
     std::map<std::string, Sender> senders_;
+    std::map<std::string, TokenBucket> parents_;
     std::map<AttemptName, Said> said_;
 };
 

@@ -108,6 +108,7 @@ void parse_ipv4(const Bytes& ip, Parsed* out)
         return;
     }
     const auto begin = ip.begin();
+    out->end = total;
     parse_tcp_or_broken(
         Bytes(begin + static_cast<long>(header_bytes), begin + static_cast<long>(total)), out);
 }
@@ -172,6 +173,7 @@ void parse_ipv6(const Bytes& ip, Parsed* out)
         return;
     }
     const auto begin = ip.begin() + static_cast<long>(reader.at());
+    out->end = reader.at() + length;
     try {
         parse_chain(Bytes(begin, begin + static_cast<long>(length)), next, out);
     } catch (const RunsOut&) {
@@ -192,6 +194,7 @@ void parse_ethernet(const Bytes& frame, Parsed* out)
         parse_ipv4(ip, out);
     else if (type == 0x86dd)
         parse_ipv6(ip, out);
+    out->end += reader.at();
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "control/config/units.h"
 #include "tests/frames/generator.h"
-#include "tests/frames/model.h"
+#include "tests/frames/pair.h"
 #include "tests/reference/policy_case.h"
 
 namespace mxgate
@@ -45,12 +45,12 @@ std::string yaml(const std::string& gate = {}, const std::string& bad = {})
            "default_class: unknown\n";
 }
 
-// Both, side by side; what the core says is given only where the reference says the same.
-class Both
+class Both : public Pair
 {
 public:
-    explicit Both(const std::string& text) : case_(PolicyCase::from_yaml(text))
+    explicit Both(const std::string& text)
     {
+        case_ = PolicyCase::from_yaml(text);
         const size_t good = case_.add_feed("good", "good", 10);
         const size_t bad = case_.add_feed("bad", "bad", 20);
         const size_t slow = case_.add_feed("slow", "slow", 0);
@@ -77,28 +77,6 @@ public:
         gate_.emplace(case_.config, case_.reference());
     }
 
-    reference::Decision decide(const Bytes& frame, uint64_t now_ns = kSecond)
-    {
-        const mxg_decision said = model_->decide(frame, now_ns);
-        const reference::Decision core = in_words(said, table_.info);
-        const reference::Decision slow = gate_->decide(frame, now_ns);
-        EXPECT_EQ(core, slow) << "core:      " << to_string(core)
-                              << "\nreference: " << to_string(slow);
-        EXPECT_EQ(mxg_effect(&said), core.enforced ? core.verdict : MXG_PASS);
-        return core;
-    }
-    // As `verdict reason`.
-    std::string say(const Frame& frame, uint64_t now_ns = kSecond)
-    {
-        static const char* const kVerdicts[] = {"pass", "drop", "reset", "unreachable"};
-        static const char* const kReasons[] = {
-#define NAME(enumerator, name, text) name,
-            MXG_REASON_LIST(NAME)
-#undef NAME
-        };
-        const reference::Decision d = decide(frame.bytes(), now_ns);
-        return std::string(kVerdicts[d.verdict]) + " " + kReasons[d.reason];
-    }
     // Another configuration, over the same state.
     void set_retry_wait(const std::string& name, const std::string& duration)
     {
@@ -108,21 +86,7 @@ public:
         for (auto& c : case_.config.classes)  // as in set_action
             if (c.action == Action::reset || c.action == Action::unreachable)
                 c.action = Action::drop;
-        table_ = case_.compile();
-        model_->publish(table_);
-        gate_->publish(case_.config, case_.reference());
-    }
-    PolicyCase& policy()
-    {
-        return case_;
-    }
-    Model& model()
-    {
-        return *model_;
-    }
-    const PolicyTable& table() const
-    {
-        return table_;
+        publish(case_);
     }
 
 private:
@@ -137,11 +101,6 @@ private:
             if (table_.info.classes[i].name == name)
                 classes[i].action = code;
     }
-
-    PolicyCase case_;
-    PolicyTable table_;
-    std::optional<Model> model_;
-    std::optional<reference::Gate> gate_;
 };
 
 constexpr const char* kMx = "2001:db8:2::25";

@@ -24,10 +24,10 @@ class Sources
 {
 public:
     explicit Sources(uint32_t buckets, uint64_t interval = kSecond, uint64_t burst = 3)
-        : buckets_(buckets)
+        : buckets_(mxg_all_buckets(buckets - 1))
     {
         class_.action = MXG_ACTION_LIMIT;
-        class_.flags = MXG_CLASS_RATE;
+        class_.flags = MXG_CLASS_LIMITS;
         set_rate(interval, burst);
         gate_.buckets = buckets_.data();
         gate_.sources = {{1, 2}, buckets - 1, 0};
@@ -35,14 +35,15 @@ public:
 
     void set_rate(uint64_t interval, uint64_t burst)
     {
-        class_.interval_ns = interval;
-        class_.tolerance_ns = interval * (burst - 1);
+        class_.own.interval_ns = interval;
+        class_.own.burst = static_cast<uint32_t>(burst);
     }
 
     mxg_reason attempt(uint64_t number, uint64_t now)
     {
         mxg_attempt attempt{};
         attempt.limits = class_;
+        attempt.ceiling[0] = class_.own;
         attempt.source = prefix(number);
         attempt.hash = mxg_prefix_hash(gate_.sources.key, &attempt.source);
         attempt.now_ns = now;
@@ -55,7 +56,8 @@ public:
         const uint64_t hash = mxg_prefix_hash(gate_.sources.key, &wanted);
         mxg_bucket* bucket =
             mxg_source_bucket(&gate_, mxg_bucket_number(hash, gate_.sources.bucket_mask));
-        return mxg_find_source(bucket, &wanted, mxg_source_tag(hash, &wanted));
+        const uint32_t way = mxg_find_way(bucket, &wanted, mxg_source_tag(hash, &wanted));
+        return way < MXG_WAYS ? &bucket->way[way] : nullptr;
     }
 
     size_t used() const
@@ -219,11 +221,11 @@ TEST(Bucket, AlikeInAllButTheLength)
     EXPECT_NE(mxg_prefix_hash(key, &a), mxg_prefix_hash(key, &b));
     mxg_bucket bucket{};
     const uint32_t tag_a = mxg_source_tag(7, &a), tag_b = mxg_source_tag(7, &b);  // hashes collide
-    const mxg_source* of_a = mxg_take_source(&bucket, &a, tag_a, 1);
-    const mxg_source* of_b = mxg_take_source(&bucket, &b, tag_b, 1);
+    const uint32_t of_a = mxg_take_way(&bucket, &a, tag_a, 1);
+    const uint32_t of_b = mxg_take_way(&bucket, &b, tag_b, 1);
     EXPECT_NE(of_a, of_b);
-    EXPECT_EQ(mxg_find_source(&bucket, &a, tag_a), of_a);
-    EXPECT_EQ(mxg_find_source(&bucket, &b, tag_b), of_b);
+    EXPECT_EQ(mxg_find_way(&bucket, &a, tag_a), of_a);
+    EXPECT_EQ(mxg_find_way(&bucket, &b, tag_b), of_b);
 }
 
 TEST(Bucket, BusyOnEverySide)
@@ -233,7 +235,7 @@ TEST(Bucket, BusyOnEverySide)
     for (mxg_source& source : bucket.way)
         source.tag = MXG_TAG_BUSY;
     const mxg_prefix prefix{{1, 0, MXG_FAMILY_IPV6, 0}, 64};
-    EXPECT_EQ(mxg_take_source(&bucket, &prefix, 7, 1), nullptr);
+    EXPECT_EQ(mxg_take_way(&bucket, &prefix, 7, 1), MXG_CONTESTED);
 }
 
 // Runs `body(thread)` on several threads at once.
