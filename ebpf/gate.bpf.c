@@ -11,6 +11,7 @@ __u64 hash_syn(struct mxg_packet *packet);
 /* Limits come last: they are applied when the stack of the look-up is free again. */
 #define MXG_LIMIT(gate, packet, attempt, decision) ((attempt)->pending = 1)
 
+#include "dataplane/core/connections.h"
 #include "dataplane/core/decide.h"
 #include "dataplane/core/sample.h"
 
@@ -113,5 +114,7 @@ int mxgate(struct xdp_md *ctx)
         sample(&gate, &work->packet, decision);
     return mxg_effect(decision) == MXG_PASS ? XDP_PASS : XDP_DROP;
 }
+
+#include "ebpf/sockets.h"
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

@@ -23,8 +23,8 @@ public:
     using PlaneError::PlaneError;
 };
 
-enum class MapKind { table_slot, sources, seen, connections, counters, feeds, samples, meta, replay };
-inline constexpr size_t kMapKinds = 9;
+enum class MapKind { table_slot, sources, seen, connections, sockets, counters, feeds, samples, meta, replay };
+inline constexpr size_t kMapKinds = 10;
 const char* map_name(MapKind kind);
 
 class GateMaps
@@ -58,6 +58,7 @@ public:
     // A copy of the image in force; empty if there is none.
     std::vector<mxg_line> current_image() const;
 
+    std::vector<uint32_t> connections() const;        // open, of each class
     std::vector<CounterValue> counters() const;       // those that are not 0
     std::vector<CounterValue> feed_counters() const;  // index: feed * MXG_VERDICTS + verdict
 

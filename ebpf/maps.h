@@ -59,6 +59,14 @@ struct {
     __type(value, struct mxg_work);
 } mxg_work SEC(".maps");
 
+/* The connections that are counted, with their sockets. */
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct mxg_socket);
+} mxg_sockets SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, MXG_COUNTERS);

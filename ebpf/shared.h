@@ -13,12 +13,20 @@ struct mxg_program_settings {
     struct mxg_source_settings sources;
     __u32 replay; /* 1: the clock and the decision go through replay_io */
     __u32 reserved;
+    __u64 netns_cookie; /* of the gate's network namespace: only its sockets count */
 };
 
 /* What a core has in hand. */
 struct mxg_work {
     struct mxg_packet packet;
     struct mxg_decision decision;
+    struct mxg_attempt attempt;
+};
+
+/* What the gate keeps of a socket: the connection as it was counted, and what opening it takes. */
+struct mxg_socket {
+    struct mxg_connection connection;
+    struct mxg_packet packet;
     struct mxg_attempt attempt;
 };
 

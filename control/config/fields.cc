@@ -20,12 +20,6 @@ struct NotYet {
 constexpr NotYet kNotYet[] = {
     {"gate", "stale", "default_class", "write `stale: keep`"},
     {"aggregation", "feeds", "", "remove it"},
-    {"class", "connections", "", "remove it"},
-    {"class", "total_connections", "", "remove it"},
-    {"class", "syn_guard", "", "remove it"},
-    {"level", "connections", "", "remove it"},
-    {"level", "syn_guard", "", "remove it"},
-    {"class", "charge", "handshake", "write `charge: syn`"},
     {"class", "deny_with", "reset", "write `deny_with: drop`"},
     {"class", "deny_with", "unreachable", "write `deny_with: drop`"},
     {"feed", "url", "", "fetch the list to a file and name that with `path`"},

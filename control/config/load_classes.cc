@@ -62,11 +62,17 @@ void Reader::read_limits(const Section& fields, ClassConfig& into)
             if (const YamlEntry* entry = fields.find(key))
                 error_at(report_, *entry,
                          fmt::format("`{}` has no effect on a class that lets nobody in", key));
+    if (const YamlEntry* total = fields.find("total_connections"))
+        into.total_connections = read_count(*total->value);
+    if (const YamlEntry* connections = fields.find("connections"))
+        into.connections = read_count(*connections->value);
     if (const YamlEntry* bandwidth = fields.find("bandwidth"))
         into.bandwidth = read_bandwidth(report_, *bandwidth->value).value_or(0);
     if (into.action != Action::limit)
         return;
-    into.charge = fields.choice<Charge>("charge", {{"syn", Charge::syn}}).value_or(into.charge);
+    into.charge = fields.choice<Charge>("charge",
+                                        {{"handshake", Charge::handshake}, {"syn", Charge::syn}})
+                      .value_or(into.charge);
     fields.choice<int>("deny_with", {{"drop", 0}});
     read_ceiling(fields, into);
     read_retry(fields, into);
@@ -74,30 +80,49 @@ void Reader::read_limits(const Section& fields, ClassConfig& into)
         read_class_levels(*levels->value, into);
     if (!into.any() && into.levels.empty() && into.total_connections == 0 && into.bandwidth == 0 &&
         !fields.has("rate") && !fields.has("burst") && !fields.has("bandwidth") &&
-        !fields.has("levels") && !tree_.truncated && !fields.has_refused_key())
+        !fields.has("levels") && !fields.has("connections") && !fields.has("total_connections") &&
+        !fields.has("syn_guard") && !tree_.truncated && !fields.has_refused_key())
         error_at(report_, *fields.find("action")->value,
                  "`action: limit` without any limit; write for example `rate: 30/min`");
 }
 
+uint32_t Reader::read_count(const YamlNode& node)
+{
+    return static_cast<uint32_t>(read_number(report_, node, 1, UINT32_MAX).value_or(0));
+}
+
 void Reader::read_ceiling(const Section& fields, CeilingConfig& into)
 {
+    into.rate = read_bucket(fields);
+    if (const YamlEntry* guard = fields.find("syn_guard")) {
+        const Section bucket = section(*guard->value, "syn_guard", {"rate", "burst"});
+        if (bucket.is_map() && bucket.require("rate") != nullptr)
+            into.syn_guard = read_bucket(bucket);
+    }
+}
+
+// `rate` with its `burst`; nothing if there is none.
+std::optional<RateLimit> Reader::read_bucket(const Section& fields)
+{
+    std::optional<RateLimit> out;
     const YamlEntry* rate = fields.find("rate");
     const YamlEntry* burst = fields.find("burst");
     uint64_t tokens = 1;
     if (burst != nullptr)
         tokens = read_number(report_, *burst->value, 1, UINT32_MAX).value_or(1);
     if (rate != nullptr)
-        into.rate = read_rate(report_, *rate->value);
+        out = read_rate(report_, *rate->value);
     else if (burst != nullptr)
         error_at(report_, *burst, "`burst` has no effect without `rate`");
-    if (!into.rate)
-        return;
-    into.rate->burst = static_cast<uint32_t>(tokens);
+    if (!out)
+        return out;
+    out->burst = static_cast<uint32_t>(tokens);
     // The planes keep a bucket as the time it takes to fill, in 63 bits of nanoseconds.
     constexpr uint64_t kMaxFillNs = 1ULL << 62;
-    if (into.rate->period_ns / into.rate->count > kMaxFillNs / tokens)
+    if (out->period_ns / out->count > kMaxFillNs / tokens)
         error_at(report_, burst != nullptr ? *burst->value : *rate->value,
                  "this bucket takes more than a century to fill");
+    return out;
 }
 
 void Reader::read_retry(const Section& fields, ClassConfig& into)
@@ -139,12 +164,14 @@ void Reader::read_level(const YamlEntry& entry, int family, ClassConfig& into)
         return;
     }
     level.length = static_cast<uint32_t>(*length);
-    const Section fields = section(*entry.value, "level", {"rate", "burst"});
+    const Section fields = section(*entry.value, "level", {"rate", "burst", "connections",
+                                                            "syn_guard"});
     if (!fields.is_map())
         return;
+    if (const YamlEntry* connections = fields.find("connections"))
+        level.ceiling.connections = read_count(*connections->value);
     read_ceiling(fields, level.ceiling);
-    if (!level.ceiling.any() && !fields.has("rate") && !fields.has("burst") &&
-        !fields.has_refused_key())
+    if (entry.value->entries.empty())
         error_at(report_, entry, "a level without any ceiling; write for example `rate: 30/min`");
     into.levels.push_back(level);
 }

@@ -44,6 +44,8 @@ private:
     void read_class(const YamlEntry& entry);
     void read_limits(const Section& fields, ClassConfig& into);
     void read_ceiling(const Section& fields, CeilingConfig& into);
+    std::optional<RateLimit> read_bucket(const Section& fields);
+    uint32_t read_count(const YamlNode& node);
     void read_retry(const Section& fields, ClassConfig& into);
     void read_class_levels(const YamlNode& node, ClassConfig& into);
     void read_level(const YamlEntry& entry, int family, ClassConfig& into);

@@ -24,6 +24,16 @@ AttachWish wish_of(AttachMode mode)
     }
 }
 
+bool needs_connections(const ClassConfig& c)
+{
+    const auto in_ceiling = [](const CeilingConfig& ceiling) {
+        return ceiling.connections > 0 || ceiling.syn_guard.has_value();
+    };
+    return in_ceiling(c) || c.total_connections > 0 || c.charge == Charge::handshake ||
+           std::any_of(c.levels.begin(), c.levels.end(),
+                       [&](const LevelConfig& level) { return in_ceiling(level.ceiling); });
+}
+
 // All errors as one text; warnings go to the log.
 std::string errors_of(const std::vector<Diagnostic>& diagnostics)
 {
@@ -155,6 +165,20 @@ void Gate::keep_as_last_good()
     }
 }
 
+// Who limits nothing by handshakes or open connections can do without.
+void Gate::attach_sockets(XdpProgram& program)
+{
+    try {
+        program.attach_sockets();
+    } catch (const BpfError& error) {
+        for (const ClassConfig& c : config_.classes)
+            if (needs_connections(c))
+                throw BpfError("class `" + c.name + "` needs to know of open connections: " +
+                               error.what());
+        spdlog::warn("open connections are not counted: {}", error.what());
+    }
+}
+
 void Gate::attach_interfaces()
 {
     const std::vector<Attachment> before = find_attachments(paths_.pin_dir);
@@ -168,6 +192,7 @@ void Gate::attach_interfaces()
             spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
                          a.remark.empty() ? "" : ": ", a.remark);
         }
+        attach_sockets(*program);
     } catch (const BpfError&) {
         program.reset();
         if (before.empty())

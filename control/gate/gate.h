@@ -62,6 +62,7 @@ private:
     void keep_as_last_good();
     void publish(PolicyTable table);
     void attach_interfaces();
+    void attach_sockets(XdpProgram& program);
     nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
 
     std::mutex mutex_;

@@ -54,6 +54,17 @@ json sources_report(GateMaps& maps)
             {"bytes", state_bytes(fill.capacity)}};
 }
 
+// Open connections by class; classes without any are left out.
+json connections_report(const GateMaps& maps, const TableInfo& info)
+{
+    json out = json::object();
+    const std::vector<uint32_t> open = maps.connections();
+    for (size_t i = 0; i < info.classes.size(); i++)
+        if (open.at(i) > 0)
+            out[info.classes[i].name] = open[i];
+    return out;
+}
+
 const char* mode_of(const std::vector<mxg_line>& image)
 {
     return header_of(image).flags & MXG_FLAG_MONITOR ? "monitor" : "enforce";
@@ -194,6 +205,7 @@ json Gate::status()
              {"table", table_report(table_.plane, table_.info)},
              {"interfaces", attachments_report(attachments_)},
              {"sources", sources_report(*maps_)},
+             {"connections", connections_report(*maps_, table_.info)},
              {"samples_lost", maps_->samples_lost()},
              {"failed_reloads", failed_reloads_},
              {"last_error", last_error_.empty() ? json(nullptr) : json(last_error_)}};
@@ -246,6 +258,7 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
              {"attempts_left", burst > used ? burst - used : 0},
              {"admitted", source.admitted},
              {"denied", source.denied},
+             {"open", source.open},
              {"waits_until", nullptr}};
     if (source.wait_until_ns > now && limits.retry_wait_ns > 0)
         out["waits_until"] = unix_seconds(

@@ -5,7 +5,7 @@
 #ifndef MXG_CORE_CONNECTIONS_H
 #define MXG_CORE_CONNECTIONS_H
 
-#include "dataplane/core/levels.h"
+#include "dataplane/core/decide.h"
 
 /* One less, unless it is 0: a count that was lost must not wrap. */
 MXG_INLINE void mxg_count_down(__u32 *count)
@@ -63,6 +63,26 @@ MXG_INLINE void mxg_connection_opened(struct mxg_gate *gate, struct mxg_attempt 
         __sync_fetch_and_add(open, 1);
 }
 
+/* The same, from the source address: for a plane that has the whole gate at hand. 0, or -1: there
+ * is no table, or it is damaged. */
+MXG_INLINE int mxg_handshake_done(struct mxg_gate *gate, const struct mxg_address *source,
+                                  struct mxg_connection *connection)
+{
+    const struct mxg_image_header *header =
+        (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
+    struct mxg_judgement judgement;
+    struct mxg_attempt attempt;
+
+    connection->counted = 0;
+    if (!header || (header->flags & MXG_FLAG_NO_TABLE) ||
+        mxg_judge(&gate->table, header, source, &judgement) ||
+        mxg_prepare_attempt(gate, &judgement, &attempt))
+        return -1;
+    mxg_connection_opened(gate, &attempt, connection);
+    return 0;
+}
+
+/* The connection is over: once for each that was opened. */
 MXG_INLINE void mxg_connection_closed(struct mxg_gate *gate, struct mxg_connection *connection)
 {
     const struct mxg_source_settings settings = mxg_settings(gate);

@@ -40,6 +40,20 @@ mxg_decision Model::decide(const Bytes& frame, uint64_t now_ns)
     return decision;
 }
 
+mxg_connection Model::opened(const reference::Address& source, uint64_t now_ns)
+{
+    const mxg_address address = reference::to_core(source);
+    mxg_connection connection{};
+    gate_.now_ns = now_ns;
+    mxg_handshake_done(&gate_, &address, &connection);
+    return connection;
+}
+
+void Model::closed(mxg_connection connection)
+{
+    mxg_connection_closed(&gate_, &connection);
+}
+
 uint64_t Model::counted() const
 {
     return std::accumulate(counters_.begin(), counters_.end(), uint64_t{0});

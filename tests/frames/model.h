@@ -7,7 +7,7 @@
 #include "control/table/policy_table.h"
 #include "dataplane/core/native.h"
 
-#include "dataplane/core/decide.h"
+#include "dataplane/core/connections.h"
 #include "tests/frames/frame.h"
 #include "tests/reference/gate.h"
 
@@ -27,6 +27,8 @@ public:
     Model& operator=(const Model&) = delete;
 
     mxg_decision decide(const Bytes& frame, uint64_t now_ns);
+    mxg_connection opened(const reference::Address& source, uint64_t now_ns);
+    void closed(mxg_connection connection);
     // Another table, the state stays.
     void publish(const PolicyTable& table);
 

@@ -33,6 +33,19 @@ reference::Decision Pair::decide(const Bytes& frame, uint64_t now_ns)
     return core;
 }
 
+size_t Pair::opened(const std::string& source, uint64_t now_ns)
+{
+    const reference::Address address = reference::address(source);
+    connections_.emplace_back(model_->opened(address, now_ns), gate_->opened(address, now_ns));
+    return connections_.size() - 1;
+}
+
+void Pair::closed(size_t connection)
+{
+    model_->closed(connections_.at(connection).first);
+    gate_->closed(connections_.at(connection).second);
+}
+
 std::string Pair::say(const Frame& frame, uint64_t now_ns)
 {
     static const char* const kVerdicts[] = {"pass", "drop", "reset", "unreachable"};

@@ -23,6 +23,10 @@ public:
     // As `verdict reason`.
     std::string say(const Frame& frame, uint64_t now_ns = 1'000'000'000);
 
+    // A connection that is open until it is closed, by the number that opened() gives.
+    size_t opened(const std::string& source, uint64_t now_ns);
+    void closed(size_t connection);
+
     reference::PolicyCase& policy() { return case_; }
     Model& model() { return *model_; }
     const PolicyTable& table() const { return table_; }
@@ -32,6 +36,7 @@ protected:
     PolicyTable table_;
     std::optional<Model> model_;
     std::optional<reference::Gate> gate_;
+    std::vector<std::pair<mxg_connection, reference::Connection>> connections_;
 };
 
 }  // namespace mxgate::frames

@@ -35,6 +35,22 @@ bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
     return true;
 }
 
+void TokenBucket::debit(const RateLimit& limit, uint64_t now_ns)
+{
+    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
+    age(interval * limit.burst, now_ns);
+    missing_ns_ = std::min(missing_ns_ + interval, interval * limit.burst);
+}
+
+void TokenBucket::refund(const RateLimit& limit, uint64_t now_ns)
+{
+    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
+    const Number passed = now_ns - at_ns_;
+    missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;
+    at_ns_ = now_ns;
+    missing_ns_ = missing_ns_ > interval ? missing_ns_ - interval : 0;
+}
+
 bool TokenBucket::take_bytes(uint64_t bytes, uint64_t per_second, uint64_t now_ns)
 {
     constexpr Number kSecond = 1'000'000'000;
@@ -120,37 +136,86 @@ Answer Gate::judge(const Address& source, Prefix* state) const
     return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;
 }
 
-// All that has a say must conform; then all of it is charged.
-mxg_reason Gate::weigh(const Prefix& source, const ClassConfig& c, uint64_t now_ns)
+std::vector<Gate::Place> Gate::places(const Prefix& source, const ClassConfig& c)
 {
-    Sender& sender = senders_[to_string(source)];
+    std::vector<Place> out{{&senders_[to_string(source)], source, c}};
+    const auto& lengths = source.first.family == 6 ? config_.levels_ipv6 : config_.levels_ipv4;
+    for (const uint32_t length : lengths) {
+        if (static_cast<int>(length) >= source.length)
+            continue;
+        const Prefix parent = cut(source.first, static_cast<int>(length));
+        Place place{&parents_[to_string(parent)], parent, {}};
+        for (const LevelConfig& level : c.levels)
+            if (level.family == source.first.family && level.length == length)
+                place.ceiling = level.ceiling;
+        out.push_back(place);
+    }
+    return out;
+}
+
+mxg_reason Gate::ask(const Place& place, bool own, bool known, uint64_t now_ns) const
+{
+    const CeilingConfig& ceiling = place.ceiling;
+    if (ceiling.connections > 0 && place.sender->open >= ceiling.connections)
+        return own ? MXG_CONNECTIONS : MXG_LEVEL_CONNECTIONS;
+    if (ceiling.rate && !place.sender->bucket.ask(*ceiling.rate, now_ns))
+        return own ? MXG_RATE : MXG_LEVEL_RATE;
+    if (ceiling.syn_guard && !known && !place.sender->guard.ask(*ceiling.syn_guard, now_ns))
+        return MXG_SYN_GUARD;
+    return MXG_CONFORMS;
+}
+
+// All that has a say must conform; then all of it is charged.
+mxg_reason Gate::weigh(const Prefix& source, const ClassConfig& c, bool known, uint64_t now_ns)
+{
+    const std::vector<Place> all = places(source, c);
+    Sender& sender = *all[0].sender;
     if (c.retry_wait_ns > 0 && sender.wait_until_ns > now_ns) {
         if (c.retry_extend || sender.wait_until_ns > now_ns + c.retry_wait_ns + kSlackNs)
             sender.wait_until_ns = now_ns + c.retry_wait_ns;
         return MXG_RETRY_WAIT;
     }
-    if (c.rate && !sender.bucket.ask(*c.rate, now_ns)) {
-        if (c.retry_wait_ns > 0)
+    for (size_t i = 0; i < all.size(); i++) {
+        const mxg_reason reason = ask(all[i], i == 0, known, now_ns);
+        if ((reason == MXG_RATE || reason == MXG_CONNECTIONS) && c.retry_wait_ns > 0)
             sender.wait_until_ns = now_ns + c.retry_wait_ns;
-        return MXG_RATE;
+        if (reason != MXG_CONFORMS)
+            return reason;
     }
-    std::vector<std::pair<TokenBucket*, RateLimit>> parents;
-    const auto& lengths = source.first.family == 6 ? config_.levels_ipv6 : config_.levels_ipv4;
-    for (const uint32_t length : lengths)
-        for (const LevelConfig& level : c.levels)
-            if (level.family == source.first.family && level.length == length &&
-                static_cast<int>(length) < source.length && level.ceiling.rate)
-                parents.emplace_back(
-                    &parents_[to_string(cut(source.first, static_cast<int>(length)))],
-                    *level.ceiling.rate);
-    for (const auto& [bucket, rate] : parents)
-        if (!bucket->ask(rate, now_ns))
-            return MXG_LEVEL_RATE;
-    if (c.rate)
-        sender.bucket.take(*c.rate, now_ns);
-    for (const auto& [bucket, rate] : parents)
-        bucket->take(rate, now_ns);
+    if (c.total_connections > 0 && open_[c.name] >= c.total_connections)
+        return MXG_TOTAL;
+    for (const Place& place : all) {
+        if (place.ceiling.rate && c.charge == Charge::syn)
+            place.sender->bucket.take(*place.ceiling.rate, now_ns);
+        if (place.ceiling.syn_guard && !known)
+            place.sender->guard.take(*place.ceiling.syn_guard, now_ns);
+    }
     return MXG_CONFORMS;
+}
+
+// A handshake is complete: the SYN guard has no claim any more, and the rate may have.
+Connection Gate::opened(const Address& source, uint64_t now_ns)
+{
+    Decision who;
+    const ClassConfig& c = name(source, &who);
+    Connection out{{}, c.name};
+    for (const Place& place : places(*who.source, c)) {
+        place.sender->open++;
+        out.prefixes.push_back(place.prefix);
+        if (place.ceiling.rate && c.charge == Charge::handshake)
+            place.sender->bucket.debit(*place.ceiling.rate, now_ns);
+        if (place.ceiling.syn_guard)
+            place.sender->guard.refund(*place.ceiling.syn_guard, now_ns);
+    }
+    open_[c.name]++;
+    return out;
+}
+
+void Gate::closed(const Connection& connection)
+{
+    for (size_t i = 0; i < connection.prefixes.size(); i++)
+        (i == 0 ? senders_ : parents_)[to_string(connection.prefixes[i])].open--;
+    open_[connection.class_name]--;
 }
 
 void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, Decision* decision)
@@ -158,8 +223,12 @@ void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, De
     constexpr uint64_t kUnit = 65536, kWindow = 64'000'000'000 / kUnit;
     Said& said = said_[{packet.source->family, packet.source->value, packet.destination->value,
                         packet.source_port, packet.destination_port, packet.sequence}];
-    if (said.frames == 0 || said.frames >= 12 || now_ns / kUnit - said.first >= kWindow) {
-        said = {now_ns / kUnit, 0, MXG_PASS, weigh(*decision->source, c, now_ns)};
+    const bool again =
+        said.frames > 0 && said.frames < 12 && now_ns / kUnit - said.first < kWindow;
+    // Who was held up by the SYN guard and comes again has at least that to show.
+    const bool known = again && said.reason == MXG_SYN_GUARD;
+    if (!again || known) {
+        said = {now_ns / kUnit, 0, MXG_PASS, weigh(*decision->source, c, known, now_ns)};
         if (said.reason != MXG_CONFORMS)
             said.verdict = MXG_DROP;
     }
@@ -204,8 +273,7 @@ void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
     decision->reason = MXG_CLASS;
     switch (c.action) {
         case Action::pass:
-            decision->verdict = MXG_PASS;
-            return;
+            break;
         case Action::drop:
             decision->verdict = MXG_DROP;
             return;
@@ -218,8 +286,9 @@ void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
         case Action::limit:
             break;
     }
-    decision->reason = MXG_CONFORMS;
-    if (c.rate || !c.levels.empty())
+    if (c.action == Action::limit)
+        decision->reason = MXG_CONFORMS;
+    if (c.any() || !c.levels.empty() || c.total_connections > 0)
         limit(packet, c, now_ns, decision);
 }
 

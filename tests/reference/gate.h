@@ -61,6 +61,9 @@ public:
     // Whether there is a token; take() takes it if there is.
     bool ask(const RateLimit& limit, uint64_t now_ns);
     bool take(const RateLimit& limit, uint64_t now_ns);
+    // Takes one whatever is there, down to an empty bucket; gives one back.
+    void debit(const RateLimit& limit, uint64_t now_ns);
+    void refund(const RateLimit& limit, uint64_t now_ns);
     // The same of established traffic: a bucket of a second's bytes, which a frame finds not in
     // debt, or not.
     bool take_bytes(uint64_t bytes, uint64_t per_second, uint64_t now_ns);
@@ -74,8 +77,15 @@ private:
 
 // What is remembered of a sender.
 struct Sender {
-    TokenBucket bucket, bytes;
+    TokenBucket bucket, bytes, guard;
     uint64_t wait_until_ns = 0;
+    uint32_t open = 0;  // connections
+};
+
+// What an open connection was counted to.
+struct Connection {
+    std::vector<Prefix> prefixes;  // the sender, then its parents
+    std::string class_name;
 };
 
 // A connection attempt: addresses, ports and initial sequence number of its SYN.
@@ -97,6 +107,8 @@ public:
 
     Decision decide(const Bytes& frame, uint64_t now_ns);
     size_t sources() const { return senders_.size(); }
+    Connection opened(const Address& source, uint64_t now_ns);
+    void closed(const Connection& connection);
     // Another configuration and policy; what is remembered stays.
     void publish(const Config& config, PolicyMap policy)
     {
@@ -114,14 +126,23 @@ private:
     Answer judge(const Address& source, Prefix* state) const;
     void attempt(const Parsed& packet, uint64_t now_ns, Decision* decision);
     void limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, Decision* decision);
-    mxg_reason weigh(const Prefix& source, const ClassConfig& c, uint64_t now_ns);
+    // The sender and its parents with what the class lets each of them do.
+    struct Place {
+        Sender* sender;
+        Prefix prefix;
+        CeilingConfig ceiling;
+    };
+    std::vector<Place> places(const Prefix& source, const ClassConfig& c);
+    mxg_reason ask(const Place& place, bool own, bool known, uint64_t now_ns) const;
+    mxg_reason weigh(const Prefix& source, const ClassConfig& c, bool known, uint64_t now_ns);
     void established(const Parsed& packet, uint64_t now_ns, Decision* decision);
     const ClassConfig& name(const Address& source, Decision* decision) const;
 
     Config config_;
     PolicyMap policy_;
     std::map<std::string, Sender> senders_;
-    std::map<std::string, TokenBucket> parents_;
+    std::map<std::string, Sender> parents_;
+    std::map<std::string, uint32_t> open_;  // connections, of each class
     std::map<AttemptName, Said> said_;
 };
 

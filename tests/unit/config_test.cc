@@ -373,10 +373,11 @@ TEST(Config, Classes)
           "f:2:70: unknown value `maybe` for `retry_extend`; did you mean `false`?"}},
         {one("{action: limit, rate: 1/s, retry_extend: true}"),
          {"f:2:41: `retry_extend` has no effect without `retry_wait`"}},
-        {one("{action: limit, connections: 1, total_connections: 2, syn_guard: {rate: 1/s}}"),
-         {"f:2:30: `connections` is not enforced by this version; remove it",
-          "f:2:46: `total_connections` is not enforced by this version; remove it",
-          "f:2:68: `syn_guard` is not enforced by this version; remove it"}},
+        {one("{action: limit, connections: 0, total_connections: 5G, syn_guard: {burst: 1}}"),
+         {"f:2:65: 5000000000 is not within 1 to 4294967295",
+          "f:2:43: 0 is not within 1 to 4294967295", "f:2:80: this syn_guard has no `rate`"}},
+        {one("{action: drop, connections: 1}"),
+         {"f:2:29: `connections` has no effect on a class that lets nobody in"}},
         {one("{action: limit, bandwidth: 64k}"),
          {"f:2:41: `64k` is not a bandwidth; write for example `64kB/s` or `1MB/s`"}},
         {one("{action: limit, bandwidth: 999B/s}"),
@@ -393,8 +394,7 @@ TEST(Config, Classes)
         {"sources: {levels: {ipv6: [48, 40, 32, 24]}}\n" + one("{action: pass}"),
          {"f:2:39: more than 3 levels of one family"}},
         {one("{action: limit, rate: 1/s, charge: handshake, deny_with: reset}"),
-         {"f:2:49: `charge: handshake` is not available in this version; write `charge: syn`",
-          "f:2:71: `deny_with: reset` is not available in this version; write `deny_with: "
+         {"f:2:71: `deny_with: reset` is not available in this version; write `deny_with: "
           "drop`"}},
         {one("{action: limit, rate: 1/s, deny_with: unreachable}"),
          {"f:2:52: `deny_with: unreachable` is not available in this version; write `deny_with: "

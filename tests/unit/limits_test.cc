@@ -3,6 +3,9 @@
 // full source table does.
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+
 #include "tests/frames/pair.h"
 
 namespace mxgate
@@ -198,6 +201,156 @@ TEST(Bandwidth, AFrameConformsWhileNotInDebt)
     EXPECT_EQ(gate.data("2001:db8:5:1::1", 100, kSecond), "drop bandwidth");
     EXPECT_EQ(gate.data("2001:db8:5:1::1", 100, 61 * kSecond - 1), "drop bandwidth");
     EXPECT_EQ(gate.data("2001:db8:5:1::1", 100, 61 * kSecond), "pass established");
+}
+
+// Five connections from five addresses: the sixth, from a sixth one, is refused until one is over.
+TEST(Connections, OfThePrefix)
+{
+    Limits gate("  c: {action: limit, connections: 5}\n");
+    std::vector<size_t> open;
+    for (int i = 1; i <= 5; i++) {
+        const std::string source = "2001:db8:5:1::" + std::to_string(i);
+        EXPECT_EQ(gate.syn(source, kSecond), "pass conforms");
+        open.push_back(gate.opened(source, kSecond));
+    }
+    EXPECT_EQ(gate.syn("2001:db8:5:1::6", kSecond), "drop connections");
+    EXPECT_EQ(gate.syn("2001:db8:5:2::6", kSecond), "pass conforms");
+    gate.closed(open[2]);
+    EXPECT_EQ(gate.syn("2001:db8:5:1::6", kSecond), "pass conforms");
+    gate.opened("2001:db8:5:1::6", kSecond);
+    EXPECT_EQ(gate.syn("2001:db8:5:1::7", kSecond), "drop connections");
+}
+
+TEST(Connections, SynsDoNotCount)
+{
+    Limits gate("  c: {action: limit, connections: 1, total_connections: 1}\n");
+    for (int i = 0; i < 1000; i++)
+        EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
+}
+
+// Opened and closed in any order, the counts are exact: at the prefix, its parents and its class.
+TEST(Connections, ExactAfterManyCycles)
+{
+    Limits gate(
+        "  c: {action: limit, connections: 3, total_connections: 40, levels: {ipv6: {48:"
+        " {connections: 6}}}}\n",
+        "{ipv6: [48, 32]}");
+    std::mt19937_64 random(5);
+    std::vector<size_t> open;
+    std::map<std::string, int> reasons;
+    for (int i = 0; i < 40'000; i++) {
+        if (!open.empty() && random() % 2 == 0) {
+            const size_t at = random() % open.size();
+            gate.closed(open[at]);
+            open.erase(open.begin() + static_cast<long>(at));
+        }
+        char source[64];
+        std::snprintf(source, sizeof(source), "2001:db8:%x:%x::%x",
+                      static_cast<unsigned>(random() % 9), static_cast<unsigned>(random() % 3),
+                      static_cast<unsigned>(random() % 99));
+        const std::string said = gate.syn(source, kSecond);
+        reasons[said]++;
+        ASSERT_FALSE(::testing::Test::HasFailure()) << i;
+        if (said == "pass conforms")
+            open.push_back(gate.opened(source, kSecond));
+    }
+    for (const char* reason : {"pass conforms", "drop connections", "drop level-connections",
+                               "drop total-connections"})
+        EXPECT_GT(reasons[reason], 100) << reason;
+    for (const size_t connection : open)
+        gate.closed(connection);
+    const mxg_gate& state = gate.model().gate();
+    for (uint64_t i = 0; i < mxg_all_buckets(state.sources.bucket_mask); i++)
+        for (const mxg_source& source : state.buckets[i].way)
+            EXPECT_EQ(source.open, 0u);
+    for (int i = 0; i < MXG_MAX_CLASSES; i++)
+        EXPECT_EQ(state.connections[i], 0u);
+}
+
+// Unknown senders that hold all slots of their class keep no good sender out.
+TEST(Connections, OfTheClass)
+{
+    Limits gate("  c: {action: limit, total_connections: 2000}\n");
+    for (int i = 0; i < 2000; i++)
+        gate.opened("2001:db8:" + std::to_string(i) + "::1", kSecond);
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "drop total-connections");
+    EXPECT_EQ(gate.syn("2001:db8:600d::1", kSecond), "pass class");
+}
+
+// A SYN alone costs no token: the handshake does, and the bucket is never more than empty.
+TEST(Handshake, ChargesTheRate)
+{
+    Limits gate("  c: {action: limit, rate: 60/min, burst: 2, charge: handshake, retry_wait: 10s}\n");
+    for (int i = 0; i < 1000; i++)
+        EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
+    for (int i = 0; i < 5; i++)
+        gate.opened("2001:db8:5:1::1", kSecond);
+    EXPECT_EQ(gate.syn("2001:db8:5:2::1", kSecond), "pass conforms");
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", 2 * kSecond), "pass conforms");
+    gate.opened("2001:db8:5:1::1", 2 * kSecond);
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", 2 * kSecond), "drop rate");
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", 12 * kSecond - 1), "drop retry-wait");
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", 12 * kSecond), "pass conforms");
+}
+
+// The guard lets a burst of SYNs in that complete nothing; above it only what comes again. A
+// completed handshake gives back what its SYN took.
+TEST(SynGuard, AboveItOnlyRetransmissions)
+{
+    Limits gate("  c: {action: limit, rate: 60/min, burst: 100, charge: handshake,"
+                " syn_guard: {rate: 1/s, burst: 3}}\n");
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
+    const Frame held = Frame().ip("2001:db8:5:1::2", kMx).tcp(kSyn);
+    EXPECT_EQ(gate.say(held, kSecond), "drop syn-guard");
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "drop syn-guard");
+    EXPECT_EQ(gate.say(held, 2 * kSecond - 1), "pass conforms");
+    EXPECT_EQ(gate.say(held, 4 * kSecond), "pass conforms");
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", 2 * kSecond - 1), "drop syn-guard");
+    gate.opened("2001:db8:5:1::2", 2 * kSecond - 1);
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", 2 * kSecond - 1), "pass conforms");
+    EXPECT_EQ(gate.syn("2001:db8:5:1::1", 2 * kSecond - 1), "drop syn-guard");
+}
+
+// Forged SYNs of a good sender's prefix, with random ports and numbers, at 1 M a second: neither its
+// rate nor its waiting period changes, and each attempt of its own gets in, by its second SYN at the
+// latest.
+TEST(SynGuard, ForgedSynsStopNobody)
+{
+    Limits gate("  c: {action: limit, rate: 6/min, burst: 3, charge: handshake, retry_wait: 600s,"
+                " connections: 5, syn_guard: {rate: 10/s, burst: 20}}\n");
+    mxg_gate& state = gate.model().gate();
+    const mxg_packet forged = frames::parse(Frame().ip("2001:db8:5:1::1", kMx).tcp(kSyn).bytes());
+    std::mt19937_64 random(9);
+    uint64_t now = kSecond;
+    const auto flood = [&](uint64_t until) {
+        for (; now < until; now += 1000) {
+            mxg_packet packet = forged;
+            mxg_decision decision;
+            packet.source.lo = random();
+            packet.source_port = static_cast<uint16_t>(random());
+            packet.sequence = static_cast<uint32_t>(random());
+            state.now_ns = now;
+            mxg_decide(&state, &packet, &decision);
+            ASSERT_TRUE(decision.reason == MXG_SYN_GUARD || decision.reason == MXG_CONFORMS);
+        }
+    };
+    for (int mail = 0; mail < 3; mail++) {
+        flood(now + kSecond / 10);
+        const auto own = Frame().ip("2001:db8:5:1::25", kMx).tcp(kSyn).bytes();
+        const mxg_decision first = gate.model().decide(own, now);
+        mxg_decision last = first;
+        if (first.verdict != MXG_PASS) {
+            EXPECT_EQ(first.reason, MXG_SYN_GUARD);
+            flood(now + kSecond / 10);  // as many SYNs between as the table remembers at least
+            last = gate.model().decide(own, now);
+        }
+        EXPECT_EQ(last.verdict, MXG_PASS) << "mail " << mail;
+        gate.model().opened(reference::address("2001:db8:5:1::25"), now);
+    }
+    // Its three tokens are spent by its own three handshakes, no sooner and no later.
+    EXPECT_EQ(gate.model().decide(Frame().ip("2001:db8:5:1::9", kMx).tcp(kSyn).bytes(), now).reason,
+              MXG_RATE);
 }
 
 // The source table alone, one bucket of four entries (and one for each level).
