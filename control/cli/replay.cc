@@ -8,6 +8,7 @@
 #include "control/cli/verbs.h"
 #include "control/net/address_text.h"
 #include "control/replay/capture.h"
+#include "control/replay/handshakes.h"
 #include "control/replay/replay_plane.h"
 #include "control/table/compile.h"
 #include "control/text/json.h"
@@ -21,12 +22,18 @@ namespace {
 
 using nlohmann::json;
 
-// The source of a frame as the parser reads it, for the report only.
-json source_of(const CapturedFrame& captured)
+mxg_packet parse(const CapturedFrame& captured)
 {
     mxg_frame frame{captured.bytes.data(), static_cast<uint32_t>(captured.bytes.size()), 0};
     mxg_packet packet{};
     mxg_parse_frame(&frame, &packet);
+    return packet;
+}
+
+// The source of a frame as the parser reads it, for the report only.
+json source_of(const CapturedFrame& captured)
+{
+    const mxg_packet packet = parse(captured);
     if (packet.source.family == MXG_FAMILY_NONE)
         return nullptr;
     return to_string(packet.source);
@@ -36,7 +43,7 @@ class Replay
 {
 public:
     Replay(bool verdicts, bool as_json, const PolicyTable& table, ReplayPlane& plane)
-        : verdicts_(verdicts), json_(as_json), info_(table.info), plane_(plane)
+        : verdicts_(verdicts), json_(as_json), info_(table.info), plane_(plane), handshakes_(plane)
     {
     }
 
@@ -95,6 +102,8 @@ private:
         clock_us_ = std::max(clock_us_, frame.time_us);  // it never runs backwards
         const mxg_decision decision = plane_.decide(frame.bytes, clock_us_ * 1000);
         counts_[mxg_counter_index(&decision)]++;
+        if (mxg_effect(&decision) == MXG_PASS)
+            handshakes_.see(parse(frame), decision, clock_us_ * 1000);
         if (verdicts_)
             print_verdict(file, frame, decision);
     }
@@ -129,6 +138,7 @@ private:
     bool verdicts_, json_;
     const TableInfo& info_;
     ReplayPlane& plane_;
+    Handshakes handshakes_;
     std::map<uint32_t, uint64_t> counts_;
     uint64_t clock_us_ = 0, frames_ = 0, skipped_ = 0;
 };

@@ -6,14 +6,34 @@
 #include "dataplane/core/native.h"
 #include "ebpf/xdp_plane.h"
 
-#include "dataplane/core/decide.h"
+#include "dataplane/core/connections.h"
 
 namespace mxgate {
 namespace {
 
 constexpr uint64_t kReplayKey[2] = {0x6d78676174652d72ULL, 0x65706c61792d6b65ULL};
 
-class ModelPlane : public ReplayPlane
+// What the core does with connections, over the state of either plane.
+class StatefulPlane : public ReplayPlane
+{
+public:
+    mxg_connection opened(const mxg_address& source, uint64_t now_ns) override
+    {
+        mxg_connection connection{};
+        gate_.now_ns = now_ns;
+        mxg_handshake_done(&gate_, &source, &connection);
+        return connection;
+    }
+    void closed(mxg_connection& connection) override
+    {
+        mxg_connection_closed(&gate_, &connection);
+    }
+
+protected:
+    mxg_gate gate_{};
+};
+
+class ModelPlane : public StatefulPlane
 {
 public:
     ModelPlane(const PolicyTable& table, uint64_t capacity)
@@ -42,16 +62,23 @@ private:
     std::vector<mxg_bucket> buckets_;
     std::vector<mxg_seen_line> seen_;
     uint32_t connections_[MXG_MAX_CLASSES] = {};
-    mxg_gate gate_{};
 };
 
-class XdpPlane : public ReplayPlane
+class XdpPlane : public StatefulPlane
 {
 public:
     XdpPlane(const PolicyTable& table, uint64_t capacity)
-        : maps_(GateMaps::make(capacity, kReplayKey)), program_(maps_, true), run_(maps_, program_)
+        : maps_(GateMaps::make(capacity, kReplayKey)),
+          program_(maps_, true),
+          run_(maps_, program_),
+          sources_(maps_.fd(MapKind::sources), maps_.source_bytes(), true),
+          connections_(maps_.fd(MapKind::connections), sizeof(uint32_t) * MXG_MAX_CLASSES, true)
     {
         maps_.publish(table.plane);
+        gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
+        gate_.sources = maps_.source_settings();
+        gate_.buckets = static_cast<mxg_bucket*>(sources_.data());
+        gate_.connections = static_cast<uint32_t*>(connections_.data());
     }
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
@@ -72,6 +99,7 @@ private:
     GateMaps maps_;
     XdpProgram program_;
     TestRun run_;
+    Mapping sources_, connections_;  // the maps' memory
 };
 
 }  // namespace

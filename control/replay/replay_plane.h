@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/table/policy_table.h"
+#include "dataplane/core/attempt.h"
 #include "dataplane/core/verdict.h"
 
 namespace mxgate {
@@ -18,6 +19,9 @@ public:
     virtual ~ReplayPlane() = default;
     // The decision on one Ethernet frame of 14 bytes to 64 KiB at `now_ns`.
     virtual mxg_decision decide(const std::vector<uint8_t>& frame, uint64_t now_ns) = 0;
+    // A handshake from `source` was completed; its connection is over.
+    virtual mxg_connection opened(const mxg_address& source, uint64_t now_ns) = 0;
+    virtual void closed(mxg_connection& connection) = 0;
     // How often the plane's own accounting says it ran; absent for the model.
     virtual std::optional<uint64_t> runs() const { return std::nullopt; }
 };

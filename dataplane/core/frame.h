@@ -101,6 +101,7 @@ MXG_INLINE void mxg_parse_tcp(struct mxg_frame *frame, struct mxg_packet *packet
     header = (tcp->data_offset >> 4) * 4u;
     packet->tcp_flags = tcp->flags;
     packet->sequence = mxg_be32(tcp->sequence);
+    packet->acknowledgement = mxg_be32(tcp->acknowledgement);
     packet->end = end;
     if (header < sizeof(*tcp) || offset + header > end)
         return;

@@ -19,7 +19,8 @@ struct mxg_packet {
     struct mxg_address destination;
     __u16 source_port;      /* host order */
     __u16 destination_port; /* host order; for BROKEN_AT_PORT and TCP */
-    __u32 sequence;         /* of the TCP header, host order */
+    __u32 sequence;         /* of the TCP header, host order, as is the next */
+    __u32 acknowledgement;
     __u8 tcp_flags;
     __u8 kind; /* enum mxg_frame_kind */
     __u32 end; /* where in the frame the IP packet ends, for TCP */
