@@ -19,13 +19,6 @@ double unix_seconds(int64_t us)
     return static_cast<double>(us) / 1e6;
 }
 
-uint64_t monotonic_ns()
-{
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 const mxg_image_header& header_of(const std::vector<mxg_line>& image)
 {
     return *reinterpret_cast<const mxg_image_header*>(image.data());

@@ -55,10 +55,10 @@ public:
         if (!link_.connected() || served_ == link_.connections())
             return;
         served_ = link_.connections();
-        open_state();
-        if (!wanted_)
-            return;
         try {
+            open_state();
+            if (!wanted_)
+                return;
             link_.hand_over(wanted_);
             spdlog::info("mxgate-dpdk has the policy table");
         } catch (const PlaneError& error) {

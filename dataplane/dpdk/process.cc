@@ -58,7 +58,7 @@ std::vector<Lane> lanes_of(const DpdkSettings& settings, const std::vector<PortR
     return {there, back};
 }
 
-// Beside its verdict the kernel wants to see the NIC's address on its side of the host's path.
+// The kernel takes frames that are for its own interface: the exception port has the NIC's address.
 void take_address(const PortReport& from, const PortReport& to)
 {
     rte_ether_addr mac{};

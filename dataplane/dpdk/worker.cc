@@ -25,13 +25,6 @@ constexpr uint32_t kExceptionAttempts = MXG_BURST / 4;
 
 }  // namespace
 
-uint64_t monotonic_ns()
-{
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);  // vDSO: no system call
-    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 Worker::Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table)
     : number_(number),
       lanes_(std::move(lanes)),

@@ -71,7 +71,4 @@ private:
     mxg_reply reply_;
 };
 
-// CLOCK_MONOTONIC, the clock of source states and samples in every process.
-uint64_t monotonic_ns();
-
 }  // namespace mxgate

@@ -3,10 +3,18 @@
 
 #include <algorithm>
 #include <bit>
+#include <ctime>
 
 #include "dataplane/state/memory.h"
 
 namespace mxgate {
+
+uint64_t monotonic_ns()
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
 
 uint32_t buckets_for(uint64_t capacity)
 {

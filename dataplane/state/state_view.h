@@ -11,6 +11,9 @@
 
 namespace mxgate {
 
+// CLOCK_MONOTONIC, the clock of source states and samples in every process; no system call (vDSO).
+uint64_t monotonic_ns();
+
 // One counter over all cores, with its place: mxg_counter_index, or feed * MXG_VERDICTS + verdict.
 struct CounterValue {
     uint32_t index = 0;

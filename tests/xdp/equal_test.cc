@@ -19,7 +19,7 @@ using reference::PolicyCase;
 using reference::random_gate;
 
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr int kFrames = 80'000;
+constexpr int kFrames = 120'000;
 
 bool same(const mxg_decision& a, const mxg_decision& b)
 {
@@ -93,7 +93,7 @@ protected:
         // Every rule had its share.
         for (const mxg_reason reason : {MXG_NOT_GATED, MXG_ESTABLISHED, MXG_CLASS, MXG_CONFORMS,
                                         MXG_MALFORMED, MXG_FRAGMENT, MXG_MARTIAN, MXG_RATE})
-            EXPECT_GT(reasons_[reason], 100u) << "reason " << reason;
+            EXPECT_GT(reasons_[reason], 200u) << "reason " << reason;
         EXPECT_EQ(reasons_[MXG_TABLE_FAULT] + reasons_[MXG_CONTENDED], 0u);
         EXPECT_GT(plane().maps().source_fill().used, 20u);
         EXPECT_EQ(plane().maps().source_fill().used, reference_->sources());
