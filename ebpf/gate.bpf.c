@@ -2,9 +2,45 @@
 /* The XDP plane: the core's decision on each frame of the interface. */
 #include "ebpf/platform.h"
 
+/* Functions of the core that are out of line: a frame of the stack for each, and the verifier looks
+ * at a global function once, by itself. State is in maps, so that they need nothing of the gate. */
+int take(struct mxg_attempt *attempt, __u32 place);
+__u64 hash_syn(struct mxg_packet *packet);
+#define MXG_TAKE_PLACE(gate, attempt, place) (__u32) take(attempt, place)
+#define MXG_SYN_HASH(gate, packet) hash_syn((struct mxg_packet *)(packet))
+/* Limits come last: they are applied when the stack of the look-up is free again. */
+#define MXG_LIMIT(gate, packet, attempt, decision) ((attempt)->pending = 1)
+
+#include "dataplane/core/connections.h"
 #include "dataplane/core/decide.h"
 #include "dataplane/core/reply.h"
 #include "dataplane/core/sample.h"
+
+__attribute__((noinline)) int take(struct mxg_attempt *attempt, __u32 place)
+{
+    struct mxg_gate gate = {};
+
+    if (!attempt || place >= MXG_PLACES)
+        return MXG_CONTESTED;
+    return (int)mxg_take_place(&gate, attempt, place);
+}
+
+__attribute__((noinline)) __u64 hash_syn(struct mxg_packet *packet)
+{
+    const struct mxg_source_settings sources = settings.sources;
+
+    return packet ? mxg_syn_hash(sources.key, packet) : 0;
+}
+
+__attribute__((noinline)) int limit(struct mxg_work *work)
+{
+    struct mxg_gate gate = {};
+
+    if (!work)
+        return -1;
+    mxg_limit(&gate, &work->packet, &work->attempt, &work->decision);
+    return 0;
+}
 
 static __always_inline void count(void *map, __u32 index)
 {
@@ -24,8 +60,6 @@ static __always_inline void sample(const struct mxg_gate *gate, const struct mxg
         mxg_take_sample(ring, &packet->source, decision, mxg_now(gate));
 }
 
-/* A global function: the verifier looks at it once, by itself, and not again for each path of
- * what follows. */
 __attribute__((noinline)) int parse(struct xdp_md *ctx, struct mxg_packet *packet)
 {
     struct mxg_frame frame = {ctx, (__u8 *)(long)ctx->data, (__u8 *)(long)ctx->data_end};
@@ -53,7 +87,7 @@ static __always_inline int become(struct xdp_md *ctx, const struct mxg_reply *re
     return bpf_xdp_store_bytes(ctx, 0, (void *)(reply->byte + start), length) ? -1 : 0;
 }
 
-/* A global function, as above, and for a stack of its own. */
+/* A global function too, for a stack of its own. */
 __attribute__((noinline)) int answer(struct xdp_md *ctx, struct mxg_packet *packet, __u32 verdict)
 {
     struct mxg_frame frame = {ctx, 0, 0}; /* read by mxg_frame_copy alone */
@@ -76,37 +110,58 @@ __attribute__((noinline)) int answer(struct xdp_md *ctx, struct mxg_packet *pack
     return outcome == MXG_REPLY_ANSWERED ? XDP_TX : XDP_DROP;
 }
 
-SEC("xdp.frags")
-int mxgate(struct xdp_md *ctx)
+__attribute__((noinline)) int decide(struct mxg_work *work)
 {
-    struct mxg_decision decision;
-    struct mxg_packet packet = {};
     struct mxg_gate gate;
     __u32 zero = 0;
 
+    if (!work)
+        return -1;
     gate.table.pages = bpf_map_lookup_elem(&mxg_table_slot, &zero);
     gate.table.hot = gate.table.pages ? bpf_map_lookup_elem(gate.table.pages, &zero) : 0;
-    parse(ctx, &packet);
-    mxg_decide(&gate, &packet, &decision);
+    work->attempt.pending = 0;
+    mxg_decide(&gate, &work->packet, &work->decision);
+    return 0;
+}
+
+SEC("xdp.frags")
+int mxgate(struct xdp_md *ctx)
+{
+    struct mxg_decision *decision;
+    struct mxg_work *work;
+    struct mxg_gate gate = {};
+    __u32 zero = 0;
+
+    work = bpf_map_lookup_elem(&mxg_work, &zero);
+    if (!work) /* cannot be */
+        return XDP_PASS;
+    decision = &work->decision;
+    __builtin_memset(&work->packet, 0, sizeof(work->packet));
+    parse(ctx, &work->packet);
+    decide(work);
+    if (work->attempt.pending)
+        limit(work);
 
     if (settings.replay) {
         struct mxg_replay_io *io = bpf_map_lookup_elem(&mxg_replay, &zero);
 
         if (io)
-            io->decision = decision;
+            io->decision = *decision;
     }
-    count(&mxg_counters, mxg_counter_index(&decision));
-    if (decision.feed <= MXG_MAX_FEEDS)
-        count(&mxg_feeds, decision.feed * MXG_VERDICTS + decision.verdict);
-    if (decision.verdict != MXG_PASS)
-        sample(&gate, &packet, &decision);
-    switch (mxg_effect(&decision)) {
+    count(&mxg_counters, mxg_counter_index(decision));
+    if (decision->feed <= MXG_MAX_FEEDS)
+        count(&mxg_feeds, decision->feed * MXG_VERDICTS + decision->verdict);
+    if (decision->verdict != MXG_PASS)
+        sample(&gate, &work->packet, decision);
+    switch (mxg_effect(decision)) {
         case MXG_PASS:
             return XDP_PASS;
         case MXG_DROP:
             return XDP_DROP;
     }
-    return answer(ctx, &packet, decision.verdict);
+    return answer(ctx, &work->packet, decision->verdict);
 }
+
+#include "ebpf/sockets.h"
 
 char program_license[] SEC("license") = "Dual BSD/GPL";

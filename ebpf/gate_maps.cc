@@ -2,6 +2,7 @@
 #include "ebpf/gate_maps.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -17,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/image/verify.h"
 
 namespace mxgate {
@@ -35,6 +37,9 @@ struct MapShape {
 constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_table_slot", BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(uint32_t), 0},
     {"mxg_sources", BPF_MAP_TYPE_ARRAY, sizeof(mxg_bucket), BPF_F_MMAPABLE},
+    {"mxg_seen", BPF_MAP_TYPE_ARRAY, sizeof(mxg_seen_line), BPF_F_MMAPABLE},
+    {"mxg_connections", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), BPF_F_MMAPABLE},
+    {"mxg_sockets", BPF_MAP_TYPE_SK_STORAGE, sizeof(mxg_socket), BPF_F_NO_PREALLOC},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_replies", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(mxg_replies), 0},
@@ -63,6 +68,20 @@ Fd create_pages(size_t lines)
     if (!fd)
         throw BpfError(error_text("no memory for the policy table in the kernel", errno));
     return fd;
+}
+
+// A map of socket storage must have types: an int for the key, bytes for the value.
+constexpr uint32_t kKeyType = 1, kValueType = 3;
+
+Fd load_types(uint32_t value_bytes)
+{
+    const std::unique_ptr<btf, decltype(&btf__free)> types(btf__new_empty(), btf__free);
+    if (!types || btf__add_int(types.get(), "int", 4, BTF_INT_SIGNED) != kKeyType ||
+        btf__add_int(types.get(), "byte", 1, 0) != 2 ||
+        btf__add_array(types.get(), kKeyType, 2, static_cast<int>(value_bytes)) != kValueType ||
+        btf__load_into_kernel(types.get()) != 0)
+        throw BpfError(error_text("cannot describe the memory of sockets", errno));
+    return Fd(::fcntl(btf__fd(types.get()), F_DUPFD_CLOEXEC, 0));
 }
 
 uint32_t entries_of(int fd)
@@ -118,6 +137,13 @@ void GateMaps::create(MapKind kind, uint32_t entries)
         inner = create_pages(1);
         options.inner_map_fd = static_cast<uint32_t>(inner.get());
     }
+    Fd types;
+    if (kind == MapKind::sockets) {
+        types = load_types(s.value_size);
+        options.btf_fd = static_cast<uint32_t>(types.get());
+        options.btf_key_type_id = kKeyType;
+        options.btf_value_type_id = kValueType;
+    }
     Fd fd(bpf_map_create(s.type, s.name, sizeof(uint32_t), s.value_size, entries, &options));
     if (!fd)
         throw BpfError(error_text(std::string("cannot create map ") + s.name, errno));
@@ -130,12 +156,14 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     mxg_pinned_meta meta{};
     const bool known = fd(MapKind::meta) >= 0 && fd(MapKind::sources) >= 0 &&
                        bpf_map_lookup_elem(fd(MapKind::meta), &zero, &meta) == 0;
-    if (known && entries_of(fd(MapKind::sources)) == buckets) {
+    const auto all = static_cast<uint32_t>(mxg_all_buckets(buckets - 1));
+    if (known && entries_of(fd(MapKind::sources)) == all) {
         sources_ = meta.sources;
     } else {
         if (known)
             notes->push_back("sources.capacity changed: the state of all sources is forgotten");
-        create(MapKind::sources, buckets);
+        create(MapKind::sources, all);
+        create(MapKind::seen, buckets);
         create(MapKind::meta, 1);
         if (::getrandom(sources_.key, sizeof(sources_.key), 0) != sizeof(sources_.key))
             throw BpfError(error_text("no randomness for the source table's secret", errno));
@@ -147,9 +175,13 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     for (const auto& [kind, entries] :
          {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
           std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}}, std::pair{MapKind::replies, 1u},
-          std::pair{MapKind::samples, possible_cpus()}, std::pair{MapKind::replay, 1u}})
+          std::pair{MapKind::connections, uint32_t{MXG_MAX_CLASSES}},
+          std::pair{MapKind::sockets, 0u}, std::pair{MapKind::samples, possible_cpus()},
+          std::pair{MapKind::replay, 1u}})
         if (fd(kind) < 0)
             create(kind, entries);
+    if (fd(MapKind::seen) < 0)
+        create(MapKind::seen, buckets);
 }
 
 GateMaps GateMaps::make(uint64_t capacity, const uint64_t (&key)[2])
@@ -319,6 +351,14 @@ int64_t GateMaps::generation() const
         return -1;
     const Mapping memory(pages.get(), sizeof(mxg_page), false);
     return static_cast<int64_t>(static_cast<const mxg_image_header*>(memory.data())->generation);
+}
+
+std::vector<uint32_t> GateMaps::connections() const
+{
+    std::vector<uint32_t> out(MXG_MAX_CLASSES);
+    for (uint32_t i = 0; i < MXG_MAX_CLASSES; i++)
+        bpf_map_lookup_elem(fd(MapKind::connections), &i, &out[i]);
+    return out;
 }
 
 std::vector<CounterValue> GateMaps::counters() const

@@ -24,8 +24,20 @@ public:
     using PlaneError::PlaneError;
 };
 
-enum class MapKind { table_slot, sources, counters, feeds, replies, samples, meta, replay };
-inline constexpr size_t kMapKinds = 8;
+enum class MapKind {
+    table_slot,
+    sources,
+    seen,
+    connections,
+    sockets,
+    counters,
+    feeds,
+    replies,
+    samples,
+    meta,
+    replay
+};
+inline constexpr size_t kMapKinds = 11;
 const char* map_name(MapKind kind);
 
 class GateMaps
@@ -62,6 +74,7 @@ public:
     std::vector<CounterValue> counters() const;        // those that are not 0
     std::vector<CounterValue> feed_counters() const;   // index: feed * MXG_VERDICTS + verdict
     std::vector<CounterValue> reply_counters() const;  // index: mxg_reply_index; those not 0
+    std::vector<uint32_t> connections() const;         // open, of each class
 
     // Takes the samples of all cores that came since the last call.
     void drain_samples(const std::function<void(const mxg_sample&)>& take);

@@ -6,6 +6,8 @@
 
 #include "dataplane/core/image.h"
 #include "dataplane/core/replies.h"
+#include "dataplane/core/attempt.h"
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/core/sample.h"
 #include "ebpf/shared.h"
 
@@ -33,6 +35,40 @@ struct {
     __type(key, __u32);
     __type(value, struct mxg_bucket);
 } mxg_sources SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* set by the loader: as many as mxg_sources has */
+    __type(key, __u32);
+    __type(value, struct mxg_seen_line);
+} mxg_seen SEC(".maps");
+
+/* Open connections of each class. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, MXG_MAX_CLASSES);
+    __type(key, __u32);
+    __type(value, __u32);
+} mxg_connections SEC(".maps");
+
+/* What a stack is too small for; each core is at one packet at a time. Of the program alone, never
+ * pinned. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mxg_work);
+} mxg_work SEC(".maps");
+
+/* The connections that are counted, with their sockets. */
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct mxg_socket);
+} mxg_sockets SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

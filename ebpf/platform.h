@@ -95,6 +95,25 @@ MXG_INLINE struct mxg_bucket *mxg_source_bucket(struct mxg_gate *gate, __u32 num
     return bpf_map_lookup_elem(&mxg_sources, &number);
 }
 
+MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number)
+{
+    return bpf_map_lookup_elem(&mxg_seen, &number);
+}
+
+MXG_INLINE __u32 *mxg_class_connections(struct mxg_gate *gate, __u32 class_id)
+{
+    return bpf_map_lookup_elem(&mxg_connections, &class_id);
+}
+
+/* Not the stack, which is too small. */
+MXG_INLINE struct mxg_attempt *mxg_attempt_memory(struct mxg_gate *gate, struct mxg_attempt *local)
+{
+    __u32 zero = 0;
+    struct mxg_work *work = bpf_map_lookup_elem(&mxg_work, &zero);
+
+    return work ? &work->attempt : 0;
+}
+
 MXG_INLINE __u64 mxg_now(const struct mxg_gate *gate)
 {
     if (settings.replay) {

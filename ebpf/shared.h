@@ -3,6 +3,8 @@
 #ifndef MXG_EBPF_SHARED_H
 #define MXG_EBPF_SHARED_H
 
+#include "dataplane/core/attempt.h"
+#include "dataplane/core/packet.h"
 #include "dataplane/core/sources.h"
 #include "dataplane/core/verdict.h"
 
@@ -11,6 +13,21 @@ struct mxg_program_settings {
     struct mxg_source_settings sources;
     __u32 replay; /* 1: the clock and the decision go through replay_io */
     __u32 reserved;
+    __u64 netns_cookie; /* of the gate's network namespace: only its sockets count */
+};
+
+/* What a core has in hand. */
+struct mxg_work {
+    struct mxg_packet packet;
+    struct mxg_decision decision;
+    struct mxg_attempt attempt;
+};
+
+/* What the gate keeps of a socket: the connection as it was counted, and what opening it takes. */
+struct mxg_socket {
+    struct mxg_connection connection;
+    struct mxg_packet packet;
+    struct mxg_attempt attempt;
 };
 
 /* Memory shared with `mxgate replay`: the time in, the decision out. */

@@ -17,14 +17,14 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "ebpf/gate.skel.h"
+#include "ebpf/programs.h"
 #include "ebpf/shared.h"
 
 namespace mxgate {
 namespace {
-
-constexpr const char* kProgramName = "mxgate";
 
 int silent(enum libbpf_print_level, const char*, va_list)
 {
@@ -39,49 +39,6 @@ int silent_xdp(enum libxdp_print_level, const char*, va_list)
 bpf_map* map_of(gate_bpf* skeleton, MapKind kind)
 {
     return bpf_object__find_map_by_name(skeleton->obj, map_name(kind));
-}
-
-bpf_prog_info program_info(int fd, uint32_t* map_ids = nullptr, uint32_t count = 0)
-{
-    bpf_prog_info info{};
-    uint32_t size = sizeof(info);
-    info.nr_map_ids = count;
-    info.map_ids = reinterpret_cast<uint64_t>(map_ids);
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0)
-        throw BpfError(error_text("cannot read what a program is", errno));
-    return info;
-}
-
-uint32_t map_id(int fd)
-{
-    bpf_map_info info{};
-    uint32_t size = sizeof(info);
-    return bpf_obj_get_info_by_fd(fd, &info, &size) == 0 ? info.id : 0;
-}
-
-// Whether a program is a gate; `slot_id` not 0: the gate with this table slot.
-bool is_gate(const bpf_prog_info& info, const uint32_t* map_ids, uint32_t slot_id)
-{
-    if (std::strcmp(info.name, kProgramName) != 0)
-        return false;
-    for (uint32_t i = 0; i < info.nr_map_ids; i++) {
-        const Fd map(bpf_map_get_fd_by_id(map_ids[i]));
-        bpf_map_info map_info{};
-        uint32_t size = sizeof(map_info);
-        if (map && bpf_obj_get_info_by_fd(map.get(), &map_info, &size) == 0 &&
-            std::strcmp(map_info.name, map_name(MapKind::table_slot)) == 0)
-            return slot_id == 0 || map_info.id == slot_id;
-    }
-    return false;
-}
-
-bool is_gate(uint32_t program_id, uint32_t slot_id)
-{
-    uint32_t map_ids[64];
-    const Fd program(bpf_prog_get_fd_by_id(program_id));
-    if (!program && errno != ENOENT)
-        throw BpfError(error_text("cannot look at a loaded program", errno));
-    return program && is_gate(program_info(program.get(), map_ids, 64), map_ids, slot_id);
 }
 
 // What is on an interface. The kernel is asked itself; libxdp only about its own dispatchers,
@@ -187,17 +144,6 @@ void for_each_gate(const std::string& dir,
     }
 }
 
-// Whether a program over the table slot pinned under `dir` is loaded, whoever holds it.
-bool attached_elsewhere(const std::string& dir)
-{
-    const uint32_t slot_id = pinned_slot_id(dir);
-    uint32_t id = 0;
-    while (slot_id != 0 && bpf_prog_get_next_id(id, &id) == 0)
-        if (is_gate(id, slot_id))
-            return true;
-    return false;
-}
-
 constexpr const char* kVeth =
     "veth: answers (reset, unreachable) arrive only where the other end has an XDP program too";
 
@@ -257,7 +203,11 @@ XdpProgram::XdpProgram(const GateMaps& maps, bool replay)
     auto& settings = const_cast<mxg_program_settings&>(skeleton_->rodata->settings);
     settings.sources = maps.source_settings();
     settings.replay = replay;
+    settings.netns_cookie = replay ? 0 : netns_cookie();
+    bpf_program__set_autoload(skeleton_->progs.mxgate_sockets, !replay);
     meta_fd_ = maps.fd(MapKind::meta);
+    sockets_fd_ = maps.fd(MapKind::sockets);
+    slot_id_ = map_id(maps.fd(MapKind::table_slot));
 }
 
 XdpProgram::~XdpProgram()
@@ -277,6 +227,12 @@ int XdpProgram::load()
     if (gate_bpf__load(skeleton_) != 0)
         throw BpfError(error_text("the kernel refuses the XDP program", errno));
     return bpf_program__fd(skeleton_->progs.mxgate);
+}
+
+void XdpProgram::attach_sockets()
+{
+    load();
+    mxgate::attach_sockets(bpf_program__fd(skeleton_->progs.mxgate_sockets), slot_id_);
 }
 
 void check_interface(const std::string& interface)
@@ -306,8 +262,10 @@ Attachment XdpProgram::attach(const std::string& interface, AttachWish wish)
             throw BpfError(
                 error_text(interface + ": cannot remove the gate's old program", -error));
     }
-    // The program does not use the pinned settings, but whoever finds it must find them too.
-    bpf_prog_bind_map(bpf_program__fd(skeleton_->progs.mxgate), meta_fd_, nullptr);
+    // The program does not use the pinned settings or the sockets' memory, but whoever finds it
+    // must find them too.
+    for (const int fd : {meta_fd_, sockets_fd_})
+        bpf_prog_bind_map(bpf_program__fd(skeleton_->progs.mxgate), fd, nullptr);
     return out;
 }
 
@@ -374,7 +332,9 @@ std::vector<std::string> detach_all(const std::string& dir)
     std::vector<std::string> out;
     std::string failed;
     libxdp_set_print(silent_xdp);
+    std::set<uint32_t> slots{pinned_slot_id(dir)};
     for_each_gate(dir, [&](int index, const char* name, const OnInterface& there, uint32_t gate) {
+        slots.insert(slot_of(gate));
         const int error = there.detach(index, gate);
         if (error == 0)
             out.push_back(name);
@@ -383,10 +343,11 @@ std::vector<std::string> detach_all(const std::string& dir)
     });
     if (!failed.empty())
         throw BpfError(failed);
-    if (out.empty() && attached_elsewhere(dir))
+    if (out.empty() && is_loaded(pinned_slot_id(dir)))
         throw BpfError(
             "no interface of this network namespace has the gate, but its program is "
             "loaded: it is attached in another network namespace; run this there");
+    detach_sockets(slots);
     unpin(dir);
     return out;
 }

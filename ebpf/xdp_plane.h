@@ -38,6 +38,10 @@ public:
     // Throws BpfError: no such interface, no native mode where it is wished for, other program.
     Attachment attach(const std::string& interface, AttachWish wish);
 
+    // Counts the connections of this network namespace's sockets, from now on: puts the program on
+    // the root of cgroup v2, in the place of that of the same gate. After attach().
+    void attach_sockets();
+
     // Loads without attaching and gives the program's descriptor; for test runs.
     int load();
 
@@ -47,7 +51,8 @@ private:
 
     gate_bpf* skeleton_ = nullptr;
     xdp_program* program_ = nullptr;
-    int meta_fd_ = -1;  // of the maps
+    int meta_fd_ = -1, sockets_fd_ = -1;  // of the maps
+    uint32_t slot_id_ = 0;
 };
 
 // Throws BpfError unless `interface` is there and carries Ethernet frames.

@@ -143,9 +143,10 @@ public:
     HashStates& operator=(const HashStates&) = delete;
 
     // GCRA of each key, which is added where it is new.
-    void charge(const uint64_t* keys, uint32_t count, uint64_t now, uint64_t interval,
-                uint64_t tolerance, bool* denied)
+    void charge(const uint64_t* keys, uint32_t count, uint64_t now, const mxg_ceiling& limit,
+                bool* denied)
     {
+        const uint64_t interval = limit.interval_ns, empty = interval * limit.burst;
         const void* pointers[MXG_BURST];
         int32_t at[MXG_BURST];
         for (uint32_t i = 0; i < count; i++)
@@ -156,8 +157,9 @@ public:
                 __builtin_prefetch(&full_at_[static_cast<size_t>(at[i])], 1);
         for (uint32_t i = 0; i < count; i++) {
             const int32_t place = at[i] >= 0 ? at[i] : rte_hash_add_key(hash_, &keys[i]);
-            denied[i] = place < 0 || mxg_charge_rate(&full_at_[static_cast<size_t>(place)],
-                                                     interval, tolerance, now) != MXG_CHARGE_OK;
+            denied[i] =
+                place < 0 || mxg_charge_rate(&full_at_[static_cast<size_t>(place)], interval,
+                                             empty - interval, empty, now) != MXG_CHARGE_OK;
         }
     }
 
@@ -239,8 +241,7 @@ private:
         lookup_(keys, attempts, class_id);
         for (uint32_t i = 0; i < attempts; i++)
             prefix[i] = packets[place[i]].source.hi;
-        const mxg_class& limits = classes_[0];
-        states_.charge(prefix, attempts, now, limits.interval_ns, limits.tolerance_ns, denied);
+        states_.charge(prefix, attempts, now, classes_[0].own, denied);
         for (uint32_t i = 0; i < attempts; i++) {
             mxg_decision& decision = decisions[place[i]];
             decision.class_id = static_cast<uint8_t>(class_id[i]);
@@ -316,9 +317,9 @@ std::vector<mxg_line> limiting(std::vector<mxg_line> image)
     auto* classes = reinterpret_cast<mxg_class*>(&image[header->classes]);
     for (uint32_t i = 0; i <= kDefaultClass; i++) {
         classes[i].action = MXG_ACTION_LIMIT;
-        classes[i].flags = MXG_CLASS_RATE;
-        classes[i].interval_ns = 1000;
-        classes[i].tolerance_ns = 1'000'000'000;
+        classes[i].flags = MXG_CLASS_LIMITS;
+        classes[i].own.interval_ns = 1000;
+        classes[i].own.burst = 1'000'000;
     }
     header->checksum = image_checksum(image.data(), image.size());
     return image;

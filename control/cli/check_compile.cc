@@ -12,7 +12,7 @@
 #include "control/cli/verbs.h"
 #include "control/net/address_text.h"
 #include "control/table/compile.h"
-#include "dataplane/core/sources.h"
+#include "dataplane/state/state_view.h"
 
 namespace mxgate {
 namespace {
@@ -152,9 +152,7 @@ int check(const CliOptions& options, const std::string& path)
     const bool ok = in.errors == 0 && in.compiled.table;
     uint64_t source_bytes = 0;
     if (in.loaded.config)
-        source_bytes =
-            std::bit_ceil((in.loaded.config->source_capacity + MXG_WAYS - 1) / MXG_WAYS) *
-            sizeof(mxg_bucket);
+        source_bytes = state_bytes(in.loaded.config->source_capacity);
     const uint64_t plane_bytes = ok ? in.compiled.table->plane_bytes() : 0;
     if (options.json)
         fmt::print("{}\n", json{{"config", path},

@@ -166,10 +166,10 @@ void print_explanation(const json& e)
     }
     if (const json& r = e["rate"]; !r.is_null())
         fmt::print(
-            "{:<16}{} of {} attempts left, one more every {} s; {} admitted, {} denied, "
-            "last admitted {}\n",
-            "rate", text(r["attempts_left"]), text(r["burst"]), text(r["seconds_per_attempt"]),
-            text(r["admitted"]), text(r["denied"]), clock_text(r["last_admitted"]));
+            "{:<16}{} of {} attempts left, one more every {} s; {} admitted, {} denied{}\n", "rate",
+            text(r["attempts_left"]), text(r["burst"]), text(r["seconds_per_attempt"]),
+            text(r["admitted"]), text(r["denied"]),
+            r["waits_until"].is_null() ? "" : ", must wait until " + clock_text(r["waits_until"]));
     if (e.contains("now"))
         fmt::print("{:<16}{}: {} ({})\n", "a SYN now", text(e["now"]["verdict"]),
                    text(e["now"]["reason"]), text(e["now"]["text"]));

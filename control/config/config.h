@@ -73,12 +73,34 @@ struct RateLimit {
     uint32_t burst = 1;
 };
 
-struct ClassConfig {
+enum class Charge { handshake, syn };
+
+// What one prefix may do: a source prefix, or a parent of source prefixes.
+struct CeilingConfig {
+    std::optional<RateLimit> rate;
+    std::optional<RateLimit> syn_guard;
+    uint32_t connections = 0;  // open at the same time, 0: any number
+
+    bool any() const { return rate || syn_guard || connections > 0; }
+};
+
+struct LevelConfig {
+    int family = 6;  // 4 or 6
+    uint32_t length = 0;
+    CeilingConfig ceiling;
+};
+
+struct ClassConfig : CeilingConfig {
     std::string name;
     Action action = Action::pass;
     Mode mode = Mode::enforce;
-    std::optional<RateLimit> rate;
     Action deny_with = Action::drop;  // of `limit`: drop, reset or unreachable
+    Charge charge = Charge::syn;
+    uint32_t total_connections = 0;  // of the whole class, 0: any number
+    uint64_t bandwidth = 0;          // bytes per second of established traffic, 0: no limit
+    std::vector<LevelConfig> levels;
+    uint64_t retry_wait_ns = 0;  // how long a denial lasts, 0: it does not
+    bool retry_extend = false;   // an attempt within it begins it anew
     Location where;
 };
 
@@ -183,6 +205,7 @@ struct Config {
     std::string file;
     GateConfig gate;
     uint64_t source_capacity = 1'000'000;  // sources.capacity, as written (not yet rounded up)
+    std::vector<uint32_t> levels_ipv6, levels_ipv4;  // sources.levels, the longest first
     uint32_t default_length_ipv6 = 64;
     uint32_t default_length_ipv4 = 32;
     std::vector<LengthConfig> lengths;

@@ -23,12 +23,6 @@ constexpr NotYet kNotYet[] = {
     {"length feed", "refresh", "", "remove it"},
     {"length feed", "expire", "", "remove it"},
     {"length feed", "discover", "", "remove it"},
-    {"class", "connections", "", "remove it"},
-    {"class", "total_connections", "", "remove it"},
-    {"class", "retry_wait", "", "remove it"},
-    {"class", "bandwidth", "", "remove it"},
-    {"class", "levels", "", "remove it"},
-    {"class", "charge", "handshake", "write `charge: syn`"},
     {"feed", "url", "", "fetch the list to a file and name that with `path`"},
     {"feed", "refresh", "", "remove it"},
     {"feed", "expire", "", "remove it"},
@@ -246,6 +240,24 @@ std::optional<RateLimit> read_rate(Report& report, const YamlNode& node)
         error_at(report, node, "a rate must be at most 1 per nanosecond");
     else
         return rate;
+    return std::nullopt;
+}
+
+std::optional<uint64_t> read_bandwidth(Report& report, const YamlNode& node)
+{
+    constexpr uint64_t kLeast = 1000, kMost = 100'000'000'000;
+    const auto text = read_text(report, node, "a bandwidth");
+    if (!text)
+        return std::nullopt;
+    const auto bytes = parse_bandwidth(*text);
+    if (!bytes)
+        error_at(report, node,
+                 fmt::format("{} is not a bandwidth; write for example `64kB/s` or `1MB/s`",
+                             show(*text)));
+    else if (*bytes < kLeast || *bytes > kMost)
+        error_at(report, node, "a bandwidth must be within 1kB/s to 100GB/s");
+    else
+        return bytes;
     return std::nullopt;
 }
 

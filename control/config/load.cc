@@ -10,7 +10,6 @@ namespace mxgate {
 namespace {
 
 constexpr size_t kMaxFileBytes = 16 << 20;
-constexpr size_t kMaxClasses = MXG_MAX_CLASSES;
 constexpr uint64_t kMaxCapacity = MXG_MAX_SOURCES;
 
 }  // namespace
@@ -52,25 +51,32 @@ void Reader::read_sources(const YamlNode& node)
         read_levels(*levels->value);
 }
 
-// Checked only: parent levels have an effect through ceilings of classes (`levels` of a class),
-// which this version refuses, so there is nothing to store.
 void Reader::read_levels(const YamlNode& node)
 {
     const Section fields = section(node, "levels", {"ipv6", "ipv4"});
-    for (const auto& [family, bits] : {std::pair{"ipv6", 128}, std::pair{"ipv4", 32}}) {
+    const auto read = [&](const char* family, int64_t bits, std::vector<uint32_t>& into) {
         const YamlEntry* entry = fields.find(family);
         if (entry == nullptr)
-            continue;
+            return;
         if (entry->value->kind != YamlNode::Kind::list)
             wrong_kind(report_, *entry->value, "a list of prefix lengths");
-        std::vector<int64_t> seen;
         for (const YamlNode* item : entry->value->items) {
             const auto length = read_integer(report_, *item, 1, bits);
-            if (length && std::find(seen.begin(), seen.end(), *length) != seen.end())
+            if (!length)
+                continue;
+            const auto bits_of = static_cast<uint32_t>(*length);
+            if (std::find(into.begin(), into.end(), bits_of) != into.end())
                 error_at(report_, *item, fmt::format("level {} stands twice", *length));
-            seen.push_back(length.value_or(0));
+            else if (into.size() == MXG_LEVELS)
+                error_at(report_, *item,
+                         fmt::format("more than {} levels of one family", MXG_LEVELS));
+            else
+                into.push_back(bits_of);
         }
-    }
+        std::sort(into.rbegin(), into.rend());
+    };
+    read("ipv6", 128, config_.levels_ipv6);
+    read("ipv4", 32, config_.levels_ipv4);
 }
 
 void Reader::read_classes(const YamlNode& node)
@@ -85,92 +91,16 @@ void Reader::read_classes(const YamlNode& node)
         read_class(entry);
 }
 
-void Reader::read_class(const YamlEntry& entry)
-{
-    ClassConfig result;
-    result.where = {path_, entry.line, entry.column};
-    YamlNode name;
-    name.kind = YamlNode::Kind::scalar;
-    name.text = entry.key;
-    name.line = entry.line;
-    name.column = entry.column;
-    read_name(report_, name);
-    result.name = entry.key;
-    const Section fields =
-        section(*entry.value, "class", {"action", "mode", "rate", "burst", "charge", "deny_with"});
-    if (fields.is_map()) {
-        fields.require("action");
-        result.mode =
-            fields.choice<Mode>("mode", {{"enforce", Mode::enforce}, {"monitor", Mode::monitor}})
-                .value_or(result.mode);
-        const auto action = fields.choice<Action>("action", {{"pass", Action::pass},
-                                                             {"limit", Action::limit},
-                                                             {"drop", Action::drop},
-                                                             {"reset", Action::reset},
-                                                             {"unreachable", Action::unreachable}});
-        if (action) {
-            result.action = *action;
-            read_limit(fields, result);
-        }
-    }
-    // A broken class is kept by name, so that what refers to it is not reported as well.
-    if (config_.classes.size() == kMaxClasses)
-        error_at(report_, entry, fmt::format("more than {} classes", kMaxClasses));
-    config_.classes.push_back(std::move(result));
-}
-
-void Reader::read_limit(const Section& fields, ClassConfig& into)
-{
-    if (into.action != Action::limit) {
-        for (const char* key : {"rate", "burst", "charge", "deny_with"})
-            if (const YamlEntry* entry = fields.find(key))
-                error_at(report_, *entry,
-                         fmt::format("`{}` has no effect without `action: limit`", key));
-        return;
-    }
-    fields.choice<int>("charge", {{"syn", 0}});
-    into.deny_with = fields
-                         .choice<Action>("deny_with", {{"drop", Action::drop},
-                                                       {"reset", Action::reset},
-                                                       {"unreachable", Action::unreachable}})
-                         .value_or(into.deny_with);
-    const RateLimit bucket = read_bucket(fields, {});
-    if (bucket.count != 0)
-        into.rate = bucket;
-    if (fields.has("rate"))
-        return;
-    if (const YamlEntry* burst = fields.find("burst"))
-        error_at(report_, *burst, "`burst` has no effect without `rate`");
-    else if (!tree_.truncated && !fields.has_refused_key())
-        error_at(report_, *fields.find("action")->value,
-                 "`action: limit` without any limit; write for example `rate: 30/min`");
-}
-
-RateLimit Reader::read_bucket(const Section& fields, RateLimit bucket)
-{
-    // The planes keep a bucket as the time it takes to fill, in 63 bits of nanoseconds.
-    constexpr uint64_t kMaxFillNs = 1ULL << 62;
-    const YamlEntry* rate = fields.find("rate");
-    const YamlEntry* burst = fields.find("burst");
-    if (burst != nullptr)
-        bucket.burst = static_cast<uint32_t>(
-            read_number(report_, *burst->value, 1, UINT32_MAX).value_or(bucket.burst));
-    if (rate != nullptr) {
-        const RateLimit read = read_rate(report_, *rate->value).value_or(RateLimit{});
-        bucket.count = read.count;
-        bucket.period_ns = read.period_ns;
-    }
-    if (bucket.count != 0 && bucket.period_ns / bucket.count > kMaxFillNs / bucket.burst)
-        error_at(report_, burst != nullptr ? *burst->value : *rate->value,
-                 "this bucket takes more than a century to fill");
-    return bucket;
-}
-
 void Reader::use_default_classes()
 {
     constexpr uint64_t kMinute = 60'000'000'000;
     const auto add = [&](const char* name, Action action, std::optional<RateLimit> rate) {
-        config_.classes.push_back({name, action, Mode::enforce, rate, Action::drop, {path_, 0, 0}});
+        ClassConfig made;
+        made.name = name;
+        made.action = action;
+        made.rate = rate;
+        made.where = {path_, 0, 0};
+        config_.classes.push_back(std::move(made));
     };
     add("good", Action::pass, std::nullopt);
     add("unknown", Action::limit, RateLimit{30, kMinute, 10});

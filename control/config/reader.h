@@ -50,10 +50,16 @@ private:
     std::string read_path(const YamlEntry& entry);
     void read_classes(const YamlNode& node);
     void read_class(const YamlEntry& entry);
-    void read_limit(const Section& fields, ClassConfig& into);
     // What `rate` and `burst` say of a bucket of tokens; what is not written stays as in `bucket`.
     // A count of 0: the rate is wrong, which has been reported.
     RateLimit read_bucket(const Section& fields, RateLimit bucket);
+    void read_optional_bucket(const Section& fields, std::optional<RateLimit>& into);
+    void read_limits(const Section& fields, ClassConfig& into);
+    void read_ceiling(const Section& fields, CeilingConfig& into);
+    uint32_t read_count(const YamlNode& node);
+    void read_retry(const Section& fields, ClassConfig& into);
+    void read_class_levels(const YamlNode& node, ClassConfig& into);
+    void read_level(const YamlEntry& entry, int family, ClassConfig& into);
     void use_default_classes();
     void read_default_class(const Section& top);
     bool check_class_name(const YamlNode& node, std::string_view name);

@@ -94,6 +94,15 @@ std::optional<RateLimit> parse_rate(std::string_view text)
     return RateLimit{*count, *period_ns, 1};
 }
 
+std::optional<uint64_t> parse_bandwidth(std::string_view text)
+{
+    constexpr std::string_view kUnit = "B/s";
+    if (!text.ends_with(kUnit))
+        return std::nullopt;
+    text.remove_suffix(kUnit.size());
+    return parse_number(text);
+}
+
 std::optional<PortRange> parse_ports(std::string_view text)
 {
     const size_t dash = text.find('-');

@@ -19,6 +19,9 @@ std::optional<int64_t> parse_integer(std::string_view text);
 // `500ms`, `60s`, `10min`, `2h`, `7d`, in nanoseconds.
 std::optional<uint64_t> parse_duration(std::string_view text);
 
+// `64kB/s`, `1MB/s`, `512KiB/s`: bytes per second.
+std::optional<uint64_t> parse_bandwidth(std::string_view text);
+
 // `30/min`, `1/10min`, `500/s`; burst is left at 1. Zero parses, the caller refuses it.
 std::optional<RateLimit> parse_rate(std::string_view text);
 

@@ -40,7 +40,22 @@ json table_report(const std::vector<mxg_line>& image, const TableInfo& info)
 json sources_report(Plane& plane)
 {
     const SourceFill fill = plane.source_fill();
-    return {{"capacity", fill.capacity}, {"used", fill.used}, {"bytes", plane.source_bytes()}};
+    return {{"capacity", fill.capacity},
+            {"used", fill.used},
+            {"parent_capacity", fill.parent_capacity},
+            {"parents_used", fill.parents_used},
+            {"bytes", state_bytes(fill.capacity)}};
+}
+
+// Open connections by class; classes without any are left out.
+json connections_report(const Plane& plane, const TableInfo& info)
+{
+    json out = json::object();
+    const std::vector<uint32_t> open = plane.connections();
+    for (size_t i = 0; i < info.classes.size() && i < open.size(); i++)
+        if (open[i] > 0)
+            out[info.classes[i].name] = open[i];
+    return out;
 }
 
 // What became of the verdicts that mean an answer.
@@ -235,6 +250,7 @@ json Gate::status()
              {"table", table_report(table_.plane, table_.info)},
              {"interfaces", plane_->places()},
              {"sources", sources_report(*plane_)},
+             {"connections", connections_report(*plane_, table_.info)},
              {"replies", replies_report(*plane_)},
              {"samples_lost", plane_->samples_lost()},
              {"failed_reloads", failed_reloads_},
@@ -276,27 +292,23 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
     const auto* classes =
         reinterpret_cast<const mxg_class*>(&table_.plane[header_of(table_.plane).classes]);
     const mxg_class& limits = classes[class_id];
-    if (!(limits.flags & MXG_CLASS_RATE))
+    if (limits.own.interval_ns == 0)
         return nullptr;
     mxg_source source{};
-    const bool known = plane_->find_source(prefix, &source);
-    const uint64_t burst = limits.tolerance_ns / limits.interval_ns + 1, now = monotonic_ns();
+    plane_->find_source(prefix, &source);
+    const uint64_t burst = limits.own.burst, now = monotonic_ns();
     const uint64_t debt_ns = source.full_at_ns > now ? source.full_at_ns - now : 0;
-    const uint64_t used = (debt_ns + limits.interval_ns - 1) / limits.interval_ns;
-    json out{{"seconds_per_attempt", static_cast<double>(limits.interval_ns) / 1e9},
+    const uint64_t used = (debt_ns + limits.own.interval_ns - 1) / limits.own.interval_ns;
+    json out{{"seconds_per_attempt", static_cast<double>(limits.own.interval_ns) / 1e9},
              {"burst", burst},
              {"attempts_left", burst > used ? burst - used : 0},
              {"admitted", source.admitted},
              {"denied", source.denied},
-             {"first_seen", nullptr},
-             {"last_admitted", nullptr}};
-    const int64_t offset = monotonic_to_unix_ns();
-    if (known)
-        out["first_seen"] =
-            unix_seconds((static_cast<int64_t>(source.first_seen_ns) + offset) / 1000);
-    if (known && source.last_seen_ns != 0)
-        out["last_admitted"] =
-            unix_seconds((static_cast<int64_t>(source.last_seen_ns) + offset) / 1000);
+             {"open", source.open},
+             {"waits_until", nullptr}};
+    if (source.wait_until_ns > now && limits.retry_wait_ns > 0)
+        out["waits_until"] = unix_seconds(
+            (static_cast<int64_t>(source.wait_until_ns) + monotonic_to_unix_ns()) / 1000);
     return out;
 }
 

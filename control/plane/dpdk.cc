@@ -98,6 +98,13 @@ public:
                 out[port_counter_name(value.index)] = value.packets;
         return out;
     }
+    std::vector<uint32_t> connections() const override
+    {
+        if (!state_)
+            return {};
+        const auto& open = state_->state().connections;
+        return {open, open + MXG_MAX_CLASSES};
+    }
     void drain_samples(const std::function<void(const mxg_sample&)>& take) override
     {
         if (state_)

@@ -48,6 +48,7 @@ public:
     virtual std::vector<CounterValue> feed_counters() const = 0;   // likewise
     virtual std::vector<CounterValue> reply_counters() const = 0;  // index: mxg_reply_index
     virtual nlohmann::json port_counters() const = 0;              // {name: frames}, or empty
+    virtual std::vector<uint32_t> connections() const = 0;         // open, of each class number
     virtual void drain_samples(const std::function<void(const mxg_sample&)>& take) = 0;
     virtual uint64_t samples_lost() = 0;
     virtual bool find_source(const mxg_prefix& prefix, mxg_source* out) = 0;

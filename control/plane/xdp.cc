@@ -24,6 +24,30 @@ AttachWish wish_of(AttachMode mode)
     }
 }
 
+bool needs_connections(const ClassConfig& c)
+{
+    const auto in_ceiling = [](const CeilingConfig& ceiling) {
+        return ceiling.connections > 0 || ceiling.syn_guard.has_value();
+    };
+    return in_ceiling(c) || c.total_connections > 0 || c.charge == Charge::handshake ||
+           std::any_of(c.levels.begin(), c.levels.end(),
+                       [&](const LevelConfig& level) { return in_ceiling(level.ceiling); });
+}
+
+// Who limits nothing by handshakes or open connections can do without.
+void attach_sockets(XdpProgram& program, const Config& config)
+{
+    try {
+        program.attach_sockets();
+    } catch (const BpfError& error) {
+        for (const ClassConfig& c : config.classes)
+            if (needs_connections(c))
+                throw BpfError("class `" + c.name +
+                               "` needs to know of open connections: " + error.what());
+        spdlog::warn("open connections are not counted: {}", error.what());
+    }
+}
+
 class XdpGate : public Plane
 {
 public:
@@ -46,6 +70,7 @@ public:
                 spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
                              a.remark.empty() ? "" : ": ", a.remark);
             }
+            attach_sockets(*program, config);
         } catch (const BpfError&) {
             program.reset();
             if (before.empty())
@@ -71,6 +96,7 @@ public:
     std::vector<CounterValue> feed_counters() const override { return maps_.feed_counters(); }
     std::vector<CounterValue> reply_counters() const override { return maps_.reply_counters(); }
     json port_counters() const override { return json::object(); }
+    std::vector<uint32_t> connections() const override { return maps_.connections(); }
     void drain_samples(const std::function<void(const mxg_sample&)>& take) override
     {
         maps_.drain_samples(take);

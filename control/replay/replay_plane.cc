@@ -3,49 +3,101 @@
 
 #include <linux/bpf.h>
 
+#include <algorithm>
+
 #include "control/text/names.h"
 #include "dataplane/core/native.h"
 #include "ebpf/xdp_plane.h"
 
-#include "dataplane/core/decide.h"
+#include "dataplane/core/flows.h"
 
 namespace mxgate {
 namespace {
 
-class ModelPlane : public ReplayPlane
+// What the core learns of connections from the frames that pass, over the state of either plane.
+class StatefulPlane : public ReplayPlane
 {
 public:
-    ModelPlane(const PolicyTable& table, uint64_t capacity) : buckets_(buckets_for(capacity))
+    explicit StatefulPlane(uint64_t capacity)
+        : lines_(std::max<uint32_t>(buckets_for(capacity) / MXG_FLOW_WAYS, 64)),
+          flows_{lines_.data(), static_cast<uint32_t>(lines_.size() - 1), 0}
+    {
+    }
+
+protected:
+    static mxg_packet parse(const std::vector<uint8_t>& bytes)
+    {
+        mxg_frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0};
+        mxg_packet packet{};
+        mxg_parse_frame(&frame, &packet);
+        return packet;
+    }
+
+    void learn(const mxg_packet& packet, const mxg_decision& decision, uint64_t now_ns)
+    {
+        gate_.now_ns = now_ns;
+        mxg_sweep_flows(&gate_, &flows_, kSweptFlowLines);
+        if (mxg_effect(&decision) == MXG_PASS)
+            mxg_see_flow(&gate_, &flows_, &packet, &decision);
+    }
+
+    mxg_gate gate_{};
+
+private:
+    static constexpr uint32_t kSweptFlowLines = 64;  // a frame
+
+    std::vector<mxg_flow_line> lines_;
+    mxg_flows flows_;
+};
+
+class ModelPlane : public StatefulPlane
+{
+public:
+    ModelPlane(const PolicyTable& table, uint64_t capacity)
+        : StatefulPlane(capacity),
+          buckets_(mxg_all_buckets(buckets_for(capacity) - 1)),
+          seen_(buckets_for(capacity))
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
         gate_.sources = {
-            {kReplayKey[0], kReplayKey[1]}, static_cast<uint32_t>(buckets_.size() - 1), 0};
+            {kReplayKey[0], kReplayKey[1]}, static_cast<uint32_t>(seen_.size() - 1), 0};
         gate_.buckets = buckets_.data();
+        gate_.seen = seen_.data();
+        gate_.connections = connections_;
     }
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
     {
-        mxg_frame frame{bytes.data(), static_cast<uint32_t>(bytes.size()), 0};
-        mxg_packet packet{};
+        const mxg_packet packet = parse(bytes);
         mxg_decision decision;
         gate_.now_ns = now_ns;
-        mxg_parse_frame(&frame, &packet);
         mxg_decide(&gate_, &packet, &decision);
+        learn(packet, decision, now_ns);
         return decision;
     }
 
 private:
     std::vector<mxg_bucket> buckets_;
-    mxg_gate gate_{};
+    std::vector<mxg_seen_line> seen_;
+    uint32_t connections_[MXG_MAX_CLASSES] = {};
 };
 
-class XdpPlane : public ReplayPlane
+class XdpPlane : public StatefulPlane
 {
 public:
     XdpPlane(const PolicyTable& table, uint64_t capacity)
-        : maps_(GateMaps::make(capacity, kReplayKey)), program_(maps_, true), run_(maps_, program_)
+        : StatefulPlane(capacity),
+          maps_(GateMaps::make(capacity, kReplayKey)),
+          program_(maps_, true),
+          run_(maps_, program_),
+          sources_(maps_.fd(MapKind::sources), maps_.source_bytes(), true),
+          connections_(maps_.fd(MapKind::connections), sizeof(uint32_t) * MXG_MAX_CLASSES, true)
     {
         maps_.publish(table.plane);
+        gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
+        gate_.sources = maps_.source_settings();
+        gate_.buckets = static_cast<mxg_bucket*>(sources_.data());
+        gate_.connections = static_cast<uint32_t*>(connections_.data());
     }
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
@@ -59,6 +111,7 @@ public:
         if (action != (effect == MXG_PASS ? XDP_PASS : XDP_DROP) && !(answers && action == XDP_TX))
             throw BpfError("the XDP program returned " + std::to_string(action) +
                            ", its verdict is " + verdict_name(effect));
+        learn(parse(bytes), decision, now_ns);
         return decision;
     }
 
@@ -68,6 +121,7 @@ private:
     GateMaps maps_;
     XdpProgram program_;
     TestRun run_;
+    Mapping sources_, connections_;  // the maps' memory
 };
 
 }  // namespace

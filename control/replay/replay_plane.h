@@ -16,7 +16,8 @@ class ReplayPlane
 {
 public:
     virtual ~ReplayPlane() = default;
-    // The decision on one Ethernet frame of 14 bytes to 64 KiB at `now_ns`.
+    // The decision on one Ethernet frame of 14 bytes to 64 KiB at `now_ns`. Where it passes, the
+    // plane learns from it which connections are open (dataplane/core/flows.h).
     virtual mxg_decision decide(const std::vector<uint8_t>& frame, uint64_t now_ns) = 0;
     // How often the plane's own accounting says it ran; absent for the model.
     virtual std::optional<uint64_t> runs() const { return std::nullopt; }

@@ -20,37 +20,70 @@ uint32_t strictness(Action action, size_t order)
     return kind * 256 + static_cast<uint32_t>(order);
 }
 
-// What a rate is to the planes: GCRA, in nanoseconds.
-struct Gcra {
-    explicit Gcra(const RateLimit& rate)
-        // Up to whole nanoseconds: never more than the rate.
-        : interval_ns((rate.period_ns + rate.count - 1) / rate.count),
-          tolerance_ns((rate.burst - 1) * interval_ns)
-    {
-    }
-    uint64_t interval_ns, tolerance_ns;
-};
-
-uint32_t deny_verdict(Action deny_with)
+uint8_t deny_verdict(Action deny_with)
 {
     return deny_with == Action::reset         ? MXG_RESET
            : deny_with == Action::unreachable ? MXG_UNREACHABLE
                                               : MXG_DROP;
 }
 
+// Up to whole nanoseconds: never more than the rate.
+uint64_t interval_of(const RateLimit& rate)
+{
+    return (rate.period_ns + rate.count - 1) / rate.count;
+}
+
+mxg_ceiling ceiling_record(const CeilingConfig& config, uint32_t length)
+{
+    mxg_ceiling out{};
+    if (config.rate) {
+        out.interval_ns = interval_of(*config.rate);
+        out.burst = config.rate->burst;
+    }
+    if (config.syn_guard) {
+        out.guard_interval_ns = interval_of(*config.syn_guard);
+        out.guard_burst = config.syn_guard->burst;
+    }
+    out.connections = config.connections;
+    out.length = length;
+    return out;
+}
+
 mxg_class class_record(const ClassConfig& config, size_t order)
 {
     mxg_class out{};
-    out.action = static_cast<uint32_t>(config.action);
+    out.action = static_cast<uint8_t>(config.action);
     out.strictness = strictness(config.action, order);
     out.deny_verdict = deny_verdict(config.deny_with);
     if (config.mode == Mode::monitor)
         out.flags |= MXG_CLASS_MONITOR;
-    if (config.rate) {
-        out.flags |= MXG_CLASS_RATE;
-        const Gcra gcra(*config.rate);
-        out.interval_ns = gcra.interval_ns;
-        out.tolerance_ns = gcra.tolerance_ns;
+    if (config.any() || !config.levels.empty() || config.total_connections > 0)
+        out.flags |= MXG_CLASS_LIMITS;
+    if (config.retry_extend)
+        out.flags |= MXG_CLASS_RETRY_EXTEND;
+    if (config.charge == Charge::handshake)
+        out.flags |= MXG_CLASS_HANDSHAKE;
+    out.retry_wait_ns = config.retry_wait_ns;
+    out.total_connections = config.total_connections;
+    if (config.bandwidth > 0)
+        out.byte_cost = ((1'000'000'000ULL << 20) + config.bandwidth - 1) / config.bandwidth;
+    out.own = ceiling_record(config, 0);
+    return out;
+}
+
+// The ceilings of a class in every level of `config`: those of IPv6, then those of IPv4.
+std::vector<mxg_ceiling> level_records(const Config& config, const ClassConfig& c)
+{
+    std::vector<mxg_ceiling> out(2 * MXG_CEILINGS);
+    for (const int family : {6, 4}) {
+        const auto& lengths = family == 6 ? config.levels_ipv6 : config.levels_ipv4;
+        for (size_t i = 0; i < lengths.size(); i++) {
+            mxg_ceiling& record = out[(family == 6 ? 0 : MXG_CEILINGS) + i];
+            record.length = lengths[i];
+            for (const LevelConfig& level : c.levels)
+                if (level.family == family && level.length == lengths[i])
+                    record = ceiling_record(level.ceiling, level.length);
+        }
     }
     return out;
 }
@@ -74,9 +107,13 @@ mxg_service service_record(const mxg_prefix& prefix, const ServiceConfig& config
     return out;
 }
 
-uint32_t flags_of(const GateConfig& gate)
+uint32_t flags_of(const Config& config)
 {
+    const GateConfig& gate = config.gate;
     uint32_t flags = 0;
+    for (const ClassConfig& c : config.classes)
+        if (c.bandwidth > 0)
+            flags |= MXG_FLAG_BANDWIDTH;
     if (gate.mode == Mode::monitor)
         flags |= MXG_FLAG_MONITOR;
     if (gate.fragments == DropOrPass::pass)
@@ -144,10 +181,10 @@ public:
         number_feeds();
         add_services();
         image_.generation = generation;
-        image_.flags = flags_of(config.gate);
-        const Gcra replies(config.gate.replies);
-        image_.reply_interval_ns = replies.interval_ns;
-        image_.reply_tolerance_ns = replies.tolerance_ns;
+        image_.flags = flags_of(config);
+        const RateLimit& replies = config.gate.replies;
+        image_.reply_interval_ns = interval_of(replies);
+        image_.reply_tolerance_ns = (replies.burst - 1) * image_.reply_interval_ns;
     }
 
     void add_lengths(LengthInputs& lengths)
@@ -312,9 +349,11 @@ private:
         auto& slots = table_.info.classes;
         class_number_ = assign_numbers(names, slots, MXG_MAX_CLASSES);
         image_.classes.resize(slots.size());
+        image_.levels.resize(slots.size(), std::vector<mxg_ceiling>(2 * MXG_CEILINGS));
         for (size_t i = 0; i < names.size(); i++) {
             slots[class_number_[i]].action = action_name(config_.classes[i].action);
             image_.classes[class_number_[i]] = class_record(config_.classes[i], i);
+            image_.levels[class_number_[i]] = level_records(config_, config_.classes[i]);
         }
     }
 

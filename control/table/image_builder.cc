@@ -82,7 +82,7 @@ public:
     {
         lines_.resize(4);
         header_.services = append(input_.services);
-        header_.classes = append(input_.classes);
+        add_classes();
         header_.policies = append(input_.policies);
         const std::vector<LeafEntry> ipv4 = encode(split(input_.ipv4));
         const std::vector<LeafEntry> ipv6 = encode(split(input_.ipv6));
@@ -98,6 +98,19 @@ public:
     }
 
 private:
+    void add_classes()
+    {
+        std::vector<mxg_class> classes = input_.classes;
+        std::vector<mxg_ceiling> ceilings;
+        auto line = static_cast<uint32_t>(lines_.size() + classes.size());
+        for (size_t i = 0; i < input_.levels.size(); i++, line += MXG_LEVEL_LINES) {
+            classes[i].levels = line;
+            ceilings.insert(ceilings.end(), input_.levels[i].begin(), input_.levels[i].end());
+        }
+        header_.classes = append(classes);
+        append(ceilings);
+    }
+
     // The records, from a new line on; the number of that line.
     template <typename Record>
     uint32_t append(const std::vector<Record>& records)

@@ -15,7 +15,8 @@ struct ImageInput {
     uint64_t generation = 0;
     uint32_t flags = 0;  // MXG_FLAG_*
     std::vector<mxg_service> services;
-    std::vector<mxg_class> classes;
+    std::vector<mxg_class> classes;                // `levels` is filled in
+    std::vector<std::vector<mxg_ceiling>> levels;  // of each class 2 * MXG_CEILINGS; or none
     std::vector<mxg_policy> policies;
     std::vector<Edge> ipv4, ipv6;  // as flatten() gives them
     uint64_t prefixes = 0;

@@ -9,7 +9,7 @@
 #define MXG_CORE_DECIDE_H
 
 #include "dataplane/core/frame.h"
-#include "dataplane/core/sources.h"
+#include "dataplane/core/limits.h"
 #include "dataplane/core/table.h"
 
 /* What the services say of a packet; each 0 or 1. */
@@ -83,7 +83,7 @@ MXG_INLINE struct mxg_address mxg_embedded_ipv4(const struct mxg_address *source
 /* The policy of a source and the class that goes with it. */
 struct mxg_judgement {
     struct mxg_prefix source; /* canonical source, cut to its end-site length */
-    __u64 hash;               /* of the source prefix, where the class has limits */
+    __u64 hash;               /* of the source prefix, or 0: mxg_find_state was not asked */
     const struct mxg_class *class_of_service;
     __u16 feed;
     __u8 class_id;
@@ -160,44 +160,54 @@ MXG_INLINE struct mxg_bucket *mxg_find_state(struct mxg_gate *gate, struct mxg_j
 {
     const struct mxg_source_settings sources = mxg_settings(gate);
 
-    if (!(judgement->class_of_service->flags & MXG_CLASS_RATE))
+    if (!mxg_has_limits(judgement->class_of_service) && !judgement->class_of_service->byte_cost)
         return 0;
     judgement->hash = mxg_prefix_hash(sources.key, &judgement->source);
     return mxg_source_bucket(gate, mxg_bucket_number(judgement->hash, sources.bucket_mask));
 }
 
-/* Charges one attempt to the source prefix. */
-MXG_INLINE enum mxg_charge mxg_charge_attempt(const struct mxg_judgement *judgement,
-                                              struct mxg_bucket *bucket, __u64 now)
+/* An attempt, weighed by the class of the judgement. 0, or -1 if the image is damaged. */
+MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judgement *judgement,
+                                   struct mxg_attempt *attempt)
 {
     const struct mxg_class *limits = judgement->class_of_service;
-    struct mxg_source *source;
-    enum mxg_charge charge;
+    const struct mxg_ceiling *first, *second;
+    __u32 line = limits->levels;
 
-    if (!bucket)
-        return MXG_CHARGE_CONTENDED;
-    source = mxg_take_source(bucket, &judgement->source, judgement->hash | 1, now);
-    if (!source)
-        return MXG_CHARGE_CONTENDED;
-    charge = mxg_charge_rate(&source->full_at_ns, limits->interval_ns, limits->tolerance_ns, now);
-    if (charge == MXG_CHARGE_OK) {
-        source->last_seen_ns = now;
-        source->admitted++; /* for people: may miss one that another core counts at once */
-    } else {
-        source->denied++;
-    }
-    return charge;
+    attempt->limits = *limits;
+    attempt->ceiling[0] = limits->own;
+    attempt->source = judgement->source;
+    attempt->class_id = judgement->class_id;
+    attempt->hash = judgement->hash;
+    attempt->ceiling[1].length = attempt->ceiling[2].length = attempt->ceiling[3].length = 0;
+    if (line == 0)
+        return 0;
+    line += judgement->source.address.family == MXG_FAMILY_IPV4 ? MXG_LEVEL_LINES / 2 : 0;
+    first = (const struct mxg_ceiling *)mxg_hot_line(&gate->table, line);
+    second = (const struct mxg_ceiling *)mxg_hot_line(&gate->table, line + 1);
+    if (!first || !second)
+        return -1;
+    attempt->ceiling[1] = first[0];
+    attempt->ceiling[2] = first[1];
+    attempt->ceiling[3] = second[0];
+    return 0;
 }
 
-MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judgement,
-                        struct mxg_bucket *state, struct mxg_decision *decision)
+/* Out of line where the platform wants that (ebpf/gate.bpf.c). */
+#ifndef MXG_LIMIT
+#define MXG_LIMIT(gate, packet, attempt, decision) mxg_limit(gate, packet, attempt, decision)
+#endif
+
+MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_packet *packet,
+                        const struct mxg_judgement *judgement, struct mxg_decision *decision)
 {
     const struct mxg_class *class_of_service = judgement->class_of_service;
-    enum mxg_charge charge;
+    struct mxg_attempt local, *attempt;
+    const int is_attempt = mxg_is_attempt(packet);
 
-    switch (class_of_service->action) {
-        case MXG_ACTION_PASS:
-            return mxg_set(decision, MXG_PASS, MXG_CLASS);
+    if (!is_attempt && !class_of_service->byte_cost)
+        return;
+    switch (is_attempt ? class_of_service->action : (__u32)MXG_ACTION_LIMIT) {
         case MXG_ACTION_DROP:
             return mxg_set(decision, MXG_DROP, MXG_CLASS);
         case MXG_ACTION_RESET:
@@ -205,14 +215,15 @@ MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_judgement *judge
         case MXG_ACTION_UNREACHABLE:
             return mxg_set(decision, MXG_UNREACHABLE, MXG_CLASS);
     }
-    mxg_set(decision, MXG_PASS, MXG_CONFORMS);
-    if (!(class_of_service->flags & MXG_CLASS_RATE))
+    if (is_attempt)
+        mxg_set(decision, MXG_PASS,
+                class_of_service->action == MXG_ACTION_PASS ? MXG_CLASS : MXG_CONFORMS);
+    if (is_attempt && !mxg_has_limits(class_of_service))
         return;
-    decision->time_ns = mxg_now(gate);
-    charge = mxg_charge_attempt(judgement, state, decision->time_ns);
-    if (charge != MXG_CHARGE_OK)
-        mxg_set(decision, (__u8)(class_of_service->deny_verdict & 3),
-                charge == MXG_CHARGE_DENIED ? MXG_RATE : MXG_CONTENDED);
+    attempt = mxg_attempt_memory(gate, &local);
+    if (!attempt || mxg_prepare_attempt(gate, judgement, attempt))
+        return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
+    MXG_LIMIT(gate, packet, attempt, decision);
 }
 
 /* What is known of the sender once it has been judged. */
@@ -229,9 +240,9 @@ MXG_INLINE void mxg_name_sender(const struct mxg_judgement *judgement,
         decision->enforced = 0;
 }
 
-/* A SYN to a protected service. */
-MXG_INLINE void mxg_decide_attempt(struct mxg_gate *gate, const struct mxg_packet *packet,
-                                   struct mxg_decision *decision)
+/* What mxg_screen leaves to the policies: a SYN, or established traffic that a limit may slow. */
+MXG_INLINE void mxg_decide_by_policy(struct mxg_gate *gate, const struct mxg_packet *packet,
+                                     struct mxg_decision *decision)
 {
     const struct mxg_image_header *header =
         (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
@@ -240,10 +251,10 @@ MXG_INLINE void mxg_decide_attempt(struct mxg_gate *gate, const struct mxg_packe
     if (!header || mxg_judge(&gate->table, header, &packet->source, &judgement))
         return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
     mxg_name_sender(&judgement, decision);
-    mxg_act(gate, &judgement, mxg_find_state(gate, &judgement), decision);
+    mxg_act(gate, packet, &judgement, decision);
 }
 
-/* TCP, or what may be TCP, with the services' word on it. Not 0: an attempt, to be judged. */
+/* TCP, or what may be TCP, with the services' word on it. Not 0: to be judged. */
 MXG_INLINE int mxg_screen_tcp(const struct mxg_image_header *header,
                               const struct mxg_packet *packet,
                               const struct mxg_service_match *match, struct mxg_decision *decision)
@@ -261,15 +272,16 @@ MXG_INLINE int mxg_screen_tcp(const struct mxg_image_header *header,
         return mxg_ends(decision, MXG_DROP, MXG_MARTIAN);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT)
         return mxg_ends(decision, MXG_PASS, MXG_FRAGMENT);
-    if ((packet->tcp_flags & (MXG_TCP_SYN | MXG_TCP_ACK)) != MXG_TCP_SYN)
-        return mxg_ends(decision, MXG_PASS, MXG_ESTABLISHED);
+    mxg_set(decision, MXG_PASS, MXG_ESTABLISHED);
+    if (!mxg_is_attempt(packet))
+        return (header->flags & (MXG_FLAG_BANDWIDTH | MXG_FLAG_NO_TABLE)) == MXG_FLAG_BANDWIDTH;
     if (header->flags & MXG_FLAG_NO_TABLE)
         return mxg_ends(decision, header->flags & MXG_FLAG_NO_TABLE_DROP ? MXG_DROP : MXG_PASS,
                         MXG_NO_TABLE);
     return 1;
 }
 
-/* All of the decision that needs no policy. Not 0: an attempt, which mxg_decide_attempt judges. */
+/* All of the decision that needs no policy. Not 0: mxg_judge and mxg_act decide the rest. */
 MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet *packet,
                           struct mxg_decision *decision)
 {
@@ -299,7 +311,7 @@ MXG_INLINE void mxg_decide(struct mxg_gate *gate, const struct mxg_packet *packe
                            struct mxg_decision *decision)
 {
     if (mxg_screen(&gate->table, packet, decision))
-        mxg_decide_attempt(gate, packet, decision);
+        mxg_decide_by_policy(gate, packet, decision);
 }
 
 /* What a plane does with the frame: the one place where monitor mode takes effect. */

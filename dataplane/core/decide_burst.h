@@ -15,7 +15,6 @@ struct mxg_attempts {
     struct mxg_address view[MXG_BURST]; /* canonical source */
     const struct mxg_policy *policy[MXG_BURST];
     struct mxg_judgement judgement[MXG_BURST];
-    struct mxg_bucket *state[MXG_BURST];
 };
 
 /* The class of attempt `i`, and its state's likeliest line on its way; not 0: a damaged image. */
@@ -24,19 +23,20 @@ static inline int mxg_judge_attempt(struct mxg_gate *gate, const struct mxg_imag
                                     const struct mxg_address *source)
 {
     struct mxg_judgement *judgement = &attempts->judgement[i];
+    struct mxg_bucket *state;
     int both;
 
     __builtin_memset(judgement, 0, sizeof(*judgement));
-    attempts->state[i] = 0;
     if (mxg_weigh(&gate->table, header, &attempts->view[i], attempts->policy[i], judgement))
         return -1;
     mxg_embedded_ipv4(source, &both);
     if (both && mxg_weigh(&gate->table, header, source, mxg_lookup(&gate->table, header, source),
                           judgement))
         return -1;
-    attempts->state[i] = mxg_find_state(gate, judgement);
-    if (attempts->state[i])
-        __builtin_prefetch(mxg_way(attempts->state[i], judgement->hash, 0), 1);
+    state = mxg_find_state(gate, judgement);
+    if (state)
+        __builtin_prefetch(
+            &state->way[mxg_way(mxg_source_tag(judgement->hash, &judgement->source), 0)], 1);
     return 0;
 }
 
@@ -72,7 +72,8 @@ static inline void mxg_decide_burst(struct mxg_gate *gate, const struct mxg_pack
     }
     for (__u32 i = 0; i < attempts.count; i++)
         if (attempts.judgement[i].class_of_service)
-            mxg_act(gate, &attempts.judgement[i], attempts.state[i], &decisions[attempts.place[i]]);
+            mxg_act(gate, &packets[attempts.place[i]], &attempts.judgement[i],
+                    &decisions[attempts.place[i]]);
 }
 
 #endif

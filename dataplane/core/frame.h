@@ -12,32 +12,7 @@
 #define MXG_CORE_FRAME_H
 
 #include "dataplane/core/address.h"
-
-enum mxg_frame_kind {
-    MXG_FRAME_NOT_IP = 0, /* no IPv4 or IPv6 destination could be read */
-    MXG_FRAME_NOT_TCP,
-    MXG_FRAME_BROKEN,         /* malformed before the destination port could be read */
-    MXG_FRAME_BROKEN_AT_PORT, /* malformed, destination port known */
-    MXG_FRAME_LATER_FRAGMENT, /* TCP, not the first fragment: no port */
-    MXG_FRAME_TCP,
-};
-
-struct mxg_packet {
-    struct mxg_address source;
-    struct mxg_address destination;
-    __u16 source_port;      /* host order */
-    __u16 destination_port; /* host order; for BROKEN_AT_PORT and TCP */
-    __u8 tcp_flags;
-    __u8 kind;       /* enum mxg_frame_kind */
-    __u16 transport; /* where in the frame the TCP header begins, for TCP */
-    __u32 end;       /* and where the IP packet ends */
-    __u8 network;    /* where the IP header begins, for IPv4 and IPv6 */
-};
-
-#define MXG_TCP_FIN 0x01
-#define MXG_TCP_SYN 0x02
-#define MXG_TCP_RST 0x04
-#define MXG_TCP_ACK 0x10
+#include "dataplane/core/packet.h"
 
 /* Protocol and next-header numbers (IANA). */
 #define MXG_HOP_BY_HOP 0u
@@ -125,6 +100,9 @@ MXG_INLINE void mxg_parse_tcp(struct mxg_frame *frame, struct mxg_packet *packet
         return;
     header = (tcp->data_offset >> 4) * 4u;
     packet->tcp_flags = tcp->flags;
+    packet->sequence = mxg_be32(tcp->sequence);
+    packet->acknowledgement = mxg_be32(tcp->acknowledgement);
+    packet->end = end;
     if (header < sizeof(*tcp) || offset + header > end)
         return;
     if ((tcp->flags & MXG_TCP_SYN) && (tcp->flags & (MXG_TCP_FIN | MXG_TCP_RST)))

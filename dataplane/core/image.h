@@ -8,7 +8,7 @@
  *   line 1                 mxg_image_counts (for verification, and the limit on answers)
  *   line 2, 3              mxg_tree of IPv4, of IPv6
  *   header.services ..     mxg_service, one a line
- *   header.classes ..      mxg_class, one a line
+ *   header.classes ..      mxg_class, one a line; then the ceilings of their parent levels
  *   header.policies ..     mxg_policy, 8 a line
  *   header.codes ..        mxg_code, 8 a line
  *   header.slots ..        mxg_slot, 8 a line
@@ -57,6 +57,7 @@ struct mxg_page {
 #define MXG_FLAG_PASS_FRAGMENTS 2u /* gate.fragments: pass */
 #define MXG_FLAG_NO_TABLE 4u       /* services only, no feeds yet: reason no-table */
 #define MXG_FLAG_NO_TABLE_DROP 8u  /* gate.without_table: drop */
+#define MXG_FLAG_BANDWIDTH 16u     /* some class limits established traffic */
 
 struct mxg_image_header {
     __u64 magic;
@@ -152,18 +153,39 @@ enum mxg_action {
     MXG_ACTION_UNREACHABLE = 4,
 };
 
-#define MXG_CLASS_MONITOR 1u /* classes.X.mode: monitor */
-#define MXG_CLASS_RATE 2u    /* has a connection rate */
+#define MXG_LEVELS 3 /* parents of a source prefix that may have ceilings of their own */
+
+/* What one prefix may do: a source prefix, or a parent of source prefixes. */
+struct mxg_ceiling {
+    __u64 interval_ns;       /* GCRA: one attempt every so often; 0: no limit */
+    __u64 guard_interval_ns; /* GCRA: one SYN that completes no handshake so often; 0: no limit */
+    __u32 burst, guard_burst;
+    __u32 connections; /* open at the same time; 0: no limit */
+    __u32 length;      /* of a parent, bits; 0: there is no such level */
+};
+
+#define MXG_CLASS_MONITOR 1u      /* classes.X.mode: monitor */
+#define MXG_CLASS_LIMITS 2u       /* has limits of attempts */
+#define MXG_CLASS_RETRY_EXTEND 4u /* an early retry begins the waiting period anew */
+#define MXG_CLASS_HANDSHAKE                                              \
+    8u /* the rate is charged when a handshake completes, not at the SYN \
+        */
 
 struct mxg_class {
-    __u32 action; /* enum mxg_action */
-    __u32 flags;
-    __u32 strictness;   /* of two classes for one source the larger wins */
-    __u32 deny_verdict; /* enum mxg_verdict of a denial, with action limit */
-    __u64 interval_ns;  /* GCRA: one attempt every so often */
-    __u64 tolerance_ns; /* GCRA: (burst - 1) intervals */
-    __u64 reserved[4];
+    __u8 action;             /* enum mxg_action */
+    __u8 deny_verdict;       /* enum mxg_verdict of a denial by a limit */
+    __u16 flags;             /* MXG_CLASS_* */
+    __u32 strictness;        /* of two classes for one source the larger wins */
+    __u64 retry_wait_ns;     /* how long a denial lasts; 0: it does not */
+    __u64 byte_cost;         /* of established traffic, in 2^-20 ns a byte; 0: no limit */
+    __u32 total_connections; /* open at the same time in the whole class; 0: no limit */
+    __u32 levels;            /* line of the ceilings of parents, see below; 0: there are none */
+    struct mxg_ceiling own;  /* of a source prefix */
 };
+
+/* Ceilings of parents: two lines for IPv6, two for IPv4, the longest prefix first. */
+#define MXG_CEILINGS 4 /* in two lines */
+#define MXG_LEVEL_LINES 4
 
 struct mxg_service {
     __u64 hi, lo; /* the protected prefix */
@@ -187,6 +209,7 @@ MXG_LINE_SIZED(mxg_image_counts);
 MXG_LINE_SIZED(mxg_tree);
 MXG_LINE_SIZED(mxg_leaf);
 MXG_LINE_SIZED(mxg_class);
+_Static_assert(sizeof(struct mxg_ceiling) == 32 && MXG_LEVELS < MXG_CEILINGS, "two a line");
 MXG_LINE_SIZED(mxg_service);
 _Static_assert(sizeof(struct mxg_code) == 8 && sizeof(struct mxg_slot) == 8 &&
                    sizeof(struct mxg_policy) == 8,

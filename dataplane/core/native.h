@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "dataplane/core/address.h"
+#include "dataplane/core/attempt.h"
 #include "dataplane/core/image.h"
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/core/sources.h"
 
 struct mxg_frame {
@@ -51,7 +53,9 @@ MXG_INLINE const struct mxg_line *mxg_hot_line(const struct mxg_table *table, __
 struct mxg_gate {
     struct mxg_table table;
     struct mxg_source_settings sources;
-    struct mxg_bucket *buckets; /* sources.bucket_mask + 1 of them */
+    struct mxg_bucket *buckets; /* mxg_all_buckets of them */
+    struct mxg_seen_line *seen; /* sources.bucket_mask + 1; or 0: every SYN is an attempt */
+    __u32 *connections;         /* open, of each class: MXG_MAX_CLASSES; or 0: not known */
     __u64 now_ns;
 };
 
@@ -62,7 +66,23 @@ MXG_INLINE struct mxg_source_settings mxg_settings(const struct mxg_gate *gate)
 
 MXG_INLINE struct mxg_bucket *mxg_source_bucket(struct mxg_gate *gate, __u32 number)
 {
-    return &gate->buckets[number & gate->sources.bucket_mask];
+    return &gate->buckets[number];
+}
+
+MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number)
+{
+    return gate->seen ? &gate->seen[number & gate->sources.bucket_mask] : 0;
+}
+
+MXG_INLINE __u32 *mxg_class_connections(struct mxg_gate *gate, __u32 class_id)
+{
+    return gate->connections ? &gate->connections[class_id & (MXG_MAX_CLASSES - 1)] : 0;
+}
+
+MXG_INLINE struct mxg_attempt *mxg_attempt_memory(struct mxg_gate *gate, struct mxg_attempt *local)
+{
+    (void)gate;
+    return local;
 }
 
 MXG_INLINE __u64 mxg_now(const struct mxg_gate *gate)

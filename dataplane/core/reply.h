@@ -19,6 +19,7 @@
 
 #include "dataplane/core/frame.h"
 #include "dataplane/core/image.h"
+#include "dataplane/core/rate.h"
 #include "dataplane/core/replies.h"
 #include "dataplane/core/sources.h"
 
@@ -272,6 +273,7 @@ MXG_INLINE enum mxg_reply_outcome mxg_answer(struct mxg_gate *gate, struct mxg_f
     if (!limit || !mxg_may_answer(frame, packet))
         return MXG_REPLY_UNANSWERABLE;
     if (mxg_charge_rate(&replies->full_at_ns, limit->reply_interval_ns, limit->reply_tolerance_ns,
+                        limit->reply_tolerance_ns + limit->reply_interval_ns,
                         mxg_now(gate)) != MXG_CHARGE_OK)
         return MXG_REPLY_SUPPRESSED;
     return mxg_build_reply(frame, packet, verdict, reply) ? MXG_REPLY_UNANSWERABLE

@@ -2,10 +2,16 @@
 /* Source table: bounded state per source prefix, shared by all cores without locks.
  *
  * A fixed array of buckets of four entries, one cache line each; the bucket is chosen by a keyed
- * hash, so that nobody outside can aim at one. Entries are updated with compare-and-swap, a few
- * tries, then the safe answer. A full bucket gives up the entry that is furthest in credit: an
- * entry whose bucket of tokens is full again is worth nothing, so its eviction loses nothing,
- * and a flood of new prefixes evicts itself before it evicts a sender that is over its rate.
+ * hash, so that nobody outside can aim at one. Each parent level has a table of its own behind
+ * that of the source prefixes, an eighth of its size. Entries are updated with compare-and-swap, a
+ * few tries, then the safe answer.
+ *
+ * A full bucket gives up the entry that is furthest in credit: an entry whose bucket of tokens is
+ * full again is worth nothing, so its eviction loses nothing, and a flood of new prefixes evicts
+ * itself first. An entry with open connections never goes. One that carries a penalty does not
+ * either, except that of one /32 (IPv4: /24) only the first entry of a bucket is protected, and not
+ * all four entries are: nobody can fill the table with penalties. Where none can go, the caller
+ * turns to the parent prefix.
  *
  * The platform gives
  *   struct mxg_source_settings mxg_settings(gate)
@@ -16,24 +22,26 @@
 #define MXG_CORE_SOURCES_H
 
 #include "dataplane/core/address.h"
+#include "dataplane/core/hash.h"
+#include "dataplane/core/image.h"
 
 #define MXG_MAX_SOURCES (1ULL << 28) /* entries: 16 GiB */
 #define MXG_WAYS 4
 #define MXG_TRIES 4
 
-/* tag: 0 free, MXG_TAG_BUSY while a core fills the entry, else a hash of the prefix | 1. */
-#define MXG_TAG_BUSY 2ULL
+/* tag: 0 free, MXG_TAG_BUSY while a core fills the entry, else bits of the hash, family, length. */
+#define MXG_TAG_BUSY 1u
 
+/* Times are of mxg_now. What lies in the past says nothing. */
 struct mxg_source {
-    __u64 tag;
-    __u64 hi, lo;     /* source prefix */
-    __u64 full_at_ns; /* GCRA's theoretical arrival time: when the bucket of tokens is full */
-    __u64 first_seen_ns;
-    __u64 last_seen_ns; /* last attempt that was admitted */
-    __u32 admitted;     /* attempts */
-    __u32 denied;
-    __u8 family, length;
-    __u8 reserved[6];
+    __u32 tag;
+    __u32 open;             /* connections */
+    __u64 hi, lo;           /* source prefix */
+    __u64 full_at_ns;       /* GCRA's theoretical arrival time: when the bucket of tokens is full */
+    __u64 guard_full_at_ns; /* the same of the SYN guard */
+    __u64 bytes_full_at_ns; /* and of established traffic */
+    __u64 wait_until_ns;    /* attempts before this are denied */
+    __u32 admitted, denied; /* attempts */
 };
 
 struct mxg_bucket {
@@ -43,7 +51,7 @@ struct mxg_bucket {
 /* Set once when a source table is made; lives and dies with it. */
 struct mxg_source_settings {
     __u64 key[2];      /* of the hash */
-    __u32 bucket_mask; /* number of buckets - 1, a power of two - 1 */
+    __u32 bucket_mask; /* buckets of source prefixes - 1, a power of two - 1 */
     __u32 reserved;
 };
 
@@ -52,52 +60,19 @@ struct mxg_source_settings {
 #endif
 _Static_assert(sizeof(struct mxg_source) == 64, "one cache line");
 
-#define MXG_ROTATE(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-#define MXG_SIPROUND             \
-    do {                         \
-        v0 += v1;                \
-        v1 = MXG_ROTATE(v1, 13); \
-        v1 ^= v0;                \
-        v0 = MXG_ROTATE(v0, 32); \
-        v2 += v3;                \
-        v3 = MXG_ROTATE(v3, 16); \
-        v3 ^= v2;                \
-        v0 += v3;                \
-        v3 = MXG_ROTATE(v3, 21); \
-        v3 ^= v0;                \
-        v2 += v1;                \
-        v1 = MXG_ROTATE(v1, 17); \
-        v1 ^= v2;                \
-        v2 = MXG_ROTATE(v2, 32); \
-    } while (0)
-
-/* SipHash-1-3 (Aumasson and Bernstein 2012) of three words: the prefix, and its length. */
-MXG_INLINE __u64 mxg_source_hash(const __u64 *key, __u64 hi, __u64 lo, __u64 kind)
-{
-    __u64 v0 = key[0] ^ 0x736f6d6570736575ULL, v1 = key[1] ^ 0x646f72616e646f6dULL;
-    __u64 v2 = key[0] ^ 0x6c7967656e657261ULL, v3 = key[1] ^ 0x7465646279746573ULL;
-
-    v3 ^= hi;
-    MXG_SIPROUND;
-    v0 ^= hi;
-    v3 ^= lo;
-    MXG_SIPROUND;
-    v0 ^= lo;
-    v3 ^= kind | 17ULL << 56;
-    MXG_SIPROUND;
-    v0 ^= kind | 17ULL << 56;
-    v2 ^= 0xff;
-    MXG_SIPROUND;
-    MXG_SIPROUND;
-    MXG_SIPROUND;
-    return v0 ^ v1 ^ v2 ^ v3;
-}
-
-/* The tag of a prefix is its hash | 1. */
+/* The tag of a prefix is mxg_source_tag of this. */
 MXG_INLINE __u64 mxg_prefix_hash(const __u64 *key, const struct mxg_prefix *prefix)
 {
-    return mxg_source_hash(key, prefix->address.hi, prefix->address.lo,
-                           (__u64)prefix->address.family << 8 | prefix->length);
+    struct mxg_sip sip = mxg_sip_start(key);
+
+    mxg_sip_word(&sip, prefix->address.hi);
+    mxg_sip_word(&sip, prefix->address.lo);
+    return mxg_sip_end(&sip, (__u64)prefix->address.family << 8 | prefix->length, 17);
+}
+
+MXG_INLINE __u32 mxg_source_tag(__u64 hash, const struct mxg_prefix *prefix)
+{
+    return (__u32)hash << 10 | (prefix->address.family & 3) << 8 | (prefix->length & 0xff);
 }
 
 MXG_INLINE __u32 mxg_bucket_number(__u64 hash, __u32 mask)
@@ -105,9 +80,41 @@ MXG_INLINE __u32 mxg_bucket_number(__u64 hash, __u32 mask)
     return (__u32)(hash >> 32) & mask;
 }
 
+/* Buckets of one level of parents, a power of two. */
+MXG_INLINE __u32 mxg_parent_buckets(__u32 bucket_mask)
+{
+    return (bucket_mask >> 3) + 1;
+}
+
+/* Of the whole array. */
+MXG_INLINE __u64 mxg_all_buckets(__u32 bucket_mask)
+{
+    return (__u64)bucket_mask + 1 + (__u64)MXG_LEVELS * mxg_parent_buckets(bucket_mask);
+}
+
+/* `place`: 0 the source prefix, 1..MXG_LEVELS its parents. */
+MXG_INLINE __u32 mxg_bucket_at(__u32 bucket_mask, __u32 place, __u64 hash)
+{
+    const __u32 parents = mxg_parent_buckets(bucket_mask);
+
+    if (place == 0)
+        return mxg_bucket_number(hash, bucket_mask);
+    return bucket_mask + 1 + (place - 1) * parents + mxg_bucket_number(hash, parents - 1);
+}
+
 MXG_INLINE __u64 mxg_load64(const __u64 *at)
 {
     return *(const volatile __u64 *)at;
+}
+
+MXG_INLINE void mxg_store64(__u64 *at, __u64 value)
+{
+    *(volatile __u64 *)at = value;
+}
+
+MXG_INLINE __u32 mxg_load32(const __u32 *at)
+{
+    return *(const volatile __u32 *)at;
 }
 
 MXG_INLINE void mxg_fill_source(struct mxg_source *source, const struct mxg_prefix *prefix,
@@ -116,105 +123,139 @@ MXG_INLINE void mxg_fill_source(struct mxg_source *source, const struct mxg_pref
     source->hi = prefix->address.hi;
     source->lo = prefix->address.lo;
     source->full_at_ns = now; /* not 0: until it is charged a free entry is the better victim */
-    source->first_seen_ns = now;
-    source->last_seen_ns = 0;
+    source->guard_full_at_ns = 0;
+    source->bytes_full_at_ns = 0;
+    source->wait_until_ns = 0;
+    source->open = 0;
     source->admitted = 0;
     source->denied = 0;
-    source->family = (__u8)prefix->address.family;
-    source->length = (__u8)prefix->length;
 }
 
 MXG_INLINE int mxg_is_source(const struct mxg_source *source, const struct mxg_prefix *prefix,
-                             __u64 tag)
+                             __u32 tag)
 {
-    return mxg_load64(&source->tag) == tag && source->hi == prefix->address.hi &&
-           source->lo == prefix->address.lo && source->family == prefix->address.family &&
-           source->length == prefix->length;
+    return mxg_load32(&source->tag) == tag && source->hi == prefix->address.hi &&
+           source->lo == prefix->address.lo;
 }
 
 /* The `i`th way to try for a tag. Each tag has a way of its own to begin with, which is where its
  * entry is in most cases, so that one line of the bucket is touched, not all. */
-MXG_INLINE struct mxg_source *mxg_way(struct mxg_bucket *bucket, __u64 tag, __u32 i)
+MXG_INLINE __u32 mxg_way(__u32 tag, __u32 i)
 {
-    return &bucket->way[((__u32)(tag >> 1) + i) & (MXG_WAYS - 1)];
+    return ((tag >> 10) + i) & (MXG_WAYS - 1);
 }
 
-/* The entry of `prefix`, or 0. Does not touch it. */
-MXG_INLINE struct mxg_source *mxg_find_source(struct mxg_bucket *bucket,
-                                              const struct mxg_prefix *prefix, __u64 tag)
+/* Which way of the bucket `prefix` has; MXG_WAYS: none. Does not touch it. */
+MXG_INLINE __u32 mxg_find_way(const struct mxg_bucket *bucket, const struct mxg_prefix *prefix,
+                              __u32 tag)
 {
+    for (__u32 i = 0; i < MXG_WAYS; i++)
+        if (mxg_is_source(&bucket->way[mxg_way(tag, i)], prefix, tag))
+            return mxg_way(tag, i);
+    return MXG_WAYS;
+}
+
+/* Of the other ways, one that is of `prefix` too, or may become so. */
+MXG_INLINE __u32 mxg_rival(const struct mxg_bucket *bucket, __u32 mine,
+                           const struct mxg_prefix *prefix, __u32 tag)
+{
+    for (__u32 i = 0; i < MXG_WAYS; i++)
+        if (i != mine && (mxg_load32(&bucket->way[i].tag) == MXG_TAG_BUSY ||
+                          mxg_is_source(&bucket->way[i], prefix, tag)))
+            return i;
+    return MXG_WAYS;
+}
+
+/* 1: it was denied and is not yet what it was before, or must wait. */
+MXG_INLINE __u32 mxg_is_penalised(const struct mxg_source *source, __u64 now)
+{
+    return mxg_load64(&source->wait_until_ns) > now ||
+           (mxg_load32(&source->denied) && mxg_load64(&source->full_at_ns) > now);
+}
+
+/* 1: both lie in one /32, or IPv4 /24. Halves of tags name the family. */
+MXG_INLINE __u32 mxg_share_a_parent(const struct mxg_source *a, const struct mxg_source *b)
+{
+    const __u32 family = a->tag >> 8 & 3;
+    const __u32 shift = family == MXG_FAMILY_IPV4 ? 40 : 32;
+
+    return family == (b->tag >> 8 & 3) && (a->hi ^ b->hi) >> shift == 0;
+}
+
+/* The ways that may not be evicted, as bits. */
+MXG_INLINE __u32 mxg_protected_ways(const struct mxg_bucket *bucket, __u64 now)
+{
+    __u32 open = 0, penalised = 0, protected_ways;
+
     for (__u32 i = 0; i < MXG_WAYS; i++) {
-        struct mxg_source *source = mxg_way(bucket, tag, i);
+        const struct mxg_source *source = &bucket->way[i];
 
-        if (mxg_is_source(source, prefix, tag))
-            return source;
+        open |= (__u32)(mxg_load32(&source->open) != 0) << i;
+        penalised |= mxg_is_penalised(source, now) << i;
     }
-    return 0;
+    if (penalised == (1u << MXG_WAYS) - 1)
+        penalised = 0;
+    protected_ways = penalised;
+    for (__u32 i = 1; i < MXG_WAYS; i++)
+        for (__u32 j = 0; j < i; j++)
+            if ((penalised >> j & 1) && mxg_share_a_parent(&bucket->way[i], &bucket->way[j]))
+                protected_ways &= ~(1u << i);
+    return protected_ways | open;
 }
 
-/* Of the other entries, one that is of `prefix` too, or may become so. */
-MXG_INLINE struct mxg_source *mxg_rival(struct mxg_bucket *bucket, const struct mxg_source *mine,
-                                        const struct mxg_prefix *prefix, __u64 tag)
+#define MXG_FULL (MXG_WAYS + 1)      /* no entry may be evicted */
+#define MXG_CONTESTED (MXG_WAYS + 2) /* other cores were at the bucket */
+
+/* The way to evict: free, or furthest in credit; or MXG_FULL or MXG_CONTESTED. */
+MXG_INLINE __u32 mxg_find_victim(const struct mxg_bucket *bucket, __u32 tag, __u64 now, __u32 *old)
 {
-    for (int i = 0; i < MXG_WAYS; i++) {
-        struct mxg_source *other = &bucket->way[i];
+    const __u32 protected_ways = mxg_protected_ways(bucket, now);
+    __u32 victim = MXG_FULL;
+    __u64 least = ~0ULL;
 
-        if (other != mine &&
-            (mxg_load64(&other->tag) == MXG_TAG_BUSY || mxg_is_source(other, prefix, tag)))
-            return other;
-    }
-    return 0;
-}
-
-/* The entry of `prefix`, new if need be; 0 if other cores were at the bucket. */
-MXG_INLINE struct mxg_source *mxg_take_source(struct mxg_bucket *bucket,
-                                              const struct mxg_prefix *prefix, __u64 tag, __u64 now)
-{
-    struct mxg_source *source = mxg_find_source(bucket, prefix, tag), *victim = 0;
-    __u64 least = ~0ULL, old = 0, seen, full_at;
-
-    if (source)
-        return source;
     for (__u32 i = 0; i < MXG_WAYS; i++) {
-        source = mxg_way(bucket, tag, i);
-        seen = mxg_load64(&source->tag);
-        full_at = seen == 0 ? 0 : mxg_load64(&source->full_at_ns);
-        if (seen != MXG_TAG_BUSY && seen != tag && full_at < least) {
+        const __u32 way = mxg_way(tag, i);
+        const struct mxg_source *source = &bucket->way[way];
+        const __u32 seen = mxg_load32(&source->tag);
+        const __u64 full_at = seen == 0 ? 0 : mxg_load64(&source->full_at_ns);
+
+        if (seen == MXG_TAG_BUSY || seen == tag) {
+            if (victim == MXG_FULL)
+                victim = MXG_CONTESTED;
+        } else if (full_at < least && (seen == 0 || !(protected_ways >> way & 1))) {
             least = full_at;
-            victim = source;
-            old = seen;
+            victim = way;
+            *old = seen;
         }
     }
-    /* Only what was seen is replaced: another core may have made the entry of `prefix` there. */
-    if (!victim || __sync_val_compare_and_swap(&victim->tag, old, MXG_TAG_BUSY) != old)
-        return 0;
-    /* Or it is making it elsewhere: two entries would be twice the rate. */
-    source = mxg_rival(bucket, victim, prefix, tag);
-    if (source) {
-        __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, old);
-        return mxg_is_source(source, prefix, tag) ? source : 0;
-    }
-    mxg_fill_source(victim, prefix, now);
-    __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, tag);
     return victim;
 }
 
-enum mxg_charge { MXG_CHARGE_OK, MXG_CHARGE_DENIED, MXG_CHARGE_CONTENDED };
-
-/* GCRA (ITU-T I.371): one attempt at `now` against one per `interval`, `tolerance` early. */
-MXG_INLINE enum mxg_charge mxg_charge_rate(__u64 *full_at_ns, __u64 interval, __u64 tolerance,
-                                           __u64 now)
+/* The way of `prefix`, new if need be; MXG_FULL or MXG_CONTESTED if there is none. */
+MXG_INLINE __u32 mxg_take_way(struct mxg_bucket *bucket, const struct mxg_prefix *prefix, __u32 tag,
+                              __u64 now)
 {
-    for (int i = 0; i < MXG_TRIES; i++) {
-        __u64 old = mxg_load64(full_at_ns);
-        __u64 from = old > now ? old : now;
+    __u32 way = mxg_find_way(bucket, prefix, tag), old = 0, rival;
+    struct mxg_source *victim;
 
-        if (from - now > tolerance)
-            return MXG_CHARGE_DENIED;
-        if (__sync_val_compare_and_swap(full_at_ns, old, from + interval) == old)
-            return MXG_CHARGE_OK;
+    if (way < MXG_WAYS)
+        return way;
+    way = mxg_find_victim(bucket, tag, now, &old);
+    if (way >= MXG_WAYS)
+        return way;
+    victim = &bucket->way[way];
+    /* Only what was seen is replaced: another core may have made the entry of `prefix` there. */
+    if (__sync_val_compare_and_swap(&victim->tag, old, MXG_TAG_BUSY) != old)
+        return MXG_CONTESTED;
+    /* Or it is making it elsewhere: two entries would be twice the rate. */
+    rival = mxg_rival(bucket, way, prefix, tag);
+    if (rival < MXG_WAYS) {
+        __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, old);
+        return mxg_is_source(&bucket->way[rival], prefix, tag) ? rival : MXG_CONTESTED;
     }
-    return MXG_CHARGE_CONTENDED;
+    mxg_fill_source(victim, prefix, now);
+    __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, tag);
+    return way;
 }
 
 #endif

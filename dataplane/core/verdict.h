@@ -17,18 +17,26 @@ enum mxg_verdict {
 };
 
 /* X(enumerator, name, text) */
-#define MXG_REASON_LIST(X)                                                                     \
-    X(MXG_NOT_GATED, "not-gated", "not TCP to a protected address and port")                   \
-    X(MXG_ESTABLISHED, "established", "not a connection attempt: no SYN, or SYN with ACK")     \
-    X(MXG_CLASS, "class", "the action of the class of service")                                \
-    X(MXG_CONFORMS, "conforms", "a connection attempt within the limits of its class")         \
-    X(MXG_MALFORMED, "malformed", "truncated or inconsistent headers, or SYN with FIN or RST") \
-    X(MXG_FRAGMENT, "fragment", "a TCP fragment other than the first")                         \
-    X(MXG_MARTIAN, "martian", "a source address that no sender can have")                      \
-    X(MXG_RATE, "rate", "more connection attempts than the rate of the class")                 \
-    X(MXG_CONTENDED, "contended", "the state of the source prefix was busy on other cores")    \
-    X(MXG_NO_TABLE, "no-table", "no policy table yet: `gate.without_table` decides")           \
-    X(MXG_TABLE_FAULT, "table-fault", "the policy table could not be read: passed, never right")
+#define MXG_REASON_LIST(X)                                                                       \
+    X(MXG_NOT_GATED, "not-gated", "not TCP to a protected address and port")                     \
+    X(MXG_ESTABLISHED, "established", "not a connection attempt: no SYN, or SYN with ACK")       \
+    X(MXG_CLASS, "class", "the action of the class of service")                                  \
+    X(MXG_CONFORMS, "conforms", "a connection attempt within the limits of its class")           \
+    X(MXG_MALFORMED, "malformed", "truncated or inconsistent headers, or SYN with FIN or RST")   \
+    X(MXG_FRAGMENT, "fragment", "a TCP fragment other than the first")                           \
+    X(MXG_MARTIAN, "martian", "a source address that no sender can have")                        \
+    X(MXG_RATE, "rate", "more connection attempts than the rate of the class")                   \
+    X(MXG_CONTENDED, "contended", "the state of the source prefix was busy on other cores")      \
+    X(MXG_NO_TABLE, "no-table", "no policy table yet: `gate.without_table` decides")             \
+    X(MXG_TABLE_FAULT, "table-fault", "the policy table could not be read: passed, never right") \
+    X(MXG_RETRY_WAIT, "retry-wait", "the waiting period after a denial is not over")             \
+    X(MXG_CONNECTIONS, "connections", "as many open connections as the class allows a sender")   \
+    X(MXG_TOTAL, "total-connections", "as many open connections as the class may hold")          \
+    X(MXG_LEVEL_RATE, "level-rate", "more attempts than the rate of a parent prefix")            \
+    X(MXG_LEVEL_CONNECTIONS, "level-connections", "as many connections as a parent may hold")    \
+    X(MXG_SYN_GUARD, "syn-guard", "more SYNs without a handshake than the guard lets pass")      \
+    X(MXG_COARSE, "coarse", "no room for the state of the sender: judged by its parent prefix")  \
+    X(MXG_BANDWIDTH, "bandwidth", "more bytes of established traffic than the class allows")
 
 enum mxg_reason {
 #define MXG_REASON_ENUM(enumerator, name, text) enumerator,

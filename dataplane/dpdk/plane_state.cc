@@ -61,6 +61,19 @@ std::string huge_page_folder()
     return {};
 }
 
+// A flow for each four sources: most senders hold none.
+uint64_t flow_lines(const mxg_source_settings& settings)
+{
+    return std::max<uint64_t>((settings.bucket_mask + uint64_t{1}) / MXG_FLOW_WAYS, 64);
+}
+
+size_t sources_bytes(const mxg_source_settings& settings)
+{
+    return up_to(state_bytes((settings.bucket_mask + uint64_t{1}) * MXG_WAYS) +
+                     flow_lines(settings) * sizeof(mxg_flow_line),
+                 kHugePage);
+}
+
 template <typename T, size_t N>
 void add(std::vector<uint64_t>& sum, const T (&counters)[N])
 {
@@ -106,7 +119,7 @@ PlaneState PlaneState::make(uint64_t capacity, const uint64_t (&key)[2])
     mxg_source_settings& settings = out.state().meta.sources;
     std::copy(key, key + 2, settings.key);
     settings.bucket_mask = buckets_for(capacity) - 1;
-    out.sources_ = Mapping(-1, up_to(source_bytes(settings), kHugePage), true);
+    out.sources_ = Mapping(-1, sources_bytes(settings), true);
     out.sources_.wish_huge_pages();
     out.sources_in_ = "private";
     return out;
@@ -128,7 +141,7 @@ void PlaneState::open_sources(const std::string& path, bool writable)
     const Fd file = open_file(path, writable ? O_RDWR : O_RDONLY);
     if (!file)
         throw PlaneError(system_text(path, errno));
-    const size_t bytes = source_bytes(source_settings());
+    const size_t bytes = sources_bytes(source_settings());
     if (size_of(file) < bytes)
         throw PlaneError(path + " is too short");
     sources_in_ = in_huge_pages(file) ? "hugetlbfs" : "tmpfs";
@@ -144,7 +157,7 @@ void PlaneState::make_sources(const std::string& dir, uint64_t capacity)
     if (::getrandom(settings.key, sizeof(settings.key), 0) != sizeof(settings.key))
         throw PlaneError(system_text("no randomness for the source table's secret", errno));
     settings.bucket_mask = buckets_for(capacity) - 1;
-    const size_t bytes = up_to(source_bytes(settings), kHugePage);
+    const size_t bytes = sources_bytes(settings);
     const std::string path = dir + "/sources";
     std::error_code ignored;
     const std::filesystem::path old = std::filesystem::read_symlink(path, ignored);
@@ -226,6 +239,22 @@ PlaneState PlaneState::open(const std::string& dir)
                          "; has mxgate-dpdk been started?");
     out.open_sources(dir + "/sources", false);
     return out;
+}
+
+mxg_gate PlaneState::gate() const
+{
+    mxg_gate out{};
+    out.sources = source_settings();
+    out.buckets = buckets();
+    out.seen = seen();
+    out.connections = state().connections;
+    return out;
+}
+
+mxg_flows PlaneState::flows() const
+{
+    auto* lines = reinterpret_cast<mxg_flow_line*>(seen() + source_settings().bucket_mask + 1);
+    return {lines, static_cast<uint32_t>(flow_lines(source_settings()) - 1), 0};
 }
 
 bool PlaneState::alive() const

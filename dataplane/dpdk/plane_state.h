@@ -4,8 +4,8 @@
 // and whichever of the two ends, the next one goes on from there.
 //
 //   state     mxg_plane_state: what it is, counters and samples per worker
-//   sources   the source table; in a hugetlbfs where there is one with room, and then a link to it
-//   table     the image in force, for the next start of mxgate-dpdk
+//   sources   the source table, SYNs seen, open flows; in a hugetlbfs where there is one with room,
+//   and then a link to it table     the image in force, for the next start of mxgate-dpdk
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/core/native.h"
+
+#include "dataplane/core/flows.h"
 #include "dataplane/core/image.h"
 #include "dataplane/core/replies.h"
 #include "dataplane/core/sample.h"
@@ -63,6 +66,7 @@ struct mxg_plane_state {
         uint32_t workers;         // at work
         char ports[2048];         // what mxgate-dpdk says of its ports, JSON
     } meta;
+    alignas(64) uint32_t connections[MXG_MAX_CLASSES];  // open, of each class
     WorkerCounters counters[kMaxWorkers];
     mxg_ring rings[kMaxWorkers];
 };
@@ -84,6 +88,14 @@ public:
 
     const mxg_source_settings& source_settings() const { return state().meta.sources; }
     mxg_bucket* buckets() const { return static_cast<mxg_bucket*>(sources_.data()); }
+    mxg_seen_line* seen() const
+    {
+        return reinterpret_cast<mxg_seen_line*>(buckets() +
+                                                mxg_all_buckets(source_settings().bucket_mask));
+    }
+    // What of the gate lies in this state; table and time are the caller's.
+    mxg_gate gate() const;
+    mxg_flows flows() const;
     mxg_plane_state& state() const { return *static_cast<mxg_plane_state*>(state_.data()); }
     WorkerCounters& counters_of(uint32_t worker) const { return state().counters[worker]; }
     mxg_ring& ring_of(uint32_t worker) const { return state().rings[worker]; }

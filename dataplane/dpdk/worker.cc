@@ -18,6 +18,7 @@ namespace {
 constexpr uint32_t kHeaderBytes = 2048;
 constexpr uint32_t kIdlePolls = 1000;
 constexpr int kSendTries = 4;
+constexpr uint32_t kSweptFlowLines = 1;  // a poll
 // A port that fills whole bursts has more waiting. Then at most this many connection attempts of a
 // burst go to the kernel, which is slower than the port, so that what keeps the host reachable
 // (neighbour discovery, routing, path MTU) is not lost in the port's queue behind them.
@@ -32,8 +33,9 @@ Worker::Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state
       counters_(state.counters_of(number)),
       ring_(state.ring_of(number))
 {
-    gate_.sources = state.source_settings();
-    gate_.buckets = state.buckets();
+    gate_ = state.gate();
+    flows_ = state.flows();
+    flows_.swept = number * (flows_.mask / kMaxWorkers);
 }
 
 // Headers that a NIC spread over several segments are gathered first.
@@ -52,6 +54,17 @@ void Worker::judge(uint32_t count, uint64_t now_ns)
 {
     gate_.table = table_.table();
     gate_.now_ns = now_ns;
+    parse(count);
+    mxg_decide_burst(&gate_, packet_, count, decision_);
+    for (uint32_t i = 0; i < count; i++) {
+        account(decision_[i], packet_[i]);
+        if (mxg_effect(&decision_[i]) == MXG_PASS)
+            mxg_see_flow(&gate_, &flows_, &packet_[i], &decision_[i]);
+    }
+}
+
+void Worker::parse(uint32_t count)
+{
     for (uint32_t i = 0; i < count; i++)
         rte_prefetch0(rte_pktmbuf_mtod(frame_[i], const void*));
     for (uint32_t i = 0; i < count; i++) {
@@ -60,9 +73,18 @@ void Worker::judge(uint32_t count, uint64_t now_ns)
         packet_[i] = {};
         mxg_parse_frame(&frame, &packet_[i]);
     }
-    mxg_decide_burst(&gate_, packet_, count, decision_);
+}
+
+// What the service's host sends: nothing to judge, but answers and ends of connections.
+void Worker::watch(uint32_t count, uint64_t now_ns)
+{
+    mxg_decision not_gated{};
+    not_gated.reason = MXG_NOT_GATED;
+    gate_.table = table_.table();
+    gate_.now_ns = now_ns;
+    parse(count);
     for (uint32_t i = 0; i < count; i++)
-        account(decision_[i], packet_[i]);
+        mxg_see_flow(&gate_, &flows_, &packet_[i], &not_gated);
 }
 
 void Worker::account(const mxg_decision& decision, const mxg_packet& packet)
@@ -158,6 +180,8 @@ void Worker::sort_out(const Lane& lane, uint32_t count)
 uint32_t Worker::poll(uint64_t now_ns)
 {
     uint32_t total = 0;
+    gate_.now_ns = now_ns;
+    mxg_sweep_flows(&gate_, &flows_, kSweptFlowLines);
     for (const Lane& lane : lanes_) {
         const uint32_t count = rte_eth_rx_burst(lane.from, lane.queue, frame_, MXG_BURST);
         if (count == 0)
@@ -165,6 +189,7 @@ uint32_t Worker::poll(uint64_t now_ns)
         total += count;
         port_counter(PortCounter::received) += count;
         if (!lane.judged) {
+            watch(count, now_ns);
             Outgoing all{count, {}};
             std::copy(frame_, frame_ + count, all.frame);
             send(lane.to, lane.queue, all);

@@ -46,7 +46,9 @@ private:
         rte_mbuf* frame[MXG_BURST];
     };
 
+    void parse(uint32_t count);
     void judge(uint32_t count, uint64_t now_ns);
+    void watch(uint32_t count, uint64_t now_ns);
     mxg_frame view_of(rte_mbuf* frame, uint8_t* scratch) const;
     void sort_out(const Lane& lane, uint32_t count);
     rte_mbuf* answer_to(uint32_t i);
@@ -65,6 +67,7 @@ private:
     WorkerCounters& counters_;
     mxg_ring& ring_;
     mxg_gate gate_{};
+    mxg_flows flows_{};
     rte_mbuf* frame_[MXG_BURST];
     mxg_packet packet_[MXG_BURST];
     mxg_decision decision_[MXG_BURST];

@@ -100,10 +100,25 @@ private:
             const auto& entry = at<mxg_class>(header_.classes, i);
             if (entry.action > MXG_ACTION_UNREACHABLE || entry.deny_verdict >= MXG_VERDICTS)
                 return fail("a class has an unknown action");
-            if ((entry.flags & MXG_CLASS_RATE) && entry.interval_ns == 0)
-                return fail("a class has a rate without an interval");
+            if (entry.levels != 0 &&
+                (entry.levels + uint64_t{MXG_LEVEL_LINES} > MXG_PAGE_LINES ||
+                 !fits(entry.levels, 2 * MXG_CEILINGS, sizeof(mxg_ceiling))))
+                return fail("the levels of a class are not in the first page");
+            if (!ceiling(entry.own))
+                return false;
+            for (uint32_t level = 0; entry.levels != 0 && level < 2 * MXG_CEILINGS; level++)
+                if (!ceiling(at<mxg_ceiling>(entry.levels, level)))
+                    return false;
         }
         return true;
+    }
+
+    bool ceiling(const mxg_ceiling& ceiling)
+    {
+        if ((ceiling.interval_ns != 0 && ceiling.burst == 0) ||
+            (ceiling.guard_interval_ns != 0 && ceiling.guard_burst == 0))
+            return fail("a class has a rate without a burst");
+        return ceiling.length <= 128 || fail("a level is longer than an address");
     }
 
     bool policies()

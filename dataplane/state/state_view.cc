@@ -5,6 +5,7 @@
 #include <bit>
 #include <ctime>
 
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/state/memory.h"
 
 namespace mxgate {
@@ -26,7 +27,13 @@ uint32_t buckets_for(uint64_t capacity)
 
 uint64_t source_bytes(const mxg_source_settings& settings)
 {
-    return (static_cast<uint64_t>(settings.bucket_mask) + 1) * sizeof(mxg_bucket);
+    return mxg_all_buckets(settings.bucket_mask) * sizeof(mxg_bucket);
+}
+
+uint64_t state_bytes(uint64_t capacity)
+{
+    const uint32_t buckets = buckets_for(capacity);
+    return mxg_all_buckets(buckets - 1) * sizeof(mxg_bucket) + buckets * sizeof(mxg_seen_line);
 }
 
 bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const mxg_prefix& prefix,
@@ -34,52 +41,69 @@ bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const
 {
     const uint64_t hash = mxg_prefix_hash(settings.key, &prefix);
     mxg_bucket* bucket = &buckets[mxg_bucket_number(hash, settings.bucket_mask)];
-    const mxg_source* found = mxg_find_source(bucket, &prefix, hash | 1);
-    if (found)
-        *out = *found;
-    return found != nullptr;
+    const uint32_t way = mxg_find_way(bucket, &prefix, mxg_source_tag(hash, &prefix));
+    if (way < MXG_WAYS)
+        *out = bucket->way[way];
+    return way < MXG_WAYS;
 }
 
 namespace {
 
-uint64_t bucket_count(const mxg_source_settings& settings)
+// Counts the entries in use of buckets `from` to `to`, which may lie on both sides of the first one
+// of the parents.
+void add_used(SourceFill& fill, const mxg_bucket* buckets, uint64_t from, uint64_t to)
 {
-    return static_cast<uint64_t>(settings.bucket_mask) + 1;
+    for (uint64_t i = from; i < to; i++)
+        for (const mxg_source& source : buckets[i].way)
+            (i * MXG_WAYS < fill.capacity ? fill.used : fill.parents_used) += source.tag != 0;
 }
 
-uint64_t used_within(const mxg_bucket* begin, const mxg_bucket* end)
+SourceFill empty_fill(const mxg_source_settings& settings)
 {
-    uint64_t used = 0;
-    for (const mxg_bucket* bucket = begin; bucket < end; bucket++)
-        for (const mxg_source& source : bucket->way)
-            used += source.tag != 0;
-    return used;
+    SourceFill out;
+    out.capacity = (settings.bucket_mask + uint64_t{1}) * MXG_WAYS;
+    out.parent_capacity = mxg_all_buckets(settings.bucket_mask) * MXG_WAYS - out.capacity;
+    return out;
+}
+
+// `used` was counted in `counted` entries of `all`.
+uint64_t scaled(uint64_t used, uint64_t counted, uint64_t all)
+{
+    return counted > 0 ? used * (all / counted) + used * (all % counted) / counted : 0;
 }
 
 }  // namespace
 
 SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& settings)
 {
-    const uint64_t count = bucket_count(settings);
-    return {count * MXG_WAYS, used_within(buckets, buckets + count)};
+    SourceFill fill = empty_fill(settings);
+    add_used(fill, buckets, 0, mxg_all_buckets(settings.bucket_mask));
+    return fill;
 }
 
 void SourceSweep::step(const mxg_bucket* buckets, const mxg_source_settings& settings)
 {
-    const uint64_t count = bucket_count(settings), end = std::min(next_ + kStep, count);
-    used_ += used_within(buckets + next_, buckets + end);
+    const uint64_t count = mxg_all_buckets(settings.bucket_mask);
+    const uint64_t end = std::min(next_ + kStep, count);
+    if (next_ == 0)
+        current_ = empty_fill(settings);
+    add_used(current_, buckets, next_, end);
     next_ = end;
     if (next_ < count)
         return;
-    last_ = used_;
-    next_ = used_ = 0;
+    last_ = current_;
+    next_ = 0;
 }
 
 SourceFill SourceSweep::fill(const mxg_source_settings& settings) const
 {
-    const uint64_t count = bucket_count(settings);
-    const uint64_t part = next_ > 0 ? used_ * (count / next_) + used_ * (count % next_) / next_ : 0;
-    return {count * MXG_WAYS, last_.value_or(part)};
+    if (last_)
+        return *last_;
+    SourceFill out = empty_fill(settings);
+    const uint64_t entries = next_ * MXG_WAYS, own = std::min(entries, out.capacity);
+    out.used = scaled(current_.used, own, out.capacity);
+    out.parents_used = scaled(current_.parents_used, entries - own, out.parent_capacity);
+    return out;
 }
 
 void drain_rings(mxg_ring* rings, uint32_t count,

@@ -21,13 +21,19 @@ struct CounterValue {
 };
 
 struct SourceFill {
-    uint64_t capacity = 0;
+    uint64_t capacity = 0;  // entries of source prefixes
     uint64_t used = 0;
+    uint64_t parent_capacity = 0;  // and of their parents, all levels together
+    uint64_t parents_used = 0;
 };
 
 // Buckets for at least `capacity` sources; throws PlaneError beyond MXG_MAX_SOURCES.
 uint32_t buckets_for(uint64_t capacity);
+// Of the source table with its parent levels.
 uint64_t source_bytes(const mxg_source_settings& settings);
+
+// Of all state that a plane of this capacity keeps of senders: source table and SYNs seen.
+uint64_t state_bytes(uint64_t capacity);
 
 // The state of one source prefix, if there is any.
 bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const mxg_prefix& prefix,
@@ -49,9 +55,9 @@ public:
     bool begun() const { return next_ > 0 || last_; }
 
 private:
-    uint64_t next_ = 0;  // bucket
-    uint64_t used_ = 0;  // in this round, before `next_`
-    std::optional<uint64_t> last_;
+    uint64_t next_ = 0;   // bucket
+    SourceFill current_;  // of this round, before `next_`
+    std::optional<SourceFill> last_;
 };
 
 // Takes the samples that came since the last call out of `count` rings.

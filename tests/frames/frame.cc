@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/frames/frame.h"
 
+#include <atomic>
+
 #include "tests/reference/policy_case.h"
 
-namespace mxgate::frames
-{
-namespace
-{
+namespace mxgate::frames {
+namespace {
 
 constexpr size_t kIpv4Source = 12, kIpv4Destination = 16, kIpv6Source = 8, kIpv6Destination = 24;
 
@@ -108,7 +108,8 @@ Frame& Frame::tcp(uint8_t flags, uint16_t destination_port, uint16_t source_port
     Bytes& bytes = push(Kind::payload, 6, 20).bytes;
     put(bytes, 0, 2, source_port);
     put(bytes, 2, 2, destination_port);
-    put(bytes, 4, 4, 0x01020304);
+    static std::atomic<uint32_t> sequence{0x01020304};
+    put(bytes, 4, 4, sequence++);
     bytes[12] = 0x50;
     bytes[13] = flags;
     put(bytes, 14, 2, 0xffff);

@@ -48,6 +48,7 @@ public:
     // In IPv6 a fragment header; in IPv4 the field of the header. `offset` in units of 8 bytes.
     Frame& fragment(uint16_t offset, bool more);
     Frame& ip_options(size_t bytes);  // IPv4, a multiple of 4
+    // Each with a sequence number of its own: only the same bytes again are a retransmission.
     Frame& tcp(uint8_t flags, uint16_t destination_port = 25, uint16_t source_port = 40000);
     Frame& tcp_options(size_t bytes);  // a multiple of 4
     Frame& udp(uint16_t destination_port = 25, uint16_t source_port = 40000);

@@ -3,8 +3,7 @@
 
 #include "tests/reference/policy_case.h"
 
-namespace mxgate::frames
-{
+namespace mxgate::frames {
 
 using reference::Address;
 using reference::Number;
@@ -183,6 +182,18 @@ void Generator::mutate(Bytes& frame)
 }
 
 Bytes Generator::next()
+{
+    if (recent_.size() == 32 && one_in(6))
+        return recent_[below(32)];
+    Bytes out = fresh();
+    if (recent_.size() < 32)
+        recent_.push_back(out);
+    else
+        recent_[below(32)] = out;
+    return out;
+}
+
+Bytes Generator::fresh()
 {
     Frame frame;
     if (one_in(60))

@@ -33,11 +33,13 @@ private:
     void chain(Frame& frame);
     void transport(Frame& frame);
     void mutate(Bytes& frame);
+    Bytes fresh();
 
     std::mt19937_64 random_;
     std::vector<reference::Prefix> known_[2], services_;
     std::vector<PortRange> ports_;
     std::vector<reference::Address> regulars_;  // senders that come again and again
+    std::vector<Bytes> recent_;                 // frames that may come again
 };
 
 }  // namespace mxgate::frames

@@ -26,10 +26,12 @@ std::optional<Bytes> answer(const Bytes& frame, mxg_verdict verdict)
 }
 
 Model::Model(const PolicyTable& table, uint32_t buckets)
-    : buckets_(buckets), counters_(MXG_COUNTERS, 0)
+    : buckets_(mxg_all_buckets(buckets - 1)), seen_(buckets), counters_(MXG_COUNTERS, 0)
 {
     gate_.sources = {{kSourceKey[0], kSourceKey[1]}, buckets - 1, 0};
     gate_.buckets = buckets_.data();
+    gate_.seen = seen_.data();
+    gate_.connections = connections_;
     publish(table);
 }
 
@@ -59,6 +61,20 @@ mxg_reply_outcome Model::answer(const Bytes& frame, mxg_verdict verdict, uint64_
         mxg_answer(&gate_, &view, &packet, static_cast<uint8_t>(verdict), &replies_, &reply);
     mxg_count_reply(&replies_, outcome, verdict, packet.source.family);
     return outcome;
+}
+
+mxg_connection Model::opened(const reference::Address& source, uint64_t now_ns)
+{
+    const mxg_address address = reference::to_core(source);
+    mxg_connection connection{};
+    gate_.now_ns = now_ns;
+    mxg_handshake_done(&gate_, &address, &connection);
+    return connection;
+}
+
+void Model::closed(mxg_connection connection)
+{
+    mxg_connection_closed(&gate_, &connection);
 }
 
 uint64_t Model::counted() const

@@ -10,6 +10,7 @@
 
 #include "dataplane/core/decide.h"
 #include "dataplane/core/reply.h"
+#include "dataplane/core/connections.h"
 #include "tests/frames/frame.h"
 #include "tests/reference/gate.h"
 
@@ -33,6 +34,8 @@ public:
     mxg_decision decide(const Bytes& frame, uint64_t now_ns);
     // What becomes of the answer to `frame`, judged `verdict`; counted in replies().
     mxg_reply_outcome answer(const Bytes& frame, mxg_verdict verdict, uint64_t now_ns);
+    mxg_connection opened(const reference::Address& source, uint64_t now_ns);
+    void closed(mxg_connection connection);
     // Another table, the state stays.
     void publish(const PolicyTable& table);
 
@@ -44,6 +47,8 @@ public:
 private:
     std::vector<mxg_line> plane_;
     std::vector<mxg_bucket> buckets_;
+    std::vector<mxg_seen_line> seen_;
+    uint32_t connections_[MXG_MAX_CLASSES] = {};
     std::vector<uint64_t> counters_;
     mxg_replies replies_{};
     mxg_gate gate_{};

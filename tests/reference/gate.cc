@@ -1,20 +1,65 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/reference/gate.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace mxgate::reference {
 
-bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
+// What lies further ahead than a limit can have put it was put there by another limit. Clocks of
+// cores may differ: by less than a second.
+constexpr uint64_t kSlackNs = 1'000'000'000;
+
+// What lies behind is not missing any more; what lies too far ahead is of another limit.
+void TokenBucket::age(Number size, uint64_t now_ns)
 {
-    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
-    const Number size = interval * limit.burst;
     const Number passed = now_ns - at_ns_;
     missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;
     at_ns_ = now_ns;
-    if (missing_ns_ + interval > size)
+    if (missing_ns_ > size + kSlackNs)
+        missing_ns_ = size;
+}
+
+bool TokenBucket::ask(const RateLimit& limit, uint64_t now_ns)
+{
+    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
+    age(interval * limit.burst, now_ns);
+    return missing_ns_ + interval <= interval * limit.burst;
+}
+
+bool TokenBucket::take(const RateLimit& limit, uint64_t now_ns)
+{
+    if (!ask(limit, now_ns))
         return false;
-    missing_ns_ += interval;
+    missing_ns_ += (limit.period_ns + limit.count - 1) / limit.count;
+    return true;
+}
+
+void TokenBucket::debit(const RateLimit& limit, uint64_t now_ns)
+{
+    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
+    age(interval * limit.burst, now_ns);
+    missing_ns_ = std::min(missing_ns_ + interval, interval * limit.burst);
+}
+
+void TokenBucket::refund(const RateLimit& limit, uint64_t now_ns)
+{
+    const Number interval = (limit.period_ns + limit.count - 1) / limit.count;
+    const Number passed = now_ns - at_ns_;
+    missing_ns_ = missing_ns_ > passed ? missing_ns_ - passed : 0;
+    at_ns_ = now_ns;
+    missing_ns_ = missing_ns_ > interval ? missing_ns_ - interval : 0;
+}
+
+bool TokenBucket::take_bytes(uint64_t bytes, uint64_t per_second, uint64_t now_ns)
+{
+    constexpr Number kSecond = 1'000'000'000;
+    // Up to a whole 2^-20 ns for each byte.
+    const Number byte = ((kSecond << 20) + per_second - 1) / per_second;
+    age(kSecond + (byte * 65536 >> 20), now_ns);
+    if (missing_ns_ > kSecond)
+        return false;
+    missing_ns_ += byte * bytes >> 20;
     return true;
 }
 
@@ -91,7 +136,110 @@ Answer Gate::judge(const Address& source, Prefix* state) const
     return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;
 }
 
-void Gate::attempt(const Address& source, uint64_t now_ns, Decision* decision)
+std::vector<Gate::Place> Gate::places(const Prefix& source, const ClassConfig& c)
+{
+    std::vector<Place> out{{&senders_[to_string(source)], source, c}};
+    const auto& lengths = source.first.family == 6 ? config_.levels_ipv6 : config_.levels_ipv4;
+    for (const uint32_t length : lengths) {
+        if (static_cast<int>(length) >= source.length)
+            continue;
+        const Prefix parent = cut(source.first, static_cast<int>(length));
+        Place place{&parents_[to_string(parent)], parent, {}};
+        for (const LevelConfig& level : c.levels)
+            if (level.family == source.first.family && level.length == length)
+                place.ceiling = level.ceiling;
+        out.push_back(place);
+    }
+    return out;
+}
+
+mxg_reason Gate::ask(const Place& place, bool own, bool known, uint64_t now_ns) const
+{
+    const CeilingConfig& ceiling = place.ceiling;
+    if (ceiling.connections > 0 && place.sender->open >= ceiling.connections)
+        return own ? MXG_CONNECTIONS : MXG_LEVEL_CONNECTIONS;
+    if (ceiling.rate && !place.sender->bucket.ask(*ceiling.rate, now_ns))
+        return own ? MXG_RATE : MXG_LEVEL_RATE;
+    if (ceiling.syn_guard && !known && !place.sender->guard.ask(*ceiling.syn_guard, now_ns))
+        return MXG_SYN_GUARD;
+    return MXG_CONFORMS;
+}
+
+// All that has a say must conform; then all of it is charged.
+mxg_reason Gate::weigh(const Prefix& source, const ClassConfig& c, bool known, uint64_t now_ns)
+{
+    const std::vector<Place> all = places(source, c);
+    Sender& sender = *all[0].sender;
+    if (c.retry_wait_ns > 0 && sender.wait_until_ns > now_ns) {
+        if (c.retry_extend || sender.wait_until_ns > now_ns + c.retry_wait_ns + kSlackNs)
+            sender.wait_until_ns = now_ns + c.retry_wait_ns;
+        return MXG_RETRY_WAIT;
+    }
+    for (size_t i = 0; i < all.size(); i++) {
+        const mxg_reason reason = ask(all[i], i == 0, known, now_ns);
+        if ((reason == MXG_RATE || reason == MXG_CONNECTIONS) && c.retry_wait_ns > 0)
+            sender.wait_until_ns = now_ns + c.retry_wait_ns;
+        if (reason != MXG_CONFORMS)
+            return reason;
+    }
+    if (c.total_connections > 0 && open_[c.name] >= c.total_connections)
+        return MXG_TOTAL;
+    for (const Place& place : all) {
+        if (place.ceiling.rate && c.charge == Charge::syn)
+            place.sender->bucket.take(*place.ceiling.rate, now_ns);
+        if (place.ceiling.syn_guard && !known)
+            place.sender->guard.take(*place.ceiling.syn_guard, now_ns);
+    }
+    return MXG_CONFORMS;
+}
+
+// A handshake is complete: the SYN guard has no claim any more, and the rate may have.
+Connection Gate::opened(const Address& source, uint64_t now_ns)
+{
+    Decision who;
+    const ClassConfig& c = name(source, &who);
+    Connection out{{}, c.name};
+    for (const Place& place : places(*who.source, c)) {
+        place.sender->open++;
+        out.prefixes.push_back(place.prefix);
+        if (place.ceiling.rate && c.charge == Charge::handshake)
+            place.sender->bucket.debit(*place.ceiling.rate, now_ns);
+        if (place.ceiling.syn_guard)
+            place.sender->guard.refund(*place.ceiling.syn_guard, now_ns);
+    }
+    open_[c.name]++;
+    return out;
+}
+
+void Gate::closed(const Connection& connection)
+{
+    for (size_t i = 0; i < connection.prefixes.size(); i++)
+        (i == 0 ? senders_ : parents_)[to_string(connection.prefixes[i])].open--;
+    open_[connection.class_name]--;
+}
+
+void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, Decision* decision)
+{
+    constexpr uint64_t kUnit = 65536, kWindow = 64'000'000'000 / kUnit;
+    Said& said = said_[{packet.source->family, packet.source->value, packet.destination->value,
+                        packet.source_port, packet.destination_port, packet.sequence}];
+    const bool again = said.frames > 0 && said.frames < 12 && now_ns / kUnit - said.first < kWindow;
+    // Who was held up by the SYN guard and comes again has at least that to show.
+    const bool known = again && said.reason == MXG_SYN_GUARD;
+    if (!again || known) {
+        said = {now_ns / kUnit, 0, MXG_PASS, weigh(*decision->source, c, known, now_ns)};
+        if (said.reason != MXG_CONFORMS)
+            said.verdict = said.reason == MXG_SYN_GUARD         ? MXG_DROP
+                           : c.deny_with == Action::reset       ? MXG_RESET
+                           : c.deny_with == Action::unreachable ? MXG_UNREACHABLE
+                                                                : MXG_DROP;
+    }
+    said.frames++;
+    decision->verdict = said.verdict;
+    decision->reason = said.reason;
+}
+
+const ClassConfig& Gate::name(const Address& source, Decision* decision) const
 {
     Prefix state;
     const Answer answer = judge(source, &state);
@@ -101,11 +249,33 @@ void Gate::attempt(const Address& source, uint64_t now_ns, Decision* decision)
     decision->source = state;
     if (c.mode == Mode::monitor)
         decision->enforced = false;
+    return c;
+}
+
+// Where no class limits it, the sender is not even looked up.
+void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision)
+{
+    bool limited = false;
+    for (const ClassConfig& c : config_.classes)
+        limited |= c.bandwidth > 0;
+    decision->reason = MXG_ESTABLISHED;
+    if (!limited)
+        return;
+    const ClassConfig& c = name(*packet.source, decision);
+    if (c.bandwidth > 0 &&
+        !senders_[to_string(*decision->source)].bytes.take_bytes(packet.end, c.bandwidth, now_ns)) {
+        decision->verdict = MXG_DROP;
+        decision->reason = MXG_BANDWIDTH;
+    }
+}
+
+void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
+{
+    const ClassConfig& c = name(*packet.source, decision);
     decision->reason = MXG_CLASS;
     switch (c.action) {
         case Action::pass:
-            decision->verdict = MXG_PASS;
-            return;
+            break;
         case Action::drop:
             decision->verdict = MXG_DROP;
             return;
@@ -118,12 +288,10 @@ void Gate::attempt(const Address& source, uint64_t now_ns, Decision* decision)
         case Action::limit:
             break;
     }
-    const bool admitted = !c.rate || buckets_[to_string(state)].take(*c.rate, now_ns);
-    decision->verdict = admitted                               ? MXG_PASS
-                        : c.deny_with == Action::reset       ? MXG_RESET
-                        : c.deny_with == Action::unreachable ? MXG_UNREACHABLE
-                                                             : MXG_DROP;
-    decision->reason = admitted ? MXG_CONFORMS : MXG_RATE;
+    if (c.action == Action::limit)
+        decision->reason = MXG_CONFORMS;
+    if (c.any() || !c.levels.empty() || c.total_connections > 0)
+        limit(packet, c, now_ns, decision);
 }
 
 Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
@@ -155,8 +323,9 @@ Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
         return say(MXG_PASS, MXG_FRAGMENT);
     const bool syn = packet.flags & 0x02, ack = packet.flags & 0x10;
     if (!syn || ack)
-        return say(MXG_PASS, MXG_ESTABLISHED);
-    attempt(*packet.source, now_ns, &out);
+        established(packet, now_ns, &out);
+    else
+        attempt(packet, now_ns, &out);
     return out;
 }
 

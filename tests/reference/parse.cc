@@ -52,7 +52,8 @@ void parse_tcp(const Bytes& segment, Parsed* out)
         out->destination_port = reader.u16();
         out->source_port = source_port;
         out->kind = Kind::broken_with_port;
-        reader.skip(8);
+        out->sequence = static_cast<uint32_t>(reader.number(4));
+        reader.skip(4);
         const size_t header_bytes = static_cast<size_t>(reader.u8() >> 4) * 4;
         const uint8_t flags = reader.u8();
         reader.number(6);  // window, checksum, urgent pointer
@@ -107,6 +108,7 @@ void parse_ipv4(const Bytes& ip, Parsed* out)
     }
     const auto begin = ip.begin();
     out->packet.assign(begin, begin + static_cast<long>(total));
+    out->end = total;
     parse_tcp_or_broken(
         Bytes(begin + static_cast<long>(header_bytes), begin + static_cast<long>(total)), out);
 }
@@ -172,6 +174,7 @@ void parse_ipv6(const Bytes& ip, Parsed* out)
     }
     const auto begin = ip.begin() + static_cast<long>(reader.at());
     out->packet.assign(ip.begin(), begin + static_cast<long>(length));
+    out->end = reader.at() + length;
     try {
         parse_chain(Bytes(begin, begin + static_cast<long>(length)), next, out);
     } catch (const RunsOut&) {
@@ -193,6 +196,7 @@ void parse_ethernet(const Bytes& frame, Parsed* out)
         parse_ipv4(ip, out);
     else if (type == 0x86dd)
         parse_ipv6(ip, out);
+    out->end += reader.at();
 }
 
 }  // namespace

@@ -176,11 +176,13 @@ PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string
         "  plane: xdp\n"
         "  interfaces: [eth0]\n" +
         gate + "  services:\n" + services +
+        "sources: {levels: {ipv6: [40, 48, 8], ipv4: [24, 2]}}\n"
         "aggregation:\n"
         "  default: {ipv6: 64, ipv4: 32}\n"
         "classes:\n"
-        "  good: {action: pass}\n"
-        "  unknown: {action: limit, rate: 60/min, burst: 4}\n"
+        "  good: {action: pass, bandwidth: 20kB/s}\n"
+        "  unknown: {action: limit, rate: 60/min, burst: 4, levels: {ipv6: {48: {rate: 90/min,"
+        " burst: 4}, 8: {rate: 30/min, burst: 150}}, ipv4: {2: {rate: 30/min, burst: 150}}}}\n"
         "  mixed: {action: limit, rate: 6/min" +
         mixed +
         "}\n"

@@ -17,6 +17,7 @@
 #include <random>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "tests/tools/prefix.h"
@@ -35,6 +36,8 @@ struct Options {
     unsigned count = 1;
     double rate = 0;
     unsigned timeout_ms = 800;  // under a second, so that no SYN is ever sent twice
+    double hold = 0;         // seconds for which connections stay open once all are
+    bool reset = false;      // ended by RST, not by FIN
     uint64_t seed = std::random_device{}();
 };
 
@@ -45,6 +48,8 @@ struct Attempt {
 };
 
 std::map<std::string, unsigned> results;
+std::vector<int> held;
+bool hold_open = false;
 
 void finish(Attempt& attempt, const std::string& result)
 {
@@ -52,7 +57,10 @@ void finish(Attempt& attempt, const std::string& result)
     std::printf("{\"source\":\"%s\",\"result\":\"%s\",\"seconds\":%.3f}\n", attempt.source.c_str(),
                 result.c_str(), seconds.count());
     ++results[result];
-    close(attempt.fd);
+    if (hold_open && result == "connected")
+        held.push_back(attempt.fd);
+    else
+        close(attempt.fd);
     attempt.fd = -1;
 }
 
@@ -126,6 +134,15 @@ void run(const Options& options)
         collect(open, milliseconds(10), timeout);
     }
     const std::chrono::duration<double> seconds = Clock::now() - start;
+    std::fflush(stdout);
+    if (hold_open)
+        std::this_thread::sleep_for(std::chrono::duration<double>(options.hold));
+    for (const int fd : held) {
+        const linger at_once{1, 0};
+        if (options.reset)
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        close(fd);
+    }
     std::printf(
         "{\"attempts\":%u,\"connected\":%u,\"timeout\":%u,\"refused\":%u,\"seconds\":%.3f}\n",
         options.count, results["connected"], results["timeout"], results["refused"],
@@ -145,12 +162,15 @@ int main(int argc, char** argv)
     app.add_option("--rate", options.rate, "connections per second; 0: at once");
     app.add_option("--timeout-ms", options.timeout_ms, "give up after so long")
         ->capture_default_str();
+    app.add_option("--hold", options.hold, "seconds to keep all connections open");
+    app.add_flag("--reset", options.reset, "end what was held by RST");
     app.add_option("--seed", options.seed, "make the run repeatable");
     app.footer(
         "Example, in a lab namespace:\n  mxgate-connect --from 2001:db8:100:1::/64 --to "
         "2001:db8:2::25 --count 60 --rate 30");
     CLI11_PARSE(app, argc, argv);
     try {
+        hold_open = options.hold > 0;
         run(options);
         return 0;
     } catch (const std::exception& error) {

@@ -4,8 +4,9 @@
 
 #include <set>
 
+#include "control/config/units.h"
 #include "tests/frames/generator.h"
-#include "tests/frames/model.h"
+#include "tests/frames/pair.h"
 #include "tests/reference/policy_case.h"
 
 namespace mxgate
@@ -34,6 +35,8 @@ std::string yaml(const std::string& gate = {}, const std::string& bad = {})
            "  good: {action: pass}\n"
            "  unknown: {action: limit, rate: 60/min, burst: 2}\n"
            "  slow: {action: limit, rate: 1/min}\n"
+           "  wait: {action: limit, rate: 1/s, retry_wait: 60s}\n"
+           "  longer: {action: limit, rate: 1/s, retry_wait: 60s, retry_extend: true}\n"
            "  bad: {action: drop" +
            bad +
            "}\n"
@@ -42,15 +45,17 @@ std::string yaml(const std::string& gate = {}, const std::string& bad = {})
            "default_class: unknown\n";
 }
 
-// Both, side by side; what the core says is given only where the reference says the same.
-class Both
+class Both : public Pair
 {
 public:
-    explicit Both(const std::string& text) : case_(PolicyCase::from_yaml(text))
+    explicit Both(const std::string& text)
     {
+        case_ = PolicyCase::from_yaml(text);
         const size_t good = case_.add_feed("good", "good", 10);
         const size_t bad = case_.add_feed("bad", "bad", 20);
         const size_t slow = case_.add_feed("slow", "slow", 0);
+        case_.add(case_.add_feed("wait", "wait", 0), "2001:db8:3a17::/48");
+        case_.add(case_.add_feed("longer", "longer", 0), "2001:db8:3a18::/48");
         const size_t rude = case_.add_feed("rude", "rude", 0);
         const size_t far = case_.add_feed("far", "far", 0);
         case_.add(good, "2001:db8:600d::/48");
@@ -69,46 +74,14 @@ public:
         gate_.emplace(case_.config, case_.reference());
     }
 
-    reference::Decision decide(const Bytes& frame, uint64_t now_ns = kSecond)
+    // Another configuration, over the same state.
+    void set_retry_wait(const std::string& name, const std::string& duration)
     {
-        const mxg_decision said = model_->decide(frame, now_ns);
-        const reference::Decision core = in_words(said, table_.info);
-        const reference::Decision slow = gate_->decide(frame, now_ns);
-        EXPECT_EQ(core, slow) << "core:      " << to_string(core)
-                              << "\nreference: " << to_string(slow);
-        EXPECT_EQ(mxg_effect(&said), core.enforced ? core.verdict : MXG_PASS);
-        return core;
+        for (ClassConfig& c : case_.config.classes)
+            if (c.name == name)
+                c.retry_wait_ns = parse_duration(duration.empty() ? "0s" : duration).value();
+        publish(case_);
     }
-    // As `verdict reason`.
-    std::string say(const Frame& frame, uint64_t now_ns = kSecond)
-    {
-        static const char* const kVerdicts[] = {"pass", "drop", "reset", "unreachable"};
-        static const char* const kReasons[] = {
-#define NAME(enumerator, name, text) name,
-            MXG_REASON_LIST(NAME)
-#undef NAME
-        };
-        const reference::Decision d = decide(frame.bytes(), now_ns);
-        return std::string(kVerdicts[d.verdict]) + " " + kReasons[d.reason];
-    }
-    PolicyCase& policy()
-    {
-        return case_;
-    }
-    Model& model()
-    {
-        return *model_;
-    }
-    const PolicyTable& table() const
-    {
-        return table_;
-    }
-
-private:
-    PolicyCase case_;
-    PolicyTable table_;
-    std::optional<Model> model_;
-    std::optional<reference::Gate> gate_;
 };
 
 constexpr const char* kMx = "2001:db8:2::25";
@@ -235,6 +208,81 @@ TEST(Decide, RateOfThePrefix)
     EXPECT_EQ(both.say(from("2001:db8:5000:1::1").tcp(kSyn), 2 * kSecond), "pass conforms");
     const reference::Decision d = both.decide(from("198.19.7.7", kMx4).tcp(kSyn).bytes());
     EXPECT_EQ(to_string(*d.source), "198.19.7.0/24");
+}
+
+// A SYN and its retransmissions are one attempt, whatever its verdict, for 12 frames and 64 s.
+TEST(Decide, RetransmissionsAreOneAttempt)
+{
+    Both both(yaml());
+    const Frame first = from("2001:db8::1").tcp(kSyn), second = from("2001:db8::1").tcp(kSyn),
+                third = from("2001:db8::1").tcp(kSyn);
+    for (const uint64_t seconds : {1, 2, 4, 8, 16, 32, 64})
+        EXPECT_EQ(both.say(first, seconds * kSecond), "pass conforms") << seconds;
+    EXPECT_EQ(both.say(second, 64 * kSecond), "pass conforms");
+    EXPECT_EQ(both.say(third, 64 * kSecond), "pass conforms");
+    const Frame denied = from("2001:db8::1").tcp(kSyn);
+    EXPECT_EQ(both.say(denied, 64 * kSecond), "drop rate");
+    EXPECT_EQ(both.say(denied, 67 * kSecond), "drop rate");
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn), 67 * kSecond), "pass conforms");
+    // Another port or another destination is another attempt.
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn, 25, 40001), 67 * kSecond), "pass conforms");
+    EXPECT_EQ(both.say(from("2001:db8::1").tcp(kSyn, 25, 40002), 67 * kSecond), "drop rate");
+    // After its time, and beyond its number, it is a new one.
+    EXPECT_EQ(both.say(denied, 129 * kSecond), "pass conforms");
+    const Frame often = from("2001:db8:1::1").tcp(kSyn);
+    for (int i = 0; i < 24; i++)
+        EXPECT_EQ(both.say(often, 1000 * kSecond), "pass conforms") << i;
+    for (int i = 0; i < 12; i++)
+        EXPECT_EQ(both.say(often, 1000 * kSecond), "drop rate") << i;
+}
+
+TEST(Decide, DeniedPrefixMustWait)
+{
+    Both both(yaml());
+    const auto attempt = [&both](uint64_t now) {
+        return both.say(from("2001:db8:3a17::" + std::to_string(now % 7)).tcp(kSyn), now);
+    };
+    EXPECT_EQ(attempt(kSecond), "pass conforms");
+    const Frame denied = from("2001:db8:3a17::1").tcp(kSyn);
+    EXPECT_EQ(both.say(denied, kSecond + 1), "drop rate");
+    EXPECT_EQ(attempt(3 * kSecond), "drop retry-wait");
+    EXPECT_EQ(both.say(denied, 4 * kSecond), "drop rate");
+    EXPECT_EQ(attempt(61 * kSecond), "drop retry-wait");
+    EXPECT_EQ(attempt(61 * kSecond + 1), "pass conforms");
+    // A sibling does not wait.
+    EXPECT_EQ(both.say(from("2001:db8:3a17:1::1").tcp(kSyn), 30 * kSecond), "pass conforms");
+}
+
+TEST(Decide, EarlyRetryBeginsTheWaitAnew)
+{
+    Both both(yaml());
+    const auto attempt = [&both](uint64_t now) {
+        return both.say(from("2001:db8:3a18::1").tcp(kSyn), now);
+    };
+    EXPECT_EQ(attempt(kSecond), "pass conforms");
+    EXPECT_EQ(attempt(kSecond), "drop rate");
+    const Frame early = from("2001:db8:3a18::1").tcp(kSyn);
+    EXPECT_EQ(both.say(early, 60 * kSecond), "drop retry-wait");
+    // Its retransmissions do not.
+    EXPECT_EQ(both.say(early, 70 * kSecond), "drop retry-wait");
+    EXPECT_EQ(both.say(early, 90 * kSecond), "drop retry-wait");
+    EXPECT_EQ(attempt(120 * kSecond), "pass conforms");
+}
+
+// A waiting period made under another configuration is no longer than that of this one, or none.
+TEST(Decide, WaitFollowsTheConfiguration)
+{
+    for (const char* wait : {"10s", "600s", ""}) {
+        Both both(yaml());
+        for (int i = 0; i < 2; i++)
+            both.say(from("2001:db8:3a17::1").tcp(kSyn), kSecond);
+        both.set_retry_wait("wait", wait);
+        const bool waits = *wait != 0;
+        EXPECT_EQ(both.say(from("2001:db8:3a17::1").tcp(kSyn), 3 * kSecond),
+                  waits ? "drop retry-wait" : "pass conforms");
+        EXPECT_EQ(both.say(from("2001:db8:3a17::1").tcp(kSyn), 13 * kSecond),
+                  std::string(wait) == "600s" ? "drop retry-wait" : "pass conforms");
+    }
 }
 
 TEST(Decide, MappedIsIpv4)

@@ -87,7 +87,8 @@ TEST(Reply, EveryShape)
 
 TEST(Reply, ResetInWords)
 {
-    const auto out = frames::answer(six().tcp(kSyn, 25, 4711).data(3).bytes(), MXG_RESET);
+    const auto out =
+        frames::answer(six().tcp(kSyn, 25, 4711).set(4, 4, 0x01020304).data(3).bytes(), MXG_RESET);
     ASSERT_TRUE(out);
     const Bytes expected = {
         2,    0,    0,    0,    0,    2,    2, 0,  0, 0, 0, 1, 0x86, 0xdd,  // back to sender

@@ -14,10 +14,8 @@
 #include "dataplane/core/decide.h"
 #include "tests/reference/gate.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
 
@@ -26,23 +24,30 @@ class Sources
 {
 public:
     explicit Sources(uint32_t buckets, uint64_t interval = kSecond, uint64_t burst = 3)
-        : buckets_(buckets)
+        : buckets_(mxg_all_buckets(buckets - 1))
     {
         class_.action = MXG_ACTION_LIMIT;
-        class_.flags = MXG_CLASS_RATE;
-        class_.interval_ns = interval;
-        class_.tolerance_ns = interval * (burst - 1);
+        class_.flags = MXG_CLASS_LIMITS;
+        set_rate(interval, burst);
         gate_.buckets = buckets_.data();
         gate_.sources = {{1, 2}, buckets - 1, 0};
     }
 
-    mxg_charge attempt(uint64_t number, uint64_t now)
+    void set_rate(uint64_t interval, uint64_t burst)
     {
-        mxg_judgement judgement{};
-        judgement.source = prefix(number);
-        judgement.class_of_service = &class_;
-        mxg_bucket* state = mxg_find_state(&gate_, &judgement);
-        return mxg_charge_attempt(&judgement, state, now);
+        class_.own.interval_ns = interval;
+        class_.own.burst = static_cast<uint32_t>(burst);
+    }
+
+    mxg_reason attempt(uint64_t number, uint64_t now)
+    {
+        mxg_attempt attempt{};
+        attempt.limits = class_;
+        attempt.ceiling[0] = class_.own;
+        attempt.source = prefix(number);
+        attempt.hash = mxg_prefix_hash(gate_.sources.key, &attempt.source);
+        attempt.now_ns = now;
+        return mxg_weigh_attempt(&gate_, &attempt);
     }
 
     const mxg_source* find(uint64_t number)
@@ -51,7 +56,8 @@ public:
         const uint64_t hash = mxg_prefix_hash(gate_.sources.key, &wanted);
         mxg_bucket* bucket =
             mxg_source_bucket(&gate_, mxg_bucket_number(hash, gate_.sources.bucket_mask));
-        return mxg_find_source(bucket, &wanted, hash | 1);
+        const uint32_t way = mxg_find_way(bucket, &wanted, mxg_source_tag(hash, &wanted));
+        return way < MXG_WAYS ? &bucket->way[way] : nullptr;
     }
 
     size_t used() const
@@ -79,15 +85,15 @@ TEST(Rate, BurstThenOnePerInterval)
     Sources sources(16);
     const uint64_t t = 5 * kSecond;
     for (int i = 0; i < 3; i++)
-        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + kSecond - 1), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond - 1), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond), MXG_CHARGE_OK);
+        EXPECT_EQ(sources.attempt(1, t), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, t), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + kSecond - 1), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, t + kSecond), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond - 1), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, t + 2 * kSecond), MXG_CONFORMS);
     // Another prefix has a bucket of its own.
-    EXPECT_EQ(sources.attempt(2, t + 2 * kSecond), MXG_CHARGE_OK);
+    EXPECT_EQ(sources.attempt(2, t + 2 * kSecond), MXG_CONFORMS);
 }
 
 TEST(Rate, FillsToTheBurstAndNotBeyond)
@@ -97,8 +103,8 @@ TEST(Rate, FillsToTheBurstAndNotBeyond)
         sources.attempt(1, kSecond);
     for (const uint64_t t : {4 * kSecond, 4000 * kSecond}) {
         for (int i = 0; i < 3; i++)
-            EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_OK);
-        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
+            EXPECT_EQ(sources.attempt(1, t), MXG_CONFORMS);
+        EXPECT_EQ(sources.attempt(1, t), MXG_RATE);
     }
 }
 
@@ -108,8 +114,8 @@ TEST(Rate, DenialsCostNothing)
     for (int i = 0; i < 3; i++)
         sources.attempt(1, kSecond);
     for (uint64_t t = kSecond; t < 2 * kSecond; t += kSecond / 1000)
-        EXPECT_EQ(sources.attempt(1, t), MXG_CHARGE_DENIED);
-    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_CHARGE_OK);
+        EXPECT_EQ(sources.attempt(1, t), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_CONFORMS);
     EXPECT_EQ(sources.find(1)->admitted, 4u);
     EXPECT_EQ(sources.find(1)->denied, 1000u);
 }
@@ -118,26 +124,48 @@ TEST(Rate, ClockBeginsAtZero)
 {
     Sources sources(16);
     for (int i = 0; i < 3; i++)
-        EXPECT_EQ(sources.attempt(1, 0), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(1, 0), MXG_CHARGE_DENIED);
+        EXPECT_EQ(sources.attempt(1, 0), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, 0), MXG_RATE);
 }
 
-// The core's arrival times against the reference's bucket of tokens, to the nanosecond.
+// Who spent a slow bucket does not wait for it once the rate is loosened: the debt is that of an
+// empty bucket of the new rate, from the first attempt under it.
+TEST(Rate, LoosenedRateLetsOffItsDebt)
+{
+    Sources sources(16, 600 * kSecond, 5);
+    for (int i = 0; i < 5; i++)
+        EXPECT_EQ(sources.attempt(1, kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, 2 * kSecond), MXG_RATE);
+    sources.set_rate(kSecond, 4);
+    EXPECT_EQ(sources.attempt(1, 3 * kSecond), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond - 1), MXG_RATE);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(1, 4 * kSecond), MXG_RATE);
+}
+
+// The core's arrival times against the reference's bucket of tokens, to the nanosecond, while the
+// rate changes now and then.
 TEST(Rate, AsABucketOfTokens)
 {
     std::mt19937_64 random(3);
+    const auto any_limit = [&random] {
+        return RateLimit{1 + random() % 5, (1 + random() % 1000) * 60,  // divides
+                         static_cast<uint32_t>(1 + random() % 9)};
+    };
     for (int round = 0; round < 200; round++) {
-        const RateLimit limit{1 + random() % 5, (1 + random() % 1000) * 60,  // divides
-                              static_cast<uint32_t>(1 + random() % 9)};
-        Sources sources(1, limit.period_ns / limit.count, limit.burst);
+        RateLimit limit = any_limit();
+        Sources sources(1);
         reference::TokenBucket bucket;
         uint64_t now = random() % 1'000'000;
         for (int i = 0; i < 500; i++) {
+            if (random() % 50 == 0)
+                limit = any_limit();
+            sources.set_rate(limit.period_ns / limit.count, limit.burst);
             const uint64_t step = random() % 4;
             now += step == 0   ? 0
                    : step == 1 ? random() % 3
                                : random() % (2 * limit.period_ns / limit.count + 2);
-            ASSERT_EQ(sources.attempt(1, now) == MXG_CHARGE_OK, bucket.take(limit, now))
+            ASSERT_EQ(sources.attempt(1, now) == MXG_CONFORMS, bucket.take(limit, now))
                 << "round " << round << " attempt " << i;
         }
     }
@@ -150,8 +178,8 @@ TEST(Bucket, FullOneGivesUpTheFurthestInCredit)
     // 4 ways; number 3 has the least debt.
     for (uint64_t number = 1; number <= 4; number++)
         for (uint64_t i = 0; i < (number == 3 ? 1 : 10 * number); i++)
-            EXPECT_EQ(sources.attempt(number, now), MXG_CHARGE_OK);
-    EXPECT_EQ(sources.attempt(5, now), MXG_CHARGE_OK);
+            EXPECT_EQ(sources.attempt(number, now), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(5, now), MXG_CONFORMS);
     EXPECT_EQ(sources.find(3), nullptr);
     for (const uint64_t number : {1, 2, 4, 5})
         EXPECT_NE(sources.find(number), nullptr) << number;
@@ -166,7 +194,7 @@ TEST(Bucket, AFloodDoesNotFreeWhoIsOverTheRate)
         sources.attempt(1, now);
     for (uint64_t other = 100; other < 100'100; other++)
         sources.attempt(other, now + other);
-    EXPECT_EQ(sources.attempt(1, now + kSecond), MXG_CHARGE_DENIED);
+    EXPECT_EQ(sources.attempt(1, now + kSecond), MXG_RATE);
     EXPECT_EQ(sources.find(1)->admitted, 3u);
 }
 
@@ -174,7 +202,7 @@ TEST(Bucket, MemoryIsBounded)
 {
     Sources sources(64);
     for (uint64_t number = 0; number < 100'000; number++)
-        ASSERT_EQ(sources.attempt(number, number), MXG_CHARGE_OK);
+        ASSERT_EQ(sources.attempt(number, number), MXG_CONFORMS);
     EXPECT_EQ(sources.used(), 64u * MXG_WAYS);
 }
 
@@ -192,12 +220,12 @@ TEST(Bucket, AlikeInAllButTheLength)
     const mxg_prefix a{{1, 0, MXG_FAMILY_IPV6, 0}, 64}, b{{1, 0, MXG_FAMILY_IPV6, 0}, 56};
     EXPECT_NE(mxg_prefix_hash(key, &a), mxg_prefix_hash(key, &b));
     mxg_bucket bucket{};
-    const uint64_t tag = 7;  // a collision of hashes
-    const mxg_source* of_a = mxg_take_source(&bucket, &a, tag, 1);
-    const mxg_source* of_b = mxg_take_source(&bucket, &b, tag, 1);
+    const uint32_t tag_a = mxg_source_tag(7, &a), tag_b = mxg_source_tag(7, &b);  // hashes collide
+    const uint32_t of_a = mxg_take_way(&bucket, &a, tag_a, 1);
+    const uint32_t of_b = mxg_take_way(&bucket, &b, tag_b, 1);
     EXPECT_NE(of_a, of_b);
-    EXPECT_EQ(mxg_find_source(&bucket, &a, tag), of_a);
-    EXPECT_EQ(mxg_find_source(&bucket, &b, tag), of_b);
+    EXPECT_EQ(mxg_find_way(&bucket, &a, tag_a), of_a);
+    EXPECT_EQ(mxg_find_way(&bucket, &b, tag_b), of_b);
 }
 
 TEST(Bucket, BusyOnEverySide)
@@ -207,7 +235,7 @@ TEST(Bucket, BusyOnEverySide)
     for (mxg_source& source : bucket.way)
         source.tag = MXG_TAG_BUSY;
     const mxg_prefix prefix{{1, 0, MXG_FAMILY_IPV6, 0}, 64};
-    EXPECT_EQ(mxg_take_source(&bucket, &prefix, 7, 1), nullptr);
+    EXPECT_EQ(mxg_take_way(&bucket, &prefix, 7, 1), MXG_CONTESTED);
 }
 
 // Runs `body(thread)` on several threads at once.
@@ -237,7 +265,7 @@ TEST(Threads, OnePrefixNeverOverItsLimit)
     const uint64_t start = clock();
     together(2, [&](int) {
         for (uint64_t now = clock(); now - start < 200'000'000; now = clock())
-            if (sources.attempt(1, now) == MXG_CHARGE_OK)
+            if (sources.attempt(1, now) == MXG_CONFORMS)
                 admitted++;
     });
     const uint64_t passed = clock() - start;
@@ -259,7 +287,7 @@ TEST(Threads, NewPrefixNeverOverItsLimit)
             for (int spins = 0; round[1 - thread] < i && spins < 100'000; spins++) {
             }
             for (int attempt = 0; attempt < 4; attempt++)
-                if (sources.attempt(static_cast<uint64_t>(i), kSecond) == MXG_CHARGE_OK)
+                if (sources.attempt(static_cast<uint64_t>(i), kSecond) == MXG_CONFORMS)
                     admitted[static_cast<size_t>(i)]++;
         }
     });

@@ -13,16 +13,17 @@ namespace {
 class Sweep : public ::testing::TestWithParam<uint32_t>
 {
 protected:
-    Sweep() : table_(-1, sizeof(mxg_bucket) * GetParam(), true)
+    Sweep() : table_(-1, sizeof(mxg_bucket) * mxg_all_buckets(GetParam() - 1), true)
     {
         settings_.bucket_mask = GetParam() - 1;
     }
 
     mxg_bucket* buckets() { return static_cast<mxg_bucket*>(table_.data()); }
+    uint64_t all() const { return mxg_all_buckets(settings_.bucket_mask); }
     void fill(unsigned count)
     {
         for (; count > 0; count--)
-            buckets()[random_() % GetParam()].way[random_() % MXG_WAYS].tag = 1;
+            buckets()[random_() % all()].way[random_() % MXG_WAYS].tag = 1;
     }
 
     Mapping table_;
@@ -32,7 +33,7 @@ protected:
 
 TEST_P(Sweep, CountsWhatIsThere)
 {
-    const uint64_t steps = (GetParam() + SourceSweep::kStep - 1) / SourceSweep::kStep;
+    const uint64_t steps = (all() + SourceSweep::kStep - 1) / SourceSweep::kStep;
     SourceSweep sweep;
     EXPECT_FALSE(sweep.begun());
     for (int round = 0; round < 3; round++) {
@@ -43,6 +44,8 @@ TEST_P(Sweep, CountsWhatIsThere)
         EXPECT_TRUE(sweep.begun());
         EXPECT_EQ(sweep.fill(settings_).used, whole.used);
         EXPECT_EQ(sweep.fill(settings_).capacity, whole.capacity);
+        EXPECT_EQ(sweep.fill(settings_).parents_used, whole.parents_used);
+        EXPECT_GT(whole.parents_used, 0u);
         EXPECT_EQ(whole.capacity, uint64_t{GetParam()} * MXG_WAYS);
     }
 }

@@ -7,10 +7,8 @@
 #include "tests/reference/random_policy.h"
 #include "tests/xdp/plane.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 class Cores : public XdpTest
 {
@@ -30,15 +28,17 @@ TEST_F(Cores, NewSenderNeverOverItsLimit)
         for (uint32_t sender = 0; sender < kSenders; sender++) {
             const reference::Address source{
                 6, reference::Number{uint64_t{0x20010db8'00000000} + sender} << 64 | 1};
-            const frames::Bytes frame = frames::Frame()
-                                            .ip(source, reference::address("2001:db8:2::25"))
-                                            .tcp(frames::kSyn)
-                                            .bytes();
+            const auto attempt = [&source] {
+                return frames::Frame()
+                    .ip(source, reference::address("2001:db8:2::25"))
+                    .tcp(frames::kSyn)
+                    .bytes();
+            };
             at[me] = sender;
             for (int spins = 0; at[1 - me] < sender && spins < 100'000; spins++) {
             }
             for (uint32_t i = 0; i < kAttempts; i++)
-                admitted[sender] += plane().passes(frame, 1'000'000'000);
+                admitted[sender] += plane().passes(attempt(), 1'000'000'000);
         }
     };
     {

@@ -108,8 +108,10 @@ protected:
 
 TEST_F(Equal, Enforce)
 {
-    run_random(random_gate(11, "", kMxServices, ", burst: 3, deny_with: unreachable"), 1,
-               kSecond / 100);
+    run_random(
+        random_gate(11, "", kMxServices, ", burst: 3, retry_wait: 5s, deny_with: unreachable"), 1,
+        kSecond / 400);
+    EXPECT_GT(reasons_[MXG_LEVEL_RATE], 20u);
 }
 
 TEST_F(Equal, MonitorOfTheGate)
@@ -120,13 +122,16 @@ TEST_F(Equal, MonitorOfTheGate)
 
 TEST_F(Equal, FragmentsPassAndOneClassMonitored)
 {
-    run_random(random_gate(13, "  fragments: pass\n", kMxServices, ", mode: monitor"), 3, 1);
+    run_random(
+        random_gate(13, "  fragments: pass\n", kMxServices, ", mode: monitor, retry_wait: 1s"), 3,
+        kSecond / 10'000);
 }
 
 TEST_F(Equal, EverythingIsProtected)
 {
-    run_random(random_gate(14, "", kAllServices, ", burst: 2, deny_with: reset"), 4,
-               kSecond / 1000);
+    run_random(random_gate(14, "", kAllServices,
+                           ", burst: 2, retry_wait: 3s, retry_extend: true, deny_with: reset"),
+               4, kSecond / 1000);
 }
 
 // Headers in the linear part, the rest in frags.

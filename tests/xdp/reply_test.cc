@@ -175,11 +175,11 @@ TEST_F(Reply, DenialsOfALimit)
             "  some: {action: limit, rate: 1/min, burst: 2, deny_with: " +
             deny + "}\ndefault_class: some\n");
         plane().maps().publish(policy.compile().plane);
-        const Bytes syn = six(0, verdict).tcp(kSyn).bytes();
         for (int i = 0; i < 2; i++) {
-            EXPECT_EQ(plane().decide(syn, kSecond).verdict, MXG_PASS);
+            EXPECT_EQ(plane().decide(six(0, verdict).tcp(kSyn).bytes(), kSecond).verdict, MXG_PASS);
             EXPECT_TRUE(plane().passed());
         }
+        const Bytes syn = six(0, verdict).tcp(kSyn).bytes();
         const mxg_decision denied = plane().decide(syn, kSecond);
         EXPECT_EQ(denied.verdict, verdict);
         EXPECT_EQ(denied.reason, MXG_RATE);

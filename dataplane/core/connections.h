@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Open connections: what a plane calls when a handshake has been completed and when the connection
+ * is over, however it learns of that (sockops, a connection table, a capture).
+ */
+#ifndef MXG_CORE_CONNECTIONS_H
+#define MXG_CORE_CONNECTIONS_H
+
+#include "dataplane/core/decide.h"
+
+/* One less, unless it is 0: a count that was lost must not wrap. */
+MXG_INLINE void mxg_count_down(__u32 *count)
+{
+    for (int i = 0; i < MXG_TRIES; i++) {
+        __u32 old = mxg_load32(count);
+
+        if (old == 0 || __sync_val_compare_and_swap(count, old, old - 1) == old)
+            return;
+    }
+}
+
+/* Counts the connection to one place; charges what the handshake is to be charged, and gives back
+ * what the SYN guard took: it is for SYNs that complete no handshake. */
+MXG_INLINE void mxg_open_at(struct mxg_gate *gate, struct mxg_attempt *attempt, __u32 place,
+                            struct mxg_connection *connection)
+{
+    const struct mxg_ceiling *ceiling = &attempt->ceiling[place];
+    struct mxg_source *source;
+
+    if (MXG_TAKE_PLACE(gate, attempt, place) >= MXG_WAYS)
+        return;
+    source = mxg_source_at(gate, &attempt->place[place]);
+    if (!source)
+        return;
+    __sync_fetch_and_add(&source->open, 1);
+    connection->counted |= (__u8)(1u << place);
+    if (ceiling->interval_ns && (attempt->limits.flags & MXG_CLASS_HANDSHAKE))
+        mxg_debit_rate(&source->full_at_ns, ceiling->interval_ns,
+                       ceiling->interval_ns * ceiling->burst, attempt->now_ns);
+    if (ceiling->guard_interval_ns && mxg_load64(&source->guard_full_at_ns) > attempt->now_ns)
+        mxg_refund_rate(&source->guard_full_at_ns, ceiling->guard_interval_ns);
+}
+
+/* A handshake has been completed; `attempt` is what mxg_prepare_attempt made of its source. Fills
+ * *connection, to be kept until the end of the connection. */
+MXG_INLINE void mxg_connection_opened(struct mxg_gate *gate, struct mxg_attempt *attempt,
+                                      struct mxg_connection *connection)
+{
+    __u32 *open = mxg_class_connections(gate, attempt->class_id);
+
+    attempt->now_ns = mxg_now(gate);
+    connection->hi = attempt->source.address.hi;
+    connection->lo = attempt->source.address.lo;
+    connection->family = (__u8)attempt->source.address.family;
+    connection->class_id = (__u8)attempt->class_id;
+    connection->counted = 0;
+    for (__u32 i = 0; i < MXG_PLACES; i++) {
+        connection->length[i] =
+            (__u8)(i == 0 ? attempt->source.length : attempt->ceiling[i].length);
+        if (i == 0 || mxg_has_parent(attempt, i))
+            mxg_open_at(gate, attempt, i, connection);
+    }
+    if (open)
+        __sync_fetch_and_add(open, 1);
+}
+
+/* The same, from the source address: for a plane that has the whole gate at hand. 0, or -1: there
+ * is no table, or it is damaged. */
+MXG_INLINE int mxg_handshake_done(struct mxg_gate *gate, const struct mxg_address *source,
+                                  struct mxg_connection *connection)
+{
+    const struct mxg_image_header *header =
+        (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
+    struct mxg_judgement judgement;
+    struct mxg_attempt attempt;
+
+    connection->counted = 0;
+    if (!header || (header->flags & MXG_FLAG_NO_TABLE) ||
+        mxg_judge(&gate->table, header, source, &judgement) ||
+        mxg_prepare_attempt(gate, &judgement, &attempt))
+        return -1;
+    mxg_connection_opened(gate, &attempt, connection);
+    return 0;
+}
+
+/* The connection is over: once for each that was opened. */
+MXG_INLINE void mxg_connection_closed(struct mxg_gate *gate, struct mxg_connection *connection)
+{
+    const struct mxg_source_settings settings = mxg_settings(gate);
+    __u32 *open = mxg_class_connections(gate, connection->class_id);
+
+    for (__u32 i = 0; i < MXG_PLACES; i++) {
+        struct mxg_prefix prefix = {{connection->hi, connection->lo, connection->family, 0},
+                                    connection->length[i]};
+        struct mxg_bucket *bucket;
+        __u64 hash;
+        __u32 way;
+
+        if (!(connection->counted >> i & 1))
+            continue;
+        prefix.address = mxg_cut(prefix.address, prefix.length);
+        hash = mxg_prefix_hash(settings.key, &prefix);
+        bucket = mxg_source_bucket(gate, mxg_bucket_at(settings.bucket_mask, i, hash));
+        way = bucket ? mxg_find_way(bucket, &prefix, mxg_source_tag(hash, &prefix)) : MXG_WAYS;
+        if (way < MXG_WAYS)
+            mxg_count_down(&bucket->way[way & (MXG_WAYS - 1)].open);
+    }
+    connection->counted = 0;
+    if (open)
+        mxg_count_down(open);
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* SYNs seen of late, so that a SYN and its retransmissions are one attempt with one verdict.
+ *
+ * A fixed array of lines of four records; the line is chosen by a keyed hash of addresses, ports
+ * and initial sequence number. The oldest record of a line gives way, so a flood shortens how long
+ * a SYN is remembered, and nothing else. `check` is the hash combined with `info`: a record that
+ * two cores wrote at once fits neither of their SYNs.
+ *
+ * The platform gives
+ *   struct mxg_seen_line *mxg_seen_at(gate, number)   of as many lines as the source table has
+ *                                                       buckets
+ */
+#ifndef MXG_CORE_RETRANSMISSIONS_H
+#define MXG_CORE_RETRANSMISSIONS_H
+
+#include "dataplane/core/hash.h"
+#include "dataplane/core/packet.h"
+#include "dataplane/core/sources.h"
+
+#define MXG_SEEN_WAYS 4
+#define MXG_SEEN_COPIES 12                    /* frames of one attempt: the first, and 11 more */
+#define MXG_SEEN_WINDOW (64000000000LL >> 16) /* of 2^16 ns: how long an attempt may take */
+
+struct mxg_seen {
+    __u64 check;
+    __u64 info; /* time of the first SYN in 2^16 ns << 16 | 1 << 15 | copies << 11 | verdict << 8 |
+                   reason */
+};
+
+struct mxg_seen_line {
+    struct mxg_seen way[MXG_SEEN_WAYS];
+};
+
+#define MXG_SEEN_THERE (1u << 15)
+
+#ifdef __cplusplus
+#define _Static_assert static_assert
+#endif
+_Static_assert(sizeof(struct mxg_seen_line) == 64, "one cache line");
+
+/* Of addresses and ports, with `sequence`. */
+MXG_INLINE __u64 mxg_tuple_hash(const __u64 *key, const struct mxg_packet *packet, __u32 sequence)
+{
+    struct mxg_sip sip = mxg_sip_start(key);
+
+    mxg_sip_word(&sip, packet->source.hi);
+    mxg_sip_word(&sip, packet->source.lo);
+    mxg_sip_word(&sip, packet->destination.hi);
+    mxg_sip_word(&sip, packet->destination.lo);
+    mxg_sip_word(
+        &sip, (__u64)sequence << 32 | (__u32)packet->source_port << 16 | packet->destination_port);
+    return mxg_sip_end(&sip, packet->source.family, 41);
+}
+
+MXG_INLINE __u64 mxg_syn_hash(const __u64 *key, const struct mxg_packet *packet)
+{
+    return mxg_tuple_hash(key, packet, packet->sequence);
+}
+
+/* What was said of the SYN with this hash, as `info`; 0: it is a new attempt. */
+MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now)
+{
+    for (int i = 0; i < MXG_SEEN_WAYS; i++) {
+        struct mxg_seen *seen = &line->way[i];
+        __u64 info = mxg_load64(&seen->info);
+
+        if ((mxg_load64(&seen->check) ^ info) != hash || !(info & MXG_SEEN_THERE))
+            continue;
+        if ((__s64)((now >> 16) - (info >> 16)) >= MXG_SEEN_WINDOW ||
+            (info >> 11 & 15) >= MXG_SEEN_COPIES)
+            return 0;
+        info += 1u << 11;
+        mxg_store64(&seen->info, info);
+        mxg_store64(&seen->check, hash ^ info);
+        return info;
+    }
+    return 0;
+}
+
+MXG_INLINE void mxg_remember(struct mxg_seen_line *line, __u64 hash, __u64 now, __u32 verdict,
+                             __u32 reason)
+{
+    const __u64 info = now >> 16 << 16 | MXG_SEEN_THERE | 1u << 11 | (verdict & 3) << 8 | reason;
+    struct mxg_seen *oldest = &line->way[0];
+    __u64 least = ~0ULL;
+
+    for (int i = 0; i < MXG_SEEN_WAYS; i++) {
+        struct mxg_seen *seen = &line->way[i];
+        __u64 old = mxg_load64(&seen->info);
+
+        if ((mxg_load64(&seen->check) ^ old) == hash)
+            old = 0;
+        if (old < least) {
+            least = old;
+            oldest = seen;
+        }
+    }
+    mxg_store64(&oldest->info, info);
+    mxg_store64(&oldest->check, hash ^ info);
+}
+
+#endif

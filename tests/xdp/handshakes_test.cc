@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Connections as the frames of both sides tell of them: through the model, the XDP program and a
+// worker of the DPDK plane.
+#include "control/replay/replay_plane.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/frames/pair.h"
+#include "tests/xdp/plane.h"
+
+namespace mxgate {
+namespace {
+
+using namespace frames;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr const char* kMx = "2001:db8:2::25";
+
+class HandshakesTest : public XdpTest
+{
+protected:
+    void SetUp() override
+    {
+        XdpTest::SetUp();
+        if (IsSkipped() || HasFatalFailure())
+            return;
+        table_ = reference::PolicyCase::from_yaml(
+                     "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+                     "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+                     "classes:\n"
+                     "  c: {action: limit, rate: 60/min, burst: 2, charge: handshake,"
+                     " connections: 1}\n"
+                     "default_class: c\n")
+                     .compile();
+        start(table_);
+    }
+
+    // Planes without any state.
+    void start(const PolicyTable& table)
+    {
+        planes_.clear();
+        planes_.push_back(make_model_plane(table, 1024));
+        planes_.push_back(make_xdp_plane(table, 1024));
+        planes_.push_back(make_dpdk_plane(table, 1024));
+    }
+
+    // The reason for which all planes pass or drop the frame.
+    mxg_reason see(const Frame& frame, uint64_t now)
+    {
+        const Bytes bytes = frame.bytes();
+        mxg_reason out = MXG_REASONS;
+        for (size_t i = 0; i < planes_.size(); i++) {
+            const mxg_decision decision = planes_[i]->decide(bytes, now);
+            EXPECT_TRUE(i == 0 || decision.reason == out);
+            out = static_cast<mxg_reason>(decision.reason);
+        }
+        return out;
+    }
+    static Frame client(const std::string& from, uint8_t flags, uint32_t sequence, uint32_t ack)
+    {
+        return Frame().ip(from, kMx).tcp(flags).set(4, 4, sequence).set(8, 4, ack);
+    }
+    static Frame server(const std::string& to, uint8_t flags, uint32_t sequence, uint32_t ack)
+    {
+        return Frame().ip(kMx, to).tcp(flags, 40000, 25).set(4, 4, sequence).set(8, 4, ack);
+    }
+    mxg_reason shake(const std::string& from, uint32_t sequence, uint64_t now)
+    {
+        const mxg_reason reason = see(client(from, kSyn, sequence, 0), now);
+        see(server(from, kSyn | kAck, 7000, sequence + 1), now);
+        see(client(from, kAck, sequence + 1, 7001), now);
+        return reason;
+    }
+
+    PolicyTable table_;
+    std::vector<std::unique_ptr<ReplayPlane>> planes_;
+};
+
+TEST_F(HandshakesTest, OpenUntilBothFinsOrReset)
+{
+    EXPECT_EQ(shake("2001:db8:5:1::1", 1, kSecond), MXG_CONFORMS);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 99, 0), kSecond), MXG_CONNECTIONS);
+    see(client("2001:db8:5:1::1", kFin | kAck, 2, 7001), kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 100, 0), kSecond), MXG_CONNECTIONS);
+    see(server("2001:db8:5:1::1", kFin | kAck, 7001, 3), kSecond);
+    EXPECT_EQ(shake("2001:db8:5:1::2", 101, kSecond), MXG_CONFORMS);
+    see(server("2001:db8:5:1::2", kRst, 7001, 0), kSecond);
+    // Two handshakes have spent the burst.
+    EXPECT_EQ(see(client("2001:db8:5:1::3", kSyn, 1, 0), kSecond), MXG_RATE);
+    EXPECT_EQ(see(client("2001:db8:5:1::3", kSyn, 2, 0), 2 * kSecond), MXG_CONFORMS);
+}
+
+TEST_F(HandshakesTest, OnlyWhatIsAcknowledged)
+{
+    const char* const from = "2001:db8:5:1::1";
+    see(client(from, kSyn, 1, 0), kSecond);
+    see(client(from, kAck, 2, 7001), kSecond);          // nobody answered yet
+    see(server(from, kSyn | kAck, 7000, 55), kSecond);  // to another SYN
+    see(client(from, kAck, 2, 7001), kSecond);
+    EXPECT_EQ(see(client(from, kSyn, 9, 0), kSecond), MXG_CONFORMS);
+    see(server(from, kSyn | kAck, 7000, 10), kSecond);
+    see(client(from, kAck, 10, 7002), kSecond);  // of another SYN-ACK
+    EXPECT_EQ(see(client(from, kSyn, 11, 0), kSecond), MXG_CONFORMS);
+}
+
+// A sender that goes silent is forgotten after 15 minutes, after 2 where one side has said FIN.
+TEST_F(HandshakesTest, SilenceEndsAConnection)
+{
+    constexpr uint64_t kMinute = 60 * kSecond;
+    const auto again = [this](uint64_t now) {
+        for (int i = 0; i < 256; i++)  // the table is swept frame by frame
+            see(client("2001:db8:9::9", kAck, 1, 1), now);
+        return see(client("2001:db8:5:1::2", kSyn, 77, 0), now);
+    };
+    shake("2001:db8:5:1::1", 1, kSecond);
+    see(client("2001:db8:5:1::1", kAck, 2, 7001), 10 * kMinute);
+    EXPECT_EQ(again(25 * kMinute - kSecond), MXG_CONNECTIONS);
+    EXPECT_EQ(again(25 * kMinute + kSecond), MXG_CONFORMS);
+    shake("2001:db8:5:1::3", 1, 30 * kMinute);
+    see(server("2001:db8:5:1::3", kFin | kAck, 7001, 2), 31 * kMinute);
+    EXPECT_EQ(again(33 * kMinute - kSecond), MXG_CONNECTIONS);
+    EXPECT_EQ(again(33 * kMinute + kSecond), MXG_CONFORMS);
+}
+
+// RFC 5961: a RST that the service would not take says nothing.
+TEST_F(HandshakesTest, ResetsOutsideOfTheWindowAreNotBelieved)
+{
+    const char* const from = "2001:db8:5:1::1";
+    shake(from, 1, kSecond);
+    see(client(from, kRst, 0x90000000, 0), kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 77, 0), kSecond), MXG_CONNECTIONS);
+    see(server(from, kAck, 7001, 500), kSecond);
+    see(client(from, kRst, 499, 0), kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 78, 0), kSecond), MXG_CONNECTIONS);
+    see(client(from, kRst, 500, 0), kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 79, 0), kSecond), MXG_CONFORMS);
+}
+
+// 10,000 connections of one prefix, five at a time, each from an address of its own, with frames
+// lost before the gate (never seen) and behind it (seen again): a sixth is refused at any moment.
+TEST_F(HandshakesTest, CountIsExactUnderLoss)
+{
+    start(reference::PolicyCase::from_yaml(
+              "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+              "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+              "classes: {c: {action: limit, connections: 5}}\ndefault_class: c\n")
+              .compile());
+    std::mt19937 random(7);
+    uint32_t next = 0;
+    const auto address = [](uint32_t i) {
+        return fmt::format("2001:db8:5:1::{:x}:{:x}", i >> 8, i & 255);
+    };
+    // Seen once, or twice. What the gate never saw comes again too.
+    const auto send = [&](const Frame& frame) {
+        mxg_reason out = see(frame, kSecond);
+        if (random() % 5 == 0)
+            see(frame, kSecond);
+        return out;
+    };
+    std::vector<uint32_t> open;
+    for (int cycle = 0; cycle < 10'000 && !HasFailure(); cycle++) {
+        while (open.size() < 5) {
+            const std::string from = address(++next);
+            ASSERT_EQ(send(client(from, kSyn, next, 0)), MXG_CONFORMS);
+            send(server(from, kSyn | kAck, 7000, next + 1));
+            if (random() % 5 != 0)  // else the acknowledgement is lost, and the first data comes
+                send(client(from, kAck, next + 1, 7001));
+            send(client(from, kAck, next + 1, 7001).data(10));
+            open.push_back(next);
+        }
+        next++;
+        EXPECT_EQ(see(client(address(next), kSyn, next, 0), kSecond), MXG_CONNECTIONS);
+        const size_t which = random() % open.size();
+        const uint32_t one = open[which];
+        open.erase(open.begin() + static_cast<long>(which));
+        switch (random() % 3) {
+            case 0:
+                send(client(address(one), kFin | kAck, one + 11, 7001));
+                send(server(address(one), kFin | kAck, 7001, one + 12));
+                send(client(address(one), kAck, one + 12, 7002));
+                break;
+            case 1:
+                send(server(address(one), kRst | kAck, 7001, one + 11));
+                break;
+            default:
+                send(client(address(one), kRst, one + 11, 0));
+        }
+    }
+}
+
+}  // namespace
+}  // namespace mxgate
