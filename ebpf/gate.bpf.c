@@ -6,6 +6,8 @@
  * at a global function once, by itself. State is in maps, so that they need nothing of the gate. */
 int take(struct mxg_attempt *attempt, __u32 place);
 __u64 hash_syn(struct mxg_packet *packet);
+int by_hand(struct mxg_address *view);
+#define MXG_OVERRIDE_CLASS(gate, view) by_hand((struct mxg_address *)(view))
 #define MXG_TAKE_PLACE(gate, attempt, place) (__u32) take(attempt, place)
 #define MXG_SYN_HASH(gate, packet) hash_syn((struct mxg_packet *)(packet))
 /* Limits come last: they are applied when the stack of the look-up is free again. */
@@ -23,6 +25,13 @@ __attribute__((noinline)) int take(struct mxg_attempt *attempt, __u32 place)
     if (!attempt || place >= MXG_PLACES)
         return MXG_CONTESTED;
     return (int)mxg_take_place(&gate, attempt, place);
+}
+
+__attribute__((noinline)) int by_hand(struct mxg_address *view)
+{
+    struct mxg_gate gate = {};
+
+    return view ? mxg_override_class(&gate, view) : -1;
 }
 
 __attribute__((noinline)) __u64 hash_syn(struct mxg_packet *packet)

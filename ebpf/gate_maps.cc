@@ -20,6 +20,7 @@
 
 #include "dataplane/core/retransmissions.h"
 #include "dataplane/image/verify.h"
+#include "dataplane/state/overrides.h"
 
 namespace mxgate {
 namespace {
@@ -40,6 +41,7 @@ constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_seen", BPF_MAP_TYPE_ARRAY, sizeof(mxg_seen_line), BPF_F_MMAPABLE},
     {"mxg_connections", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), BPF_F_MMAPABLE},
     {"mxg_sockets", BPF_MAP_TYPE_SK_STORAGE, sizeof(mxg_socket), BPF_F_NO_PREALLOC},
+    {"mxg_by_hand", BPF_MAP_TYPE_ARRAY, sizeof(mxg_overrides), BPF_F_MMAPABLE},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_replies", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(mxg_replies), 0},
@@ -176,8 +178,8 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
          {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
           std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}}, std::pair{MapKind::replies, 1u},
           std::pair{MapKind::connections, uint32_t{MXG_MAX_CLASSES}},
-          std::pair{MapKind::sockets, 0u}, std::pair{MapKind::samples, possible_cpus()},
-          std::pair{MapKind::replay, 1u}})
+          std::pair{MapKind::sockets, 0u}, std::pair{MapKind::by_hand, 1u},
+          std::pair{MapKind::samples, possible_cpus()}, std::pair{MapKind::replay, 1u}})
         if (fd(kind) < 0)
             create(kind, entries);
     if (fd(MapKind::seen) < 0)
@@ -393,6 +395,12 @@ mxg_ring* GateMaps::rings()
     if (!rings_map_.data())
         rings_map_ = Mapping(fd(MapKind::samples), possible_cpus() * sizeof(mxg_ring), true);
     return static_cast<mxg_ring*>(rings_map_.data());
+}
+
+void GateMaps::put_overrides(const std::vector<mxg_override>& overrides)
+{
+    const Mapping memory(fd(MapKind::by_hand), sizeof(mxg_overrides), true);
+    mxgate::put_overrides(static_cast<mxg_overrides*>(memory.data()), overrides);
 }
 
 mxg_bucket* GateMaps::buckets()

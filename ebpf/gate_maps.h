@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/core/image.h"
+#include "dataplane/core/overrides.h"
 #include "dataplane/core/replies.h"
 #include "dataplane/state/memory.h"
 #include "dataplane/state/state_view.h"
@@ -30,6 +31,7 @@ enum class MapKind {
     seen,
     connections,
     sockets,
+    by_hand,
     counters,
     feeds,
     replies,
@@ -37,7 +39,7 @@ enum class MapKind {
     meta,
     replay
 };
-inline constexpr size_t kMapKinds = 11;
+inline constexpr size_t kMapKinds = 12;
 const char* map_name(MapKind kind);
 
 class GateMaps
@@ -64,6 +66,9 @@ public:
 
     // Verifies and puts `image` in force, atomically: when this returns no core uses the old one.
     void publish(const std::vector<mxg_line>& image);
+
+    // Replaces what was set by hand; see dataplane/state/overrides.h.
+    void put_overrides(const std::vector<mxg_override>& overrides);
 
     // Generation of the image in force, or -1 if there is none.
     int64_t generation() const;

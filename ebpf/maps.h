@@ -5,8 +5,9 @@
 #define MXG_EBPF_MAPS_H
 
 #include "dataplane/core/image.h"
-#include "dataplane/core/replies.h"
 #include "dataplane/core/attempt.h"
+#include "dataplane/core/overrides.h"
+#include "dataplane/core/replies.h"
 #include "dataplane/core/retransmissions.h"
 #include "dataplane/core/sample.h"
 #include "ebpf/shared.h"
@@ -69,6 +70,15 @@ struct {
     __type(key, int);
     __type(value, struct mxg_socket);
 } mxg_sockets SEC(".maps");
+
+/* What the operator set by hand. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mxg_overrides);
+} mxg_by_hand SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -105,6 +105,13 @@ MXG_INLINE __u32 *mxg_class_connections(struct mxg_gate *gate, __u32 class_id)
     return bpf_map_lookup_elem(&mxg_connections, &class_id);
 }
 
+MXG_INLINE const struct mxg_overrides *mxg_overrides_of(const struct mxg_gate *gate)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&mxg_by_hand, &zero);
+}
+
 /* Not the stack, which is too small. */
 MXG_INLINE struct mxg_attempt *mxg_attempt_memory(struct mxg_gate *gate, struct mxg_attempt *local)
 {

@@ -59,7 +59,7 @@ __attribute__((noinline)) int judge_socket(struct mxg_socket *socket)
     header = (const struct mxg_image_header *)mxg_hot_line(&gate.table, 0);
     if (!header || (header->flags & MXG_FLAG_NO_TABLE) ||
         mxg_match_services(&gate.table, header, &socket->packet, &match) || !match.port ||
-        mxg_judge(&gate.table, header, &socket->packet.source, &judgement))
+        mxg_judge(&gate, header, &socket->packet.source, &judgement))
         return 0;
     return !mxg_prepare_attempt(&gate, &judgement, &socket->attempt);
 }

@@ -8,14 +8,15 @@
 namespace mxgate {
 namespace {
 
-nlohmann::json ask(const std::string& run_dir, const std::string& path, bool post)
+nlohmann::json ask(const std::string& run_dir, const std::string& path, bool post,
+                   const Parameters& parameters)
 {
     const std::string socket = socket_path(run_dir);
     httplib::Client client(socket, 80);
     client.set_address_family(AF_UNIX);
     client.set_default_headers({{"Host", "localhost"}});
     client.set_read_timeout(60);  // a reload compiles millions of prefixes
-    const httplib::Result result = post ? client.Post(path) : client.Get(path);
+    const httplib::Result result = post ? client.Post(path, parameters) : client.Get(path);
     if (!result)
         throw NoDaemon("mxgated does not answer on " + socket +
                        ": is it running, and may you use its socket?");
@@ -31,12 +32,13 @@ nlohmann::json ask(const std::string& run_dir, const std::string& path, bool pos
 
 nlohmann::json api_get(const std::string& run_dir, const std::string& path)
 {
-    return ask(run_dir, path, false);
+    return ask(run_dir, path, false, {});
 }
 
-nlohmann::json api_post(const std::string& run_dir, const std::string& path)
+nlohmann::json api_post(const std::string& run_dir, const std::string& path,
+                        const Parameters& parameters)
 {
-    return ask(run_dir, path, true);
+    return ask(run_dir, path, true, parameters);
 }
 
 }  // namespace mxgate

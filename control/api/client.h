@@ -2,6 +2,7 @@
 // The CLI's end of the control socket.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -17,6 +18,8 @@ public:
 
 // The daemon's answer. Throws NoDaemon, or std::runtime_error with the daemon's own words.
 nlohmann::json api_get(const std::string& run_dir, const std::string& path);
-nlohmann::json api_post(const std::string& run_dir, const std::string& path);
+using Parameters = std::multimap<std::string, std::string>;
+nlohmann::json api_post(const std::string& run_dir, const std::string& path,
+                        const Parameters& parameters = {});
 
 }  // namespace mxgate

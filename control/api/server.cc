@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 
+#include "control/config/units.h"
 #include "control/metrics/metrics.h"
 #include "control/net/address_text.h"
 
@@ -40,6 +41,28 @@ mxg_address address_of(const Request& request)
     return *address;
 }
 
+OverrideRequest override_of(const Request& request)
+{
+    OverrideRequest out;
+    out.prefix = request.get_param_value("prefix");
+    out.class_name = request.get_param_value("class");
+    out.reason = request.get_param_value("reason");
+    out.who = request.remote_addr;
+    const std::string action = request.get_param_value("action");
+    if (out.class_name.empty() == action.empty())
+        throw std::invalid_argument("give either `class` or `action`");
+    if (!action.empty() && action != "allow" && action != "deny")
+        throw std::invalid_argument("`action` is `allow` or `deny`");
+    out.lets_in = action == "allow";
+    if (const std::string time = request.get_param_value("for"); !time.empty()) {
+        out.for_ns = parse_duration(time);
+        if (!out.for_ns)
+            throw std::invalid_argument("`" + time +
+                                        "` is not a duration; write for example `10min` or `2h`");
+    }
+    return out;
+}
+
 std::string metrics_of(Gate& gate)
 {
     return prometheus_text(gate.status(), gate.counters());
@@ -53,6 +76,7 @@ struct Route {
 constexpr Route kReads[] = {
     {"/v1/status", [](Gate& gate, const Request&) { return gate.status(); }},
     {"/v1/counters", [](Gate& gate, const Request&) { return gate.counters(); }},
+    {"/v1/overrides", [](Gate& gate, const Request&) { return gate.overrides(); }},
     {"/v1/refused",
      [](Gate& gate, const Request& request) { return gate.refused(limit_of(request)); }},
     {"/v1/explain",
@@ -60,6 +84,12 @@ constexpr Route kReads[] = {
 };
 constexpr Route kChanges[] = {
     {"/v1/reload", [](Gate& gate, const Request&) { return gate.reload(); }},
+    {"/v1/overrides",
+     [](Gate& gate, const Request& request) { return gate.set_override(override_of(request)); }},
+    {"/v1/overrides/forget",
+     [](Gate& gate, const Request& request) {
+         return gate.forget_override(request.get_param_value("prefix"));
+     }},
     {"/v1/attach", [](Gate& gate, const Request&) { return gate.attach(); }},
 };
 constexpr const char* kMetrics = "/metrics";

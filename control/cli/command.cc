@@ -133,6 +133,7 @@ void describe_mxgate(CLI::App& app, CliGiven& given)
     add_replay(app, given);
     add_live_verbs(app, given);
     add_attach_verbs(app, given);
+    add_by_hand_verbs(app, given);
     add_lengths_verbs(app, given);
 }
 

@@ -19,6 +19,7 @@ struct CliGiven {
     LengthsRequest lengths;
     LearnRequest learn;
     ExportRequest publish;
+    ByHandRequest by_hand;
     double watch = 0;
     bool feeds = false, replies = false, last_good = false;
     size_t limit = 100;
@@ -29,6 +30,7 @@ struct CliGiven {
 CLI::App* add_verb(CLI::App& app, CliGiven& given, const std::string& name, const std::string& what,
                    const std::string& example, std::function<int()> run);
 
+void add_by_hand_verbs(CLI::App& app, CliGiven& given);
 void add_lengths_verbs(CLI::App& app, CliGiven& given);
 
 // Adds what `mxgate` has to `app`; what is given goes to `given`, which must outlive it.

@@ -158,6 +158,10 @@ void print_explanation(const json& e)
     fmt::print("{:<16}{}\n", "source prefix", text(e["source_prefix"]));
     fmt::print("{:<16}{}, action {}{}\n", "class", text(e["class"]), text(e["action"]),
                e["mode"] == "monitor" ? " (monitor: passes whatever the verdict)" : "");
+    if (e.contains("by_hand") && !e["by_hand"].is_null())
+        fmt::print("{:<16}{} set to {} by {}{}\n", "by hand", text(e["by_hand"]["prefix"]),
+                   text(e["by_hand"]["class"]), text(e["by_hand"]["who"]),
+                   e["by_hand"]["reason"] == "" ? "" : ": " + text(e["by_hand"]["reason"]));
     print_view(e["view"]);
     if (!e["outer"].is_null()) {
         fmt::print("as the IPv6 address itself{}:\n",

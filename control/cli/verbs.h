@@ -40,6 +40,13 @@ struct LearnRequest {
     std::string addresses;              // file, or `-`
 };
 
+// By hand: either what to do, "allow" or "deny", or the name of a class.
+struct ByHandRequest {
+    std::vector<std::string> prefixes;
+    std::string action, class_name;
+    std::string duration, reason;
+};
+
 struct ExportRequest {
     std::string config = kDefaultConfig;
     std::string output;  // empty: standard output
@@ -60,6 +67,9 @@ int reload(const CliOptions& options);
 // `last_good`: where there is no daemon, without reading feeds.
 int attach(const CliOptions& options, const std::string& config, bool last_good);
 int detach(const CliOptions& options);
+int set_by_hand(const CliOptions& options, const ByHandRequest& request);
+int forget(const CliOptions& options, const std::vector<std::string>& prefixes);
+int overrides(const CliOptions& options);
 int lengths_list(const CliOptions& options, const std::string& config);
 int lengths_diff(const CliOptions& options, const LengthsRequest& request);
 int lengths_rollback(const CliOptions& options, const LengthsRequest& request);

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "control/net/address_text.h"
 #include "dataplane/core/image.h"
 
 namespace mxgate {
@@ -20,7 +21,7 @@ std::string errors_of(const std::vector<Diagnostic>& diagnostics)
         if (d.severity == Diagnostic::Severity::warning)
             spdlog::warn("{}", to_string(d));
         else
-            out += (out.empty() ? "" : "\n") + to_string(d);
+            out.append(out.empty() ? "" : "\n").append(to_string(d));
     }
     return out;
 }
@@ -72,7 +73,10 @@ int64_t monotonic_to_unix_ns()
     return (real.tv_sec - mono.tv_sec) * 1'000'000'000 + (real.tv_nsec - mono.tv_nsec);
 }
 
-Gate::Gate(GatePaths paths) : paths_(std::move(paths)) {}
+Gate::Gate(GatePaths paths)
+    : paths_(std::move(paths)), overrides_(paths_.state_dir + "/overrides.json")
+{
+}
 
 Config Gate::load()
 {
@@ -91,6 +95,7 @@ void Gate::publish(PolicyTable table)
     reader_.reset();
     table_ = std::move(table);
     reader_ = std::make_unique<TableReader>(table_);
+    put_overrides();  // a new table may number classes in another way
     spdlog::info("generation {} in force: {} entries, {} bytes", table_.info.generation,
                  table_.entries.size(), table_.plane_bytes());
 }
@@ -178,6 +183,8 @@ void Gate::start(From from)
     std::filesystem::create_directories(paths_.state_dir);
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
                                                   : open_dpdk_plane(paths_);
+    if (const std::string broken = overrides_.load(); !broken.empty())
+        spdlog::error("what was set by hand is lost: {}", broken);
     // A gate that is at work already is touched only when nothing can fail any more.
     PolicyTable table = from == From::feeds ? first_table() : last_good_table();
     const bool at_work = plane_->generation() > 0;
@@ -257,6 +264,45 @@ nlohmann::json Gate::attach()
     return plane_->places();
 }
 
+void Gate::put_overrides()
+{
+    plane_->put_overrides(overrides_.records(table_.info));
+}
+
+nlohmann::json Gate::set_override(const OverrideRequest& request)
+{
+    const std::lock_guard lock(mutex_);
+    const Overrides before = overrides_;
+    const Override fresh = to_override(request, config_, std::time(nullptr));
+    overrides_.set(fresh);
+    try {
+        put_overrides();
+    } catch (const PlaneError&) {
+        overrides_.restore(before);
+        throw;
+    }
+    spdlog::info("by hand: {} is {} now, by {}: {}", to_string(fresh.prefix), fresh.class_name,
+                 fresh.who, fresh.reason.empty() ? "no reason given" : fresh.reason);
+    return to_json(fresh);
+}
+
+nlohmann::json Gate::forget_override(const std::string& prefix)
+{
+    const std::lock_guard lock(mutex_);
+    const mxg_prefix wanted = override_prefix(prefix);
+    if (!overrides_.forget(wanted))
+        throw std::invalid_argument(to_string(wanted) + " was not set by hand");
+    put_overrides();
+    spdlog::info("by hand: {} is forgotten", to_string(wanted));
+    return {{"prefix", to_string(wanted)}};
+}
+
+nlohmann::json Gate::overrides()
+{
+    const std::lock_guard lock(mutex_);
+    return {{"overrides", overrides_.report()}};
+}
+
 std::optional<Endpoint> Gate::metrics_endpoint()
 {
     const std::lock_guard lock(mutex_);
@@ -266,6 +312,8 @@ std::optional<Endpoint> Gate::metrics_endpoint()
 void Gate::tick()
 {
     const std::lock_guard lock(mutex_);
+    if (overrides_.expire(std::time(nullptr)))
+        put_overrides();
     plane_->tick();
     const int64_t offset = monotonic_to_unix_ns();
     plane_->drain_samples([&](const mxg_sample& sample) { refusals_.add(sample, offset); });

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/config/config.h"
+#include "control/gate/overrides.h"
 #include "control/gate/refusals.h"
 #include "control/plane/plane.h"
 #include "control/table/compile.h"
@@ -49,6 +50,12 @@ public:
 
     std::optional<Endpoint> metrics_endpoint();
 
+    // By hand: a class for a prefix, at once and over restarts. Throw std::invalid_argument for
+    // what was asked wrongly, std::runtime_error where it cannot be done; nothing has changed then.
+    nlohmann::json set_override(const OverrideRequest& request);
+    nlohmann::json forget_override(const std::string& prefix);
+    nlohmann::json overrides();
+
     nlohmann::json status();
     nlohmann::json counters();
     nlohmann::json refused(size_t limit);
@@ -66,6 +73,8 @@ private:
     uint64_t newest_generation();
     nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);
+    void put_overrides();
+    const Override* override_of(const TableAnswer& answer);
     nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
 
     // One who makes a new table at a time. What that needs to be read (table_, config_) changes
@@ -78,6 +87,7 @@ private:
     std::unique_ptr<TableReader> reader_;
     std::unique_ptr<Plane> plane_;
     Refusals refusals_;
+    Overrides overrides_;
     uint64_t failed_reloads_ = 0;
     std::string last_error_;
 };
@@ -90,8 +100,5 @@ nlohmann::json counters_without_daemon(const GatePaths& paths);
 std::string table_path(const std::string& state_dir);
 
 nlohmann::json explain_table(const TableReader& reader, const mxg_address& address);
-
-// What the monotonic clock lacks to Unix time, in nanoseconds.
-int64_t monotonic_to_unix_ns();
 
 }  // namespace mxgate

@@ -312,6 +312,13 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
     return out;
 }
 
+// What was set by hand for one view of the address, the canonical one first; or null.
+const Override* Gate::override_of(const TableAnswer& answer)
+{
+    const Override* out = overrides_.find(answer.canonical.address);
+    return out || !answer.outer ? out : overrides_.find(answer.outer->address);
+}
+
 json Gate::explain(const mxg_address& address)
 {
     const std::lock_guard lock(mutex_);
@@ -320,10 +327,20 @@ json Gate::explain(const mxg_address& address)
     out["mode"] = mode_of(table_.plane);
     const auto* classes =
         reinterpret_cast<const mxg_class*>(&table_.plane[header_of(table_.plane).classes]);
-    if (classes[answer.deciding().class_id].flags & MXG_CLASS_MONITOR)
+    uint8_t class_id = answer.deciding().class_id;
+    out["by_hand"] = nullptr;
+    if (const Override* by_hand = override_of(answer)) {
+        out["by_hand"] = to_json(*by_hand);
+        for (uint8_t i = 0; i < table_.info.classes.size(); i++)
+            if (table_.info.classes[i].name == by_hand->class_name)
+                class_id = i;
+        out["class"] = table_.info.classes[class_id].name;
+        out["action"] = table_.info.classes[class_id].action;
+    }
+    if (classes[class_id].flags & MXG_CLASS_MONITOR)
         out["mode"] = "monitor";
-    out["rate"] = source_state(answer.canonical.source_prefix, answer.deciding().class_id);
-    out["now"] = verdict_now(classes[answer.deciding().class_id], out["rate"]);
+    out["rate"] = source_state(answer.canonical.source_prefix, class_id);
+    out["now"] = verdict_now(classes[class_id], out["rate"]);
     out["recent"] = json::array();
     for (const RecentVerdict& recent : refusals_.recent(answer.canonical.source_prefix, 20))
         out["recent"].push_back(verdict_report(recent, table_.info));

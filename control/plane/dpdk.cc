@@ -8,6 +8,7 @@
 #include "dataplane/dpdk/handover.h"
 #include "dataplane/dpdk/plane_state.h"
 #include "dataplane/image/verify.h"
+#include "dataplane/state/overrides.h"
 
 namespace mxgate {
 namespace {
@@ -42,6 +43,13 @@ public:
             open_state();
     }
 
+    void put_overrides(const std::vector<mxg_override>& overrides) override
+    {
+        if (state_)
+            mxgate::put_overrides(&state_->state().overrides, overrides);
+        by_hand_ = overrides;
+    }
+
     void tick() override
     {
         hand_over_again();
@@ -71,6 +79,8 @@ public:
     {
         state_.emplace(PlaneState::open(dir_));
         sweep_ = {};
+        if (by_hand_)
+            mxgate::put_overrides(&state_->state().overrides, *by_hand_);
     }
 
     uint64_t generation() const override
@@ -146,6 +156,7 @@ private:
     uint64_t served_ = 0;  // the connection that has the table
     Fd wanted_;            // the image that is to be in force
     std::optional<PlaneState> state_;
+    std::optional<std::vector<mxg_override>> by_hand_;  // nothing yet: as they are
     SourceSweep sweep_;
 };
 

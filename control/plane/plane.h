@@ -10,6 +10,7 @@
 
 #include "control/config/config.h"
 #include "dataplane/core/image.h"
+#include "dataplane/core/overrides.h"
 #include "dataplane/state/memory.h"
 #include "dataplane/state/state_view.h"
 
@@ -37,6 +38,10 @@ public:
     // Verifies and puts `image` in force, atomically. Where the plane's process is away for the
     // moment, when it comes back: see tick().
     virtual void publish(const std::vector<mxg_line>& image) = 0;
+
+    // What the operator set by hand, in place of what was there; kept like the source table. Where
+    // the plane's process has not been there yet, when it comes.
+    virtual void put_overrides(const std::vector<mxg_override>& overrides) = 0;
 
     // To be called a few times a second: what the plane's own process may have brought about, and
     // a part of the source table to count.

@@ -86,6 +86,10 @@ public:
     }
 
     void publish(const std::vector<mxg_line>& image) override { maps_.publish(image); }
+    void put_overrides(const std::vector<mxg_override>& overrides) override
+    {
+        maps_.put_overrides(overrides);
+    }
     void tick() override { maps_.count_sources(); }
     uint64_t generation() const override
     {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/text/names.h"
 
+#include "dataplane/core/overrides.h"
+
 namespace mxgate {
 
 const char* class_name(const TableInfo& info, uint32_t class_id)
@@ -10,6 +12,8 @@ const char* class_name(const TableInfo& info, uint32_t class_id)
 
 const char* feed_name(const TableInfo& info, uint32_t feed)
 {
+    if (feed == MXG_FEED_BY_HAND)
+        return "by hand";
     return feed < info.feeds.size() ? info.feeds[feed].name.c_str() : nullptr;
 }
 

@@ -75,7 +75,7 @@ MXG_INLINE int mxg_handshake_done(struct mxg_gate *gate, const struct mxg_addres
 
     connection->counted = 0;
     if (!header || (header->flags & MXG_FLAG_NO_TABLE) ||
-        mxg_judge(&gate->table, header, source, &judgement) ||
+        mxg_judge(gate, header, source, &judgement) ||
         mxg_prepare_attempt(gate, &judgement, &attempt))
         return -1;
     mxg_connection_opened(gate, &attempt, connection);

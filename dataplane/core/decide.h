@@ -10,6 +10,7 @@
 
 #include "dataplane/core/frame.h"
 #include "dataplane/core/limits.h"
+#include "dataplane/core/overrides.h"
 #include "dataplane/core/table.h"
 
 /* What the services say of a packet; each 0 or 1. */
@@ -91,9 +92,9 @@ struct mxg_judgement {
 
 MXG_INLINE const struct mxg_class *mxg_class_of(const struct mxg_table *table,
                                                 const struct mxg_image_header *header,
-                                                const struct mxg_policy *policy)
+                                                __u32 class_id)
 {
-    return (const struct mxg_class *)mxg_hot_line(table, header->classes + policy->class_id);
+    return (const struct mxg_class *)mxg_hot_line(table, header->classes + class_id);
 }
 
 /* Takes the policy of one view of the source in; -1 if the image is damaged. The canonical view
@@ -106,7 +107,7 @@ MXG_INLINE int mxg_weigh(const struct mxg_table *table, const struct mxg_image_h
 
     if (!policy)
         return -1;
-    found = mxg_class_of(table, header, policy);
+    found = mxg_class_of(table, header, policy->class_id);
     if (!found)
         return -1;
     if (!before) {
@@ -121,15 +122,54 @@ MXG_INLINE int mxg_weigh(const struct mxg_table *table, const struct mxg_image_h
     return 0;
 }
 
+/* The class that the operator set for `address`, or -1: none, or its time is over. */
+MXG_INLINE int mxg_override_class(const struct mxg_gate *gate, const struct mxg_address *address)
+{
+    const struct mxg_overrides *all = mxg_overrides_of(gate);
+    const struct mxg_override *by_hand = all ? mxg_find_override(all, address) : 0;
+
+    return by_hand && by_hand->until_ns > mxg_now(gate) ? by_hand->class_id & (MXG_MAX_CLASSES - 1)
+                                                        : -1;
+}
+
+/* Out of line where the platform wants that. */
+#ifndef MXG_OVERRIDE_CLASS
+#define MXG_OVERRIDE_CLASS(gate, view) mxg_override_class(gate, view)
+#endif
+
+/* What the operator set by hand goes before what any feed says; the first view that has an override
+ * decides. */
+MXG_INLINE void mxg_apply_override(struct mxg_gate *gate, const struct mxg_image_header *header,
+                                   const struct mxg_address *view, struct mxg_judgement *judgement)
+{
+    const struct mxg_class *found;
+    int class_id;
+
+    if (judgement->feed == MXG_FEED_BY_HAND)
+        return;
+    class_id = MXG_OVERRIDE_CLASS(gate, view);
+    if (class_id < 0)
+        return;
+    found = mxg_class_of(&gate->table, header, (__u32)class_id);
+    if (!found)
+        return;
+    judgement->class_of_service = found;
+    judgement->class_id = (__u8)class_id;
+    judgement->feed = MXG_FEED_BY_HAND;
+}
+
 /* 0, or -1 if the image is damaged. */
-MXG_INLINE int mxg_judge(const struct mxg_table *table, const struct mxg_image_header *header,
+MXG_INLINE int mxg_judge(struct mxg_gate *gate, const struct mxg_image_header *header,
                          const struct mxg_address *source, struct mxg_judgement *judgement)
 {
+    const struct mxg_table *table = &gate->table;
+    struct mxg_address canonical;
     int both, views;
     struct mxg_address view = mxg_embedded_ipv4(source, &both);
 
     if (view.family == MXG_FAMILY_NONE)
         view = *source;
+    canonical = view;
     __builtin_memset(judgement, 0, sizeof(*judgement));
     for (views = 0; views < 2; views++) {
         if (mxg_weigh(table, header, &view, mxg_lookup(table, header, &view), judgement))
@@ -138,6 +178,9 @@ MXG_INLINE int mxg_judge(const struct mxg_table *table, const struct mxg_image_h
             break;
         view = *source;
     }
+    mxg_apply_override(gate, header, &canonical, judgement);
+    if (both)
+        mxg_apply_override(gate, header, source, judgement);
     return 0;
 }
 
@@ -248,7 +291,7 @@ MXG_INLINE void mxg_decide_by_policy(struct mxg_gate *gate, const struct mxg_pac
         (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
     struct mxg_judgement judgement;
 
-    if (!header || mxg_judge(&gate->table, header, &packet->source, &judgement))
+    if (!header || mxg_judge(gate, header, &packet->source, &judgement))
         return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
     mxg_name_sender(&judgement, decision);
     mxg_act(gate, packet, &judgement, decision);

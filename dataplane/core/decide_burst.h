@@ -33,6 +33,9 @@ static inline int mxg_judge_attempt(struct mxg_gate *gate, const struct mxg_imag
     if (both && mxg_weigh(&gate->table, header, source, mxg_lookup(&gate->table, header, source),
                           judgement))
         return -1;
+    mxg_apply_override(gate, header, &attempts->view[i], judgement);
+    if (both)
+        mxg_apply_override(gate, header, source, judgement);
     state = mxg_find_state(gate, judgement);
     if (state)
         __builtin_prefetch(

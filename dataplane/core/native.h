@@ -8,6 +8,7 @@
 #include "dataplane/core/address.h"
 #include "dataplane/core/attempt.h"
 #include "dataplane/core/image.h"
+#include "dataplane/core/overrides.h"
 #include "dataplane/core/retransmissions.h"
 #include "dataplane/core/sources.h"
 
@@ -56,8 +57,14 @@ struct mxg_gate {
     struct mxg_bucket *buckets; /* mxg_all_buckets of them */
     struct mxg_seen_line *seen; /* sources.bucket_mask + 1; or 0: every SYN is an attempt */
     __u32 *connections;         /* open, of each class: MXG_MAX_CLASSES; or 0: not known */
+    const struct mxg_overrides *overrides; /* or 0: none */
     __u64 now_ns;
 };
+
+MXG_INLINE const struct mxg_overrides *mxg_overrides_of(const struct mxg_gate *gate)
+{
+    return gate->overrides;
+}
 
 MXG_INLINE struct mxg_source_settings mxg_settings(const struct mxg_gate *gate)
 {

@@ -248,6 +248,7 @@ mxg_gate PlaneState::gate() const
     out.buckets = buckets();
     out.seen = seen();
     out.connections = state().connections;
+    out.overrides = &state().overrides;
     return out;
 }
 

@@ -67,6 +67,7 @@ struct mxg_plane_state {
         char ports[2048];         // what mxgate-dpdk says of its ports, JSON
     } meta;
     alignas(64) uint32_t connections[MXG_MAX_CLASSES];  // open, of each class
+    alignas(64) mxg_overrides overrides;                // mxgated writes them
     WorkerCounters counters[kMaxWorkers];
     mxg_ring rings[kMaxWorkers];
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Frames through real ports: judged as by the model and the reference, sent on as they came, and
 // answered with the very bytes of the core's builder.
+#include "dataplane/state/overrides.h"
 #include "tests/dpdk/dpdk.h"
 #include "tests/frames/generator.h"
 #include "tests/reference/answer.h"
@@ -23,6 +24,14 @@ protected:
         publish(table_, info_.plane);
         model_.emplace(info_);
         reference_.emplace(policy.config, policy.reference());
+    }
+
+    void set_by_hand(const std::vector<reference::Gate::ByHand>& by_hand)
+    {
+        const std::vector<mxg_override> records = frames::records_of(by_hand, info_.info);
+        put_overrides(&state_.state().overrides, records);
+        model_->put_overrides(records);
+        reference_->set_by_hand(by_hand);
     }
 
     // One burst in at `left_`, and what must come of it.
@@ -64,10 +73,13 @@ protected:
     void run_random(const PolicyCase& policy, uint64_t seed, uint64_t step)
     {
         start(policy);
-        frames::Generator generator(policy.config, policy.reference().all_prefixes(), seed);
+        const auto prefixes = policy.reference().all_prefixes();
+        frames::Generator generator(policy.config, prefixes, seed);
         std::mt19937_64 random(seed);
         uint64_t now = 1000 * kSecond;
-        while (received_ < 24'000 && !HasFailure()) {
+        for (int i = 0; received_ < 24'000 && !HasFailure(); i++) {
+            if (i % 100 == 50)
+                set_by_hand(reference::random_by_hand(random, policy.config, prefixes, now));
             std::vector<Bytes> burst(1 + random() % MXG_BURST);
             for (Bytes& frame : burst) {
                 frame = generator.next();

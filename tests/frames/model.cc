@@ -4,6 +4,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "dataplane/state/overrides.h"
+
 namespace mxgate::frames {
 
 mxg_packet parse(const Bytes& frame)
@@ -72,6 +74,12 @@ mxg_connection Model::opened(const reference::Address& source, uint64_t now_ns)
     return connection;
 }
 
+void Model::put_overrides(const std::vector<mxg_override>& overrides)
+{
+    mxgate::put_overrides(overrides_.get(), overrides);
+    gate_.overrides = overrides_.get();
+}
+
 void Model::closed(mxg_connection connection)
 {
     mxg_connection_closed(&gate_, &connection);
@@ -82,6 +90,25 @@ uint64_t Model::counted() const
     return std::accumulate(counters_.begin(), counters_.end(), uint64_t{0});
 }
 
+std::vector<mxg_override> records_of(const std::vector<reference::Gate::ByHand>& by_hand,
+                                     const TableInfo& info)
+{
+    std::vector<mxg_override> out;
+    for (const auto& entry : by_hand) {
+        const mxg_address address = reference::to_core(entry.prefix.first);
+        mxg_override record{};
+        record.hi = address.hi;
+        record.lo = address.lo;
+        record.until_ns = entry.until_ns;
+        record.family = static_cast<uint8_t>(address.family);
+        record.length = static_cast<uint8_t>(entry.prefix.length);
+        while (info.classes.at(record.class_id).name != entry.class_name)
+            record.class_id++;
+        out.push_back(record);
+    }
+    return out;
+}
+
 reference::Decision in_words(const mxg_decision& decision, const TableInfo& info)
 {
     reference::Decision out;
@@ -89,7 +116,8 @@ reference::Decision in_words(const mxg_decision& decision, const TableInfo& info
     out.reason = static_cast<mxg_reason>(decision.reason);
     if (decision.class_id != MXG_NO_CLASS)
         out.class_name = info.classes.at(decision.class_id).name;
-    if (decision.feed != MXG_NO_FEED)
+    out.by_hand = decision.feed == MXG_FEED_BY_HAND;
+    if (decision.feed != MXG_NO_FEED && !out.by_hand)
         out.feed = info.feeds.at(decision.feed).order;
     out.family = decision.family == MXG_FAMILY_IPV4   ? 4
                  : decision.family == MXG_FAMILY_IPV6 ? 6

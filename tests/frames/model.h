@@ -2,15 +2,16 @@
 // The core compiled natively over a policy table, and its decisions in the reference's words.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "control/table/policy_table.h"
 #include "dataplane/core/native.h"
 
+#include "dataplane/core/connections.h"
 #include "dataplane/core/decide.h"
 #include "dataplane/core/reply.h"
-#include "dataplane/core/connections.h"
 #include "tests/frames/frame.h"
 #include "tests/reference/gate.h"
 
@@ -36,6 +37,7 @@ public:
     mxg_reply_outcome answer(const Bytes& frame, mxg_verdict verdict, uint64_t now_ns);
     mxg_connection opened(const reference::Address& source, uint64_t now_ns);
     void closed(mxg_connection connection);
+    void put_overrides(const std::vector<mxg_override>& overrides);
     // Another table, the state stays.
     void publish(const PolicyTable& table);
 
@@ -49,10 +51,15 @@ private:
     std::vector<mxg_bucket> buckets_;
     std::vector<mxg_seen_line> seen_;
     uint32_t connections_[MXG_MAX_CLASSES] = {};
+    std::unique_ptr<mxg_overrides> overrides_ = std::make_unique<mxg_overrides>();
     std::vector<uint64_t> counters_;
     mxg_replies replies_{};
     mxg_gate gate_{};
 };
+
+// What was set by hand, for the planes.
+std::vector<mxg_override> records_of(const std::vector<reference::Gate::ByHand>& by_hand,
+                                     const TableInfo& info);
 
 reference::Decision in_words(const mxg_decision& decision, const TableInfo& info);
 

@@ -197,7 +197,7 @@ mxg_reason Gate::weigh(const Prefix& source, const ClassConfig& c, bool known, u
 Connection Gate::opened(const Address& source, uint64_t now_ns)
 {
     Decision who;
-    const ClassConfig& c = name(source, &who);
+    const ClassConfig& c = name(source, now_ns, &who);
     Connection out{{}, c.name};
     for (const Place& place : places(*who.source, c)) {
         place.sender->open++;
@@ -239,10 +239,31 @@ void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, De
     decision->reason = said.reason;
 }
 
-const ClassConfig& Gate::name(const Address& source, Decision* decision) const
+// The longest prefix around it, if its time is not over.
+std::optional<std::string> Gate::by_hand(const Address& view, uint64_t now_ns) const
+{
+    const ByHand* best = nullptr;
+    for (const ByHand& entry : by_hand_)
+        if (contains(entry.prefix, view) && (!best || entry.prefix.length > best->prefix.length))
+            best = &entry;
+    if (!best || best->until_ns <= now_ns)
+        return {};
+    return best->class_name;
+}
+
+const ClassConfig& Gate::name(const Address& source, uint64_t now_ns, Decision* decision) const
 {
     Prefix state;
-    const Answer answer = judge(source, &state);
+    Answer answer = judge(source, &state);
+    const auto mapped = mapped_ipv4(source), sixtofour = sixtofour_ipv4(source);
+    auto set = by_hand(mapped ? *mapped : sixtofour ? *sixtofour : source, now_ns);
+    if (!set && sixtofour)
+        set = by_hand(source, now_ns);
+    if (set) {
+        answer.class_name = *set;
+        answer.feed.reset();
+        decision->by_hand = true;
+    }
     const ClassConfig& c = class_named(answer.class_name);
     decision->class_name = answer.class_name;
     decision->feed = answer.feed;
@@ -261,7 +282,7 @@ void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision
     decision->reason = MXG_ESTABLISHED;
     if (!limited)
         return;
-    const ClassConfig& c = name(*packet.source, decision);
+    const ClassConfig& c = name(*packet.source, now_ns, decision);
     if (c.bandwidth > 0 &&
         !senders_[to_string(*decision->source)].bytes.take_bytes(packet.end, c.bandwidth, now_ns)) {
         decision->verdict = MXG_DROP;
@@ -271,7 +292,7 @@ void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision
 
 void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
 {
-    const ClassConfig& c = name(*packet.source, decision);
+    const ClassConfig& c = name(*packet.source, now_ns, decision);
     decision->reason = MXG_CLASS;
     switch (c.action) {
         case Action::pass:

@@ -44,6 +44,7 @@ struct Decision {
     mxg_reason reason = MXG_NOT_GATED;
     std::string class_name;      // empty: none
     std::optional<size_t> feed;  // place in the configuration
+    bool by_hand = false;        // no feed decided: the operator did
     int family = 0;              // 4, 6, or 0: neither
     bool enforced = true;
     std::optional<Prefix> source;  // of attempts
@@ -111,6 +112,13 @@ public:
     size_t sources() const { return senders_.size(); }
     Connection opened(const Address& source, uint64_t now_ns);
     void closed(const Connection& connection);
+    // What the operator set by hand: prefix, class, until when.
+    struct ByHand {
+        Prefix prefix;
+        std::string class_name;
+        uint64_t until_ns;
+    };
+    void set_by_hand(std::vector<ByHand> by_hand) { by_hand_ = std::move(by_hand); }
     // Another configuration and policy; what is remembered stays.
     void publish(const Config& config, PolicyMap policy)
     {
@@ -138,10 +146,12 @@ private:
     mxg_reason ask(const Place& place, bool own, bool known, uint64_t now_ns) const;
     mxg_reason weigh(const Prefix& source, const ClassConfig& c, bool known, uint64_t now_ns);
     void established(const Parsed& packet, uint64_t now_ns, Decision* decision);
-    const ClassConfig& name(const Address& source, Decision* decision) const;
+    const ClassConfig& name(const Address& source, uint64_t now_ns, Decision* decision) const;
+    std::optional<std::string> by_hand(const Address& view, uint64_t now_ns) const;
 
     Config config_;
     PolicyMap policy_;
+    std::vector<ByHand> by_hand_;
     std::map<std::string, Sender> senders_;
     std::map<std::string, Sender> parents_;
     std::map<std::string, uint32_t> open_;  // connections, of each class

@@ -2,8 +2,11 @@
 #include "tests/reference/random_policy.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
+
+#include "dataplane/core/overrides.h"
 
 namespace mxgate::reference {
 namespace {
@@ -197,6 +200,32 @@ PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string
     out.add(feed, "203.0.113.0/24");
     out.add(feed, "2001:db8:bad::/48");
     return out;
+}
+
+std::vector<Gate::ByHand> random_by_hand(std::mt19937_64& random, const Config& config,
+                                         const std::vector<Prefix>& prefixes, uint64_t now_ns)
+{
+    std::map<std::string, Gate::ByHand> out;  // of one prefix one
+    std::set<std::pair<int, int>> lengths;
+    while (out.size() < 40) {
+        const Prefix& near = prefixes[random() % prefixes.size()];
+        const int most = near.first.family == 4 ? 32 : 128;
+        const int length =
+            std::min(most, std::max(0, near.length + static_cast<int>(random() % 9) - 4));
+        lengths.insert({near.first.family, length});
+        if (lengths.size() > MXG_OVERRIDE_LENGTHS) {
+            lengths.erase({near.first.family, length});
+            break;
+        }
+        const Prefix prefix = cut(near.first, length);
+        const uint64_t until = random() % 2 ? UINT64_MAX : now_ns + random() % 10'000'000'000;
+        out[to_string(prefix)] = {prefix, config.classes[random() % config.classes.size()].name,
+                                  until};
+    }
+    std::vector<Gate::ByHand> all;
+    for (auto& [name, entry] : out)
+        all.push_back(std::move(entry));
+    return all;
 }
 
 std::vector<Address> edges_of(const std::vector<Prefix>& prefixes)

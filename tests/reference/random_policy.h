@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/reference/gate.h"
 #include "tests/reference/policy_case.h"
 
 namespace mxgate::reference {
@@ -24,6 +25,10 @@ extern const char* const kAllServices;
 // more fields of the class mixed; 6to4 sources are listed by both of their addresses.
 PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string& services,
                        const std::string& mixed);
+
+// Prefixes set by hand, at and around `prefixes`; some are over before `now_ns` + 10 s.
+std::vector<Gate::ByHand> random_by_hand(std::mt19937_64& random, const Config& config,
+                                         const std::vector<Prefix>& prefixes, uint64_t now_ns);
 
 // The addresses at which the answer can change, and those just beyond.
 std::vector<Address> edges_of(const std::vector<Prefix>& prefixes);

@@ -54,6 +54,7 @@ protected:
         const auto wanted = reference_->decide(frame, now);
         frames_++;
         reasons_[wanted.reason]++;
+        by_hand_ += wanted.by_hand;
         ASSERT_TRUE(same(xdp, model) && words == wanted)
             << "xdp:       " << to_string(words)
             << "\nmodel:     " << to_string(in_words(model, table_.info))
@@ -65,12 +66,27 @@ protected:
                            : plane().dropped() || (answers && plane().answered()));
     }
 
+    // Something else is set by hand: nothing to begin with, and at times.
+    void set_by_hand(const std::vector<reference::Gate::ByHand>& by_hand)
+    {
+        const std::vector<mxg_override> records = frames::records_of(by_hand, table_.info);
+        plane().maps().put_overrides(records);
+        model_->put_overrides(records);
+        reference_->set_by_hand(by_hand);
+    }
+
     void run_random(const PolicyCase& policy, uint64_t seed, uint64_t step)
     {
         start(policy);
-        Generator generator(policy.config, policy.reference().all_prefixes(), seed);
+        const auto prefixes = policy.reference().all_prefixes();
+        Generator generator(policy.config, prefixes, seed);
+        std::mt19937_64 random(seed);
         uint64_t now = 1000 * kSecond;
         for (int i = 0; i < kFrames; i++, now += step) {
+            if (i % 20'000 == 10'000)
+                set_by_hand(reference::random_by_hand(random, policy.config, prefixes, now));
+            else if (i % 20'000 == 0)
+                set_by_hand({});
             expect_equal(generator.next(), now);
             if (HasFatalFailure())
                 return;
@@ -94,6 +110,7 @@ protected:
         for (const mxg_reason reason : {MXG_NOT_GATED, MXG_ESTABLISHED, MXG_CLASS, MXG_CONFORMS,
                                         MXG_MALFORMED, MXG_FRAGMENT, MXG_MARTIAN, MXG_RATE})
             EXPECT_GT(reasons_[reason], 200u) << "reason " << reason;
+        EXPECT_GT(by_hand_, 200u);
         EXPECT_EQ(reasons_[MXG_TABLE_FAULT] + reasons_[MXG_CONTENDED], 0u);
         EXPECT_GT(plane().maps().source_fill().used, 20u);
         EXPECT_EQ(plane().maps().source_fill().used, reference_->sources());
@@ -104,6 +121,7 @@ protected:
     std::optional<reference::Gate> reference_;
     uint64_t frames_ = 0;
     uint64_t reasons_[MXG_REASONS] = {};
+    uint64_t by_hand_ = 0;
 };
 
 TEST_F(Equal, Enforce)
