@@ -90,6 +90,7 @@ public:
     // All of it counted now; or, once count_sources() is called a few times a second, of late.
     SourceFill source_fill();
     void count_sources() { sweep_.step(buckets(), sources_); }
+    const std::vector<mxg_source>& holders() const { return sweep_.holders(); }
     uint64_t source_bytes() const { return mxgate::source_bytes(sources_); }
 
 private:

@@ -79,6 +79,7 @@ constexpr Route kReads[] = {
     {"/v1/overrides", [](Gate& gate, const Request&) { return gate.overrides(); }},
     {"/v1/refused",
      [](Gate& gate, const Request& request) { return gate.refused(limit_of(request)); }},
+    {"/v1/top", [](Gate& gate, const Request& request) { return gate.top(limit_of(request)); }},
     {"/v1/explain",
      [](Gate& gate, const Request& request) { return gate.explain(address_of(request)); }},
 };

@@ -61,7 +61,8 @@ int forget(const CliOptions& options, const std::vector<std::string>& prefixes)
 
 int overrides(const CliOptions& options)
 {
-    for (const json& entry : api_get(options.run_dir, "/v1/overrides")["overrides"])
+    const json all = api_get(options.run_dir, "/v1/overrides");
+    for (const json& entry : all["overrides"])
         print_override(options, entry);
     return 0;
 }

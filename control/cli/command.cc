@@ -83,6 +83,12 @@ void add_live_verbs(CLI::App& app, CliGiven& g)
                     "mxgate refused --limit 20", [&] { return refused(g.options, g.limit); });
     verb->add_option("--limit", g.limit, "how many, the most refused first")->capture_default_str();
 
+    verb = add_verb(app, g, "top",
+                    "the source prefixes with most open connections, and those of each class;\n"
+                    "on a terminal a live view",
+                    "mxgate top --limit 20", [&] { return top(g.options, g.limit); });
+    verb->add_option("--limit", g.limit, "how many, the most first")->capture_default_str();
+
     verb = add_verb(app, g, "explain",
                     "the whole answer on an address: class and why, source prefix, budget left,\n"
                     "recent refusals",

@@ -62,6 +62,8 @@ int status(const CliOptions& options);
 // `part`: "counters", "feeds" or "replies".
 int counters(const CliOptions& options, double watch_seconds, const std::string& part);
 int refused(const CliOptions& options, size_t limit);
+// On a terminal a live view, else once.
+int top(const CliOptions& options, size_t limit);
 int explain(const CliOptions& options, const std::string& address);
 int reload(const CliOptions& options);
 // `last_good`: where there is no daemon, without reading feeds.

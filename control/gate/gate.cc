@@ -316,7 +316,12 @@ void Gate::tick()
         put_overrides();
     plane_->tick();
     const int64_t offset = monotonic_to_unix_ns();
-    plane_->drain_samples([&](const mxg_sample& sample) { refusals_.add(sample, offset); });
+    plane_->drain_samples([&](const mxg_sample& sample) {
+        refusals_.add(sample, offset);
+        exhaustion_.saw(sample);
+    });
+    for (const std::string& event : exhaustion_.look(*plane_, table_.info))
+        spdlog::warn("{}", event);
 }
 
 }  // namespace mxgate

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/config/config.h"
+#include "control/gate/exhaustion.h"
 #include "control/gate/overrides.h"
 #include "control/gate/refusals.h"
 #include "control/plane/plane.h"
@@ -59,6 +60,8 @@ public:
     nlohmann::json status();
     nlohmann::json counters();
     nlohmann::json refused(size_t limit);
+    // Who holds most connections; a round of the source table old.
+    nlohmann::json top(size_t limit);
     nlohmann::json explain(const mxg_address& address);
 
     // Takes the plane's samples and sees to its process; to be called a few times a second.
@@ -75,6 +78,7 @@ private:
     void publish(PolicyTable table);
     void put_overrides();
     const Override* override_of(const TableAnswer& answer);
+    uint8_t class_of(const TableAnswer& answer);
     nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
 
     // One who makes a new table at a time. What that needs to be read (table_, config_) changes
@@ -88,6 +92,7 @@ private:
     std::unique_ptr<Plane> plane_;
     Refusals refusals_;
     Overrides overrides_;
+    Exhaustion exhaustion_;
     uint64_t failed_reloads_ = 0;
     std::string last_error_;
 };

@@ -319,6 +319,34 @@ const Override* Gate::override_of(const TableAnswer& answer)
     return out || !answer.outer ? out : overrides_.find(answer.outer->address);
 }
 
+// With what was set by hand.
+uint8_t Gate::class_of(const TableAnswer& answer)
+{
+    if (const Override* by_hand = override_of(answer))
+        for (uint8_t i = 0; i < table_.info.classes.size(); i++)
+            if (table_.info.classes[i].name == by_hand->class_name)
+                return i;
+    return answer.deciding().class_id;
+}
+
+json Gate::top(size_t limit)
+{
+    const std::lock_guard lock(mutex_);
+    json holders = json::array();
+    for (const mxg_source& source : plane_->holders()) {
+        if (holders.size() == limit)
+            break;
+        const mxg_prefix prefix = prefix_of(source);
+        holders.push_back(
+            {{"source_prefix", to_string(prefix)},
+             {"class", table_.info.classes[class_of(reader_->ask(prefix.address))].name},
+             {"open", source.open},
+             {"admitted", source.admitted},
+             {"denied", source.denied}});
+    }
+    return {{"holders", holders}, {"connections", connections_report(*plane_, table_.info)}};
+}
+
 json Gate::explain(const mxg_address& address)
 {
     const std::lock_guard lock(mutex_);
@@ -327,16 +355,11 @@ json Gate::explain(const mxg_address& address)
     out["mode"] = mode_of(table_.plane);
     const auto* classes =
         reinterpret_cast<const mxg_class*>(&table_.plane[header_of(table_.plane).classes]);
-    uint8_t class_id = answer.deciding().class_id;
-    out["by_hand"] = nullptr;
-    if (const Override* by_hand = override_of(answer)) {
-        out["by_hand"] = to_json(*by_hand);
-        for (uint8_t i = 0; i < table_.info.classes.size(); i++)
-            if (table_.info.classes[i].name == by_hand->class_name)
-                class_id = i;
-        out["class"] = table_.info.classes[class_id].name;
-        out["action"] = table_.info.classes[class_id].action;
-    }
+    const uint8_t class_id = class_of(answer);
+    const Override* by_hand = override_of(answer);
+    out["by_hand"] = by_hand ? to_json(*by_hand) : json(nullptr);
+    out["class"] = table_.info.classes[class_id].name;
+    out["action"] = table_.info.classes[class_id].action;
     if (classes[class_id].flags & MXG_CLASS_MONITOR)
         out["mode"] = "monitor";
     out["rate"] = source_state(answer.canonical.source_prefix, class_id);

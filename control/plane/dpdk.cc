@@ -136,6 +136,7 @@ public:
         return sweep_.begun() ? sweep_.fill(state_->source_settings())
                               : mxgate::source_fill(state_->buckets(), state_->source_settings());
     }
+    std::vector<mxg_source> holders() const override { return sweep_.holders(); }
     uint64_t source_bytes() const override
     {
         return state_ ? mxgate::source_bytes(state_->source_settings()) : 0;

@@ -59,6 +59,8 @@ public:
     virtual bool find_source(const mxg_prefix& prefix, mxg_source* out) = 0;
     virtual SourceFill source_fill() = 0;  // as of late; all counted now where nobody calls tick()
     virtual uint64_t source_bytes() const = 0;
+    // Source prefixes with most open connections, most first, as of the last round of tick().
+    virtual std::vector<mxg_source> holders() const = 0;
 
     // Where the gate stands: interfaces or ports, a JSON object each, and what befell it.
     virtual nlohmann::json places() = 0;

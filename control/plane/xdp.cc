@@ -111,6 +111,7 @@ public:
         return maps_.find_source(prefix, out);
     }
     SourceFill source_fill() override { return maps_.source_fill(); }
+    std::vector<mxg_source> holders() const override { return maps_.holders(); }
     uint64_t source_bytes() const override { return maps_.source_bytes(); }
 
     json places() override

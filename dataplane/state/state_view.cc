@@ -47,7 +47,17 @@ bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const
     return way < MXG_WAYS;
 }
 
+mxg_prefix prefix_of(const mxg_source& source)
+{
+    return {{source.hi, source.lo, source.tag >> 8 & 3, 0}, source.tag & 0xff};
+}
+
 namespace {
+
+bool holds_more(const mxg_source& a, const mxg_source& b)
+{
+    return a.open > b.open;
+}
 
 // Counts the entries in use of buckets `from` to `to`, which may lie on both sides of the first one
 // of the parents.
@@ -88,11 +98,30 @@ void SourceSweep::step(const mxg_bucket* buckets, const mxg_source_settings& set
     if (next_ == 0)
         current_ = empty_fill(settings);
     add_used(current_, buckets, next_, end);
+    for (uint64_t i = next_; i < std::min(end, settings.bucket_mask + uint64_t{1}); i++)
+        for (const mxg_source& source : buckets[i].way)
+            if (source.open > 0 && source.tag > MXG_TAG_BUSY)
+                add_holder(source);
     next_ = end;
     if (next_ < count)
         return;
     last_ = current_;
     next_ = 0;
+    std::sort_heap(rising_.begin(), rising_.end(), holds_more);
+    holders_ = std::move(rising_);
+    rising_.clear();
+}
+
+void SourceSweep::add_holder(const mxg_source& source)
+{
+    if (rising_.size() == kHolders) {
+        if (source.open <= rising_.front().open)
+            return;
+        std::pop_heap(rising_.begin(), rising_.end(), holds_more);
+        rising_.pop_back();
+    }
+    rising_.push_back(source);
+    std::push_heap(rising_.begin(), rising_.end(), holds_more);
 }
 
 SourceFill SourceSweep::fill(const mxg_source_settings& settings) const

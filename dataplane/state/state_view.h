@@ -20,6 +20,9 @@ struct CounterValue {
     uint64_t packets = 0;
 };
 
+// The source prefix of an entry.
+mxg_prefix prefix_of(const mxg_source& source);
+
 struct SourceFill {
     uint64_t capacity = 0;  // entries of source prefixes
     uint64_t used = 0;
@@ -52,12 +55,19 @@ public:
     // As of the last round; within the first round, from the part counted so far.
     SourceFill fill(const mxg_source_settings& settings) const;
 
+    // The source prefixes with most open connections, as of the last round, most first.
+    static constexpr size_t kHolders = 100;
+    const std::vector<mxg_source>& holders() const { return holders_; }
+
     bool begun() const { return next_ > 0 || last_; }
 
 private:
+    void add_holder(const mxg_source& source);
+
     uint64_t next_ = 0;   // bucket
     SourceFill current_;  // of this round, before `next_`
     std::optional<SourceFill> last_;
+    std::vector<mxg_source> rising_, holders_;  // of this round, a heap with the least in front
 };
 
 // Takes the samples that came since the last call out of `count` rings.

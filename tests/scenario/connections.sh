@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Open connections as the host's TCP counts them: up to the limit and no further, from all addresses
-# of a prefix; given back however they end; exact after thousands; over a restart of the daemon; and
-# nothing of it is left when the gate is detached.
-. "$(dirname "$0")/scenario.sh"
+# Open connections as the host's TCP counts them, or with `dpdk` as the DPDK plane sees them go by: up
+# to the limit and no further, from all addresses of a prefix; given back however they end; exact after
+# thousands; over a restart of the daemon, and of the plane; and nothing of it is left when the gate is
+# detached.
+. "$(dirname "$0")/dpdk.sh"
+
+PLANE="${1:-xdp}"
 
 UNKNOWN="action: limit, connections: 5, total_connections: 1000"
 MIXED="action: limit, rate: 1/10min, burst: 2, charge: handshake"
@@ -59,14 +62,51 @@ over_a_restart()
   expect "closed after a restart" "$(open_in unknown)" -eq 0
 }
 
-scenario_begin
-lab_network
-lab_lists
-lab_config
-postfix_start
-gate_start || lab_die "the gate does not start"
-SLOT="$(bpftool -j map show pinned "$PIN_DIR/mxg_table_slot" | jq .id)"
-expect "programs on sockets" "$(socket_programs "$SLOT")" -eq 1
+begin_xdp()
+{
+  scenario_begin
+  lab_network
+  lab_lists
+  lab_config
+  postfix_start
+  gate_start || lab_die "the gate does not start"
+  SLOT="$(bpftool -j map show pinned "$PIN_DIR/mxg_table_slot" | jq .id)"
+  expect "programs on sockets" "$(socket_programs "$SLOT")" -eq 1
+}
+
+end_xdp()
+{
+  expect "programs on sockets after a restart" "$(socket_programs "$SLOT")" -eq 1
+  gate detach >/dev/null
+  gate_kill
+  expect "programs on sockets after detach" "$(socket_programs "$SLOT")" -eq 0
+}
+
+begin_dpdk()
+{
+  dpdk_begin
+  lab_wire
+  postfix_start
+  lab_lists
+  DPDK="ports: [\"net_af_packet0,iface=wire0\", \"net_af_packet1,iface=wire1\"],
+    topology: inline, cores: [0]" lab_config
+  plane_start || lab_die "mxgate-dpdk does not start"
+  gate_start || lab_die "the gate does not start"
+}
+
+end_dpdk()
+{
+  hold 8
+  plane_kill
+  plane_start || lab_die "mxgate-dpdk does not start again"
+  expect "open over a restart of mxgate-dpdk" "$(open_in unknown)" -eq 5
+  expect "a sixth after it" "$(connected_from "$HOLDER" -- --count 1)" -eq 0
+  wait "$HELD"
+  wait_for 10 open_is unknown 0 || true
+  expect "closed after it" "$(open_in unknown)" -eq 0
+}
+
+begin_"$PLANE"
 up_to_the_limit
 # The handshake is what costs: SYNs alone, however many, leave the budget as it is.
 FORGED="${NET6[mixed]%%::*}:1::/64"
@@ -77,8 +117,5 @@ expect "connections opened and closed" "$(cat "$LAB_DIR/cycles")" -gt 2900
 wait_for 20 open_is good 0 || true
 expect "open after thousands" "$(open_in good)" -eq 0
 over_a_restart
-expect "programs on sockets after a restart" "$(socket_programs "$SLOT")" -eq 1
-gate detach >/dev/null
-gate_kill
-expect "programs on sockets after detach" "$(socket_programs "$SLOT")" -eq 0
+end_"$PLANE"
 scenario_end
