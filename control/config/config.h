@@ -95,7 +95,7 @@ struct ClassConfig : CeilingConfig {
     Action action = Action::pass;
     Mode mode = Mode::enforce;
     Action deny_with = Action::drop;  // of `limit`: drop, reset or unreachable
-    Charge charge = Charge::syn;
+    Charge charge = Charge::handshake;
     uint32_t total_connections = 0;  // of the whole class, 0: any number
     uint64_t bandwidth = 0;          // bytes per second of established traffic, 0: no limit
     std::vector<LevelConfig> levels;

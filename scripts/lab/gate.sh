@@ -54,8 +54,8 @@ aggregation:
   default: {ipv6: 64, ipv4: 32}
 classes:
   good:    {${GOOD:-action: pass}}
-  unknown: {${UNKNOWN:-action: limit, rate: 30/min, burst: 10}}
-  mixed:   {${MIXED:-action: limit, rate: 6/min, burst: 3}}
+  unknown: {${UNKNOWN:-action: limit, rate: 30/min, charge: syn, burst: 10}}
+  mixed:   {${MIXED:-action: limit, rate: 6/min, charge: syn, burst: 3}}
   bad:     {${BAD:-action: drop}}
 default_class: unknown
 feeds:

@@ -258,6 +258,29 @@ TEST_F(WorkerTest, BothWays)
 }
 
 // Without a table everything passes, and says so.
+// 1 M SYNs with random interface identifiers in one /64 are one sender's and take one entry
+// (AG-01).
+TEST_F(WorkerTest, AWholeSlash64IsOneSender)
+{
+    start(PolicyCase::from_yaml(
+        "gate:\n  services:\n    - {name: mx, addresses: [\"2001:db8:2::25\"], ports: [25]}\n"
+        "classes: {c: {action: limit, rate: 60/min, burst: 10, charge: syn}}\n"
+        "default_class: c\n"));
+    Bytes frame = Frame().ip("2001:db8:5:1::1", "2001:db8:2::25").tcp(frames::kSyn).bytes();
+    std::mt19937_64 random(3);
+    for (int burst = 0; burst < 1'000'000 / MXG_BURST && !HasFailure(); burst++) {
+        for (int i = 0; i < MXG_BURST; i++) {
+            for (size_t at = 14 + 16; at < 14 + 24; at++)
+                frame[at] = static_cast<uint8_t>(random() >> 7);
+            give(left_, pool(), frame);
+        }
+        ASSERT_EQ(worker_.poll(kSecond), static_cast<uint32_t>(MXG_BURST));
+        sent_to(right_);
+    }
+    EXPECT_EQ(port_counter(state_, PortCounter::sent), 10u);
+    EXPECT_EQ(source_fill(state_.buckets(), state_.source_settings()).used, 1u);
+}
+
 TEST_F(WorkerTest, NoTableYet)
 {
     const Bytes frame = Frame().ip("2001:db8:7::1", "2001:db8:2::25").tcp(frames::kSyn).bytes();

@@ -46,7 +46,7 @@ TEST_F(WorkersTest, OneSourcePrefixOneRate)
                         "  services:\n"
                         "    - {name: mx, addresses: [\"2001:db8:2::25\"], ports: [25]}\n"
                         "classes:\n"
-                        "  some: {action: limit, rate: 1000/s, burst: 64}\n"
+                        "  some: {action: limit, rate: 1000/s, charge: syn, burst: 64}\n"
                         "default_class: some\n")
                         .compile()
                         .plane);

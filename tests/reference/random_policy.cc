@@ -154,8 +154,8 @@ PolicyCase plain_case()
         "    - {name: mx, addresses: [\"2001:db8:2::25\", 192.0.2.25], ports: [25]}\n"
         "classes:\n"
         "  good: {action: pass}\n"
-        "  unknown: {action: limit, rate: 30/min, burst: 10}\n"
-        "  mixed: {action: limit, rate: 6/min, burst: 3}\n"
+        "  unknown: {action: limit, rate: 30/min, charge: syn, burst: 10}\n"
+        "  mixed: {action: limit, rate: 6/min, charge: syn, burst: 3}\n"
         "  bad: {action: drop}\n"
         "default_class: unknown\n");
 }
@@ -184,9 +184,10 @@ PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string
         "  default: {ipv6: 64, ipv4: 32}\n"
         "classes:\n"
         "  good: {action: pass, bandwidth: 20kB/s}\n"
-        "  unknown: {action: limit, rate: 60/min, burst: 4, levels: {ipv6: {48: {rate: 90/min,"
+        "  unknown: {action: limit, rate: 60/min, charge: syn, burst: 4, levels: {ipv6: {48: "
+        "{rate: 90/min,"
         " burst: 4}, 8: {rate: 30/min, burst: 150}}, ipv4: {2: {rate: 30/min, burst: 150}}}}\n"
-        "  mixed: {action: limit, rate: 6/min" +
+        "  mixed: {action: limit, rate: 6/min, charge: syn" +
         mixed +
         "}\n"
         "  bad: {action: drop}\n"

@@ -24,7 +24,7 @@ sources:
 aggregation:
   default: {ipv6: 64, ipv4: 32}
 classes:
-  slow: {action: limit, rate: 1/min, burst: 2}
+  slow: {action: limit, rate: 1/min, charge: syn, burst: 2}
 default_class: slow
 END
 }

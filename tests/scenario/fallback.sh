@@ -69,7 +69,7 @@ expect_answers()
 expect_denials()
 {
   local results
-  UNKNOWN="action: limit, rate: 1/min, burst: 3, deny_with: reset" lab_config
+  UNKNOWN="action: limit, rate: 1/min, charge: syn, burst: 3, deny_with: reset" lab_config
   expect_success "reload" gate reload
   results="$(connect_from 2001:db8:170:1::/64 -- --count 8 --rate 20)"
   expect "limit: connected" "$(jq -s '.[-1].connected' <<<"$results")" -eq 3

@@ -5,7 +5,7 @@
 # goes on enforcing without mxgated, and mxgate-dpdk starts with its last table, without mxgated.
 . "$(dirname "$0")/dpdk.sh"
 
-UNKNOWN="action: limit, rate: 1/10min, burst: 2"
+UNKNOWN="action: limit, rate: 1/10min, charge: syn, burst: 2"
 SPENT=2001:db8:170:1::/64
 
 expect_verdicts()

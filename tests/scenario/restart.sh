@@ -5,7 +5,7 @@
 # work; and work leaves no descriptor open.
 . "$(dirname "$0")/scenario.sh"
 
-UNKNOWN="action: limit, rate: 1/10min, burst: 2"
+UNKNOWN="action: limit, rate: 1/10min, charge: syn, burst: 2"
 SPENT=2001:db8:170:1::/64
 
 generation() { gate status --json | jq -s '.[0].table.generation'; }

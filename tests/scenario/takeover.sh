@@ -6,7 +6,7 @@
 # What XDP drops never reaches a packet socket, so a capture on the interface is what the host saw.
 . "$(dirname "$0")/scenario.sh"
 
-UNKNOWN="action: limit, rate: 1/min, burst: 5"
+UNKNOWN="action: limit, rate: 1/min, charge: syn, burst: 5"
 SPENT=2001:db8:170:1::/64
 bad_syns=0 # as sent by flood_stop and connect; each must be in the counters, whoever counted
 

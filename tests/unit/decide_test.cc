@@ -33,10 +33,10 @@ std::string yaml(const std::string& gate = {}, const std::string& bad = {})
            " ports: [465, 587-600]}\n"
            "classes:\n"
            "  good: {action: pass}\n"
-           "  unknown: {action: limit, rate: 60/min, burst: 2}\n"
-           "  slow: {action: limit, rate: 1/min}\n"
-           "  wait: {action: limit, rate: 1/s, retry_wait: 60s}\n"
-           "  longer: {action: limit, rate: 1/s, retry_wait: 60s, retry_extend: true}\n"
+           "  unknown: {action: limit, rate: 60/min, charge: syn, burst: 2}\n"
+           "  slow: {action: limit, rate: 1/min, charge: syn}\n"
+           "  wait: {action: limit, rate: 1/s, charge: syn, retry_wait: 60s}\n"
+           "  longer: {action: limit, rate: 1/s, charge: syn, retry_wait: 60s, retry_extend: true}\n"
            "  bad: {action: drop" +
            bad +
            "}\n"

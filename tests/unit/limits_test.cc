@@ -8,10 +8,8 @@
 
 #include "tests/frames/pair.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using frames::Frame;
 using frames::kAck;
@@ -76,9 +74,11 @@ std::string in_slash56(int number)
 // touched, and neither is a class that has no ceiling there.
 TEST(Levels, ManyPrefixesOfOneParent)
 {
-    Limits gate("  c: {action: limit, rate: 60/min, burst: 2, levels: {ipv6: {48: {rate: 24/min,"
-                " burst: 40}}}}\n",
-                "{ipv6: [48]}");
+    Limits gate(
+        "  c: {action: limit, rate: 60/min, charge: syn, burst: 2, levels: {ipv6: {48: {rate: "
+        "24/min,"
+        " burst: 40}}}}\n",
+        "{ipv6: [48]}");
     int passed = 0;
     for (int i = 0; i < 256; i++) {
         const std::string said = gate.syn(in_slash56(i), kSecond);
@@ -98,9 +98,10 @@ TEST(Levels, ManyPrefixesOfOneParent)
 // the parent.
 TEST(Levels, AllAreChargedOrNone)
 {
-    Limits gate("  c: {action: limit, rate: 1/min, burst: 2, levels: {ipv6: {48: {rate: 1/s,"
-                " burst: 3}, 32: {rate: 1/s, burst: 4}}}}\n",
-                "{ipv6: [32, 48]}");
+    Limits gate(
+        "  c: {action: limit, rate: 1/min, charge: syn, burst: 2, levels: {ipv6: {48: {rate: 1/s,"
+        " burst: 3}, 32: {rate: 1/s, burst: 4}}}}\n",
+        "{ipv6: [32, 48]}");
     EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
     EXPECT_EQ(gate.syn("2001:db8:5:1::2", kSecond), "pass conforms");
     for (int i = 0; i < 9; i++)
@@ -119,9 +120,11 @@ TEST(Levels, AllAreChargedOrNone)
 // A bad /64 of a hosting /48 leaves its siblings as they are.
 TEST(Levels, ABadPrefixLeavesItsSiblings)
 {
-    Limits gate("  c: {action: limit, rate: 1/min, retry_wait: 600s, levels: {ipv6: {48: {rate:"
-                " 100/s, burst: 100}}}}\n",
-                "{ipv6: [48]}");
+    Limits gate(
+        "  c: {action: limit, rate: 1/min, charge: syn, retry_wait: 600s, levels: {ipv6: {48: "
+        "{rate:"
+        " 100/s, burst: 100}}}}\n",
+        "{ipv6: [48]}");
     EXPECT_EQ(gate.syn("2001:db8:5:bad::1", kSecond), "pass conforms");
     for (int i = 0; i < 10'000; i++)
         gate.syn("2001:db8:5:bad::1", 2 * kSecond);
@@ -132,9 +135,11 @@ TEST(Levels, ABadPrefixLeavesItsSiblings)
 // A level that is no parent of the source prefix has no say.
 TEST(Levels, OnlyParents)
 {
-    Limits gate("  c: {action: limit, levels: {ipv4: {24: {rate: 1/min}}, ipv6: {64: {rate: 1/min},"
-                " 48: {rate: 1/min, burst: 2}}}}\n",
-                "{ipv6: [64, 48], ipv4: [24]}");
+    Limits gate(
+        "  c: {action: limit, charge: syn, levels: {ipv4: {24: {rate: 1/min}}, ipv6: {64: {rate: "
+        "1/min},"
+        " 48: {rate: 1/min, burst: 2}}}}\n",
+        "{ipv6: [64, 48], ipv4: [24]}");
     EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
     EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
     EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "drop level-rate");
@@ -146,10 +151,9 @@ TEST(Levels, OnlyParents)
 // 1 M SYNs with interface identifiers of their own occupy one entry and are one sender.
 TEST(Sender, OnePrefixIsOneEntry)
 {
-    Limits gate("  c: {action: limit, rate: 60/min, burst: 5}\n");
+    Limits gate("  c: {action: limit, rate: 60/min, charge: syn, burst: 5}\n");
     int passed = 0;
-    const mxg_packet syn =
-        frames::parse(Frame().ip("2001:db8:5:1::", kMx).tcp(kSyn).bytes());
+    const mxg_packet syn = frames::parse(Frame().ip("2001:db8:5:1::", kMx).tcp(kSyn).bytes());
     for (uint64_t i = 0; i < 1'000'000; i++) {
         mxg_packet packet = syn;
         mxg_decision decision;
@@ -254,8 +258,8 @@ TEST(Connections, ExactAfterManyCycles)
         if (said == "pass conforms")
             open.push_back(gate.opened(source, kSecond));
     }
-    for (const char* reason : {"pass conforms", "drop connections", "drop level-connections",
-                               "drop total-connections"})
+    for (const char* reason :
+         {"pass conforms", "drop connections", "drop level-connections", "drop total-connections"})
         EXPECT_GT(reasons[reason], 100) << reason;
     for (const size_t connection : open)
         gate.closed(connection);
@@ -280,7 +284,8 @@ TEST(Connections, OfTheClass)
 // A SYN alone costs no token: the handshake does, and the bucket is never more than empty.
 TEST(Handshake, ChargesTheRate)
 {
-    Limits gate("  c: {action: limit, rate: 60/min, burst: 2, charge: handshake, retry_wait: 10s}\n");
+    Limits gate(
+        "  c: {action: limit, rate: 60/min, burst: 2, charge: handshake, retry_wait: 10s}\n");
     for (int i = 0; i < 1000; i++)
         EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
     for (int i = 0; i < 5; i++)
@@ -297,8 +302,9 @@ TEST(Handshake, ChargesTheRate)
 // completed handshake gives back what its SYN took.
 TEST(SynGuard, AboveItOnlyRetransmissions)
 {
-    Limits gate("  c: {action: limit, rate: 60/min, burst: 100, charge: handshake,"
-                " syn_guard: {rate: 1/s, burst: 3}}\n");
+    Limits gate(
+        "  c: {action: limit, rate: 60/min, burst: 100, charge: handshake,"
+        " syn_guard: {rate: 1/s, burst: 3}}\n");
     for (int i = 0; i < 3; i++)
         EXPECT_EQ(gate.syn("2001:db8:5:1::1", kSecond), "pass conforms");
     const Frame held = Frame().ip("2001:db8:5:1::2", kMx).tcp(kSyn);
@@ -312,13 +318,14 @@ TEST(SynGuard, AboveItOnlyRetransmissions)
     EXPECT_EQ(gate.syn("2001:db8:5:1::1", 2 * kSecond - 1), "drop syn-guard");
 }
 
-// Forged SYNs of a good sender's prefix, with random ports and numbers, at 1 M a second: neither its
-// rate nor its waiting period changes, and each attempt of its own gets in, by its second SYN at the
-// latest.
+// Forged SYNs of a good sender's prefix, with random ports and numbers, at 1 M a second: neither
+// its rate nor its waiting period changes, and each attempt of its own gets in, by its second SYN
+// at the latest.
 TEST(SynGuard, ForgedSynsStopNobody)
 {
-    Limits gate("  c: {action: limit, rate: 6/min, burst: 3, charge: handshake, retry_wait: 600s,"
-                " connections: 5, syn_guard: {rate: 10/s, burst: 20}}\n");
+    Limits gate(
+        "  c: {action: limit, rate: 6/min, burst: 3, charge: handshake, retry_wait: 600s,"
+        " connections: 5, syn_guard: {rate: 10/s, burst: 20}}\n");
     mxg_gate& state = gate.model().gate();
     const mxg_packet forged = frames::parse(Frame().ip("2001:db8:5:1::1", kMx).tcp(kSyn).bytes());
     std::mt19937_64 random(9);

@@ -152,6 +152,26 @@ TEST_F(Equal, EverythingIsProtected)
                4, kSecond / 1000);
 }
 
+// 1 M SYNs with random interface identifiers in one /64 are one sender's and take one entry
+// (AG-01).
+TEST_F(Equal, AWholeSlash64IsOneSender)
+{
+    start(PolicyCase::from_yaml(
+        "gate:\n  services:\n    - {name: mx, addresses: [\"2001:db8:2::25\"], ports: [25]}\n"
+        "classes: {c: {action: limit, rate: 60/min, burst: 10, charge: syn}}\n"
+        "default_class: c\n"));
+    Bytes frame = Frame().ip("2001:db8:5:1::1", "2001:db8:2::25").tcp(frames::kSyn).bytes();
+    std::mt19937_64 random(3);
+    for (int i = 0; i < 1'000'000 && !HasFailure(); i++) {
+        for (size_t at = 14 + 16; at < 14 + 24; at++)
+            frame[at] = static_cast<uint8_t>(random() >> 7);
+        const mxg_decision decision = plane().decide(frame, kSecond);
+        ASSERT_EQ(decision.reason, i < 10 ? MXG_CONFORMS : MXG_RATE) << i;
+        ASSERT_TRUE(same(decision, model_->decide(frame, kSecond)));
+    }
+    EXPECT_EQ(plane().maps().source_fill().used, 1u);
+}
+
 // Headers in the linear part, the rest in frags.
 TEST_F(Equal, FramesOfManyPages)
 {

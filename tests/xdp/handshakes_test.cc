@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
 #include "tests/frames/pair.h"
@@ -27,24 +28,24 @@ protected:
         XdpTest::SetUp();
         if (IsSkipped() || HasFatalFailure())
             return;
-        table_ = reference::PolicyCase::from_yaml(
-                     "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
-                     "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
-                     "classes:\n"
-                     "  c: {action: limit, rate: 60/min, burst: 2, charge: handshake,"
-                     " connections: 1}\n"
-                     "default_class: c\n")
-                     .compile();
-        start(table_);
+        start(reference::PolicyCase::from_yaml(
+                  "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+                  "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+                  "classes:\n"
+                  "  c: {action: limit, rate: 60/min, burst: 2, charge: handshake,"
+                  " connections: 1}\n"
+                  "default_class: c\n")
+                  .compile());
     }
 
     // Planes without any state.
-    void start(const PolicyTable& table)
+    void start(PolicyTable table)
     {
+        table_ = std::move(table);
         planes_.clear();
-        planes_.push_back(make_model_plane(table, 1024));
-        planes_.push_back(make_xdp_plane(table, 1024));
-        planes_.push_back(make_dpdk_plane(table, 1024));
+        planes_.push_back(make_model_plane(table_, 1 << 16));
+        planes_.push_back(make_xdp_plane(table_, 1 << 16));
+        planes_.push_back(make_dpdk_plane(table_, 1 << 16));
     }
 
     // The reason for which all planes pass or drop the frame.
@@ -111,7 +112,7 @@ TEST_F(HandshakesTest, SilenceEndsAConnection)
 {
     constexpr uint64_t kMinute = 60 * kSecond;
     const auto again = [this](uint64_t now) {
-        for (int i = 0; i < 256; i++)  // the table is swept frame by frame
+        for (int i = 0; i < 4100; i++)  // the table is swept frame by frame
             see(client("2001:db8:9::9", kAck, 1, 1), now);
         return see(client("2001:db8:5:1::2", kSyn, static_cast<uint32_t>(now >> 20), 0), now);
     };
@@ -189,6 +190,58 @@ TEST_F(HandshakesTest, CountIsExactUnderLoss)
                 send(client(address(one), kRst, one + 11, 0));
         }
     }
+}
+
+// 256 /64s of one /56, each under its own limit, are stopped by the ceiling of their /48.
+TEST_F(HandshakesTest, ParentsStopManySmallSenders)
+{
+    start(reference::PolicyCase::from_yaml(
+              "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+              "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+              "sources: {levels: {ipv6: [56, 48], ipv4: [24]}}\n"
+              "classes: {c: {action: limit, charge: syn, rate: 1/min, burst: 2,\n"
+              "              levels: {ipv6: {48: {rate: 1/min, burst: 100}}}}}\n"
+              "default_class: c\n")
+              .compile());
+    std::map<mxg_reason, int> said;
+    for (uint32_t i = 0; i < 256; i++)
+        said[see(client(fmt::format("2001:db8:5:12{:02x}::1", i), kSyn, i, 0), kSecond)]++;
+    EXPECT_EQ(said[MXG_CONFORMS], 100);
+    EXPECT_EQ(said[MXG_LEVEL_RATE], 156);
+    EXPECT_EQ(see(client("2001:db8:6:1200::1", kSyn, 1, 0), kSecond), MXG_CONFORMS);
+}
+
+// A bad /64 in a hosting /48 leaves its siblings' class as it is.
+TEST_F(HandshakesTest, SiblingsOfABadPrefixKeepTheirClass)
+{
+    auto policy = reference::PolicyCase::from_yaml(
+        "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+        "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+        "classes:\n  c: {action: limit, connections: 5}\n  bad: {action: drop}\n"
+        "default_class: c\n");
+    policy.add(policy.add_feed("list", "bad", 0), "2001:db8:5:1200::/64");
+    start(policy.compile());
+    EXPECT_EQ(see(client("2001:db8:5:1200::1", kSyn, 1, 0), kSecond), MXG_CLASS);
+    for (uint32_t i = 1; i < 256; i++)
+        EXPECT_EQ(see(client(fmt::format("2001:db8:5:12{:02x}::1", i), kSyn, i, 0), kSecond),
+                  MXG_CONFORMS);
+}
+
+// Senders that hold all of their class's connections leave those of another class theirs.
+TEST_F(HandshakesTest, AClassFullOfConnectionsIsNoOtherOnes)
+{
+    auto policy = reference::PolicyCase::from_yaml(
+        "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+        "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+        "classes:\n  c: {action: limit, total_connections: 200}\n"
+        "  good: {action: limit, connections: 5}\n"
+        "default_class: c\n");
+    policy.add(policy.add_feed("list", "good", 0), "2001:db8:600d::/48");
+    start(policy.compile());
+    for (uint32_t i = 0; i < 200; i++)
+        EXPECT_EQ(shake(fmt::format("2001:db8:5:{:x}::1", i), i, kSecond), MXG_CONFORMS);
+    EXPECT_EQ(see(client("2001:db8:6::1", kSyn, 1, 0), kSecond), MXG_TOTAL);
+    EXPECT_EQ(shake("2001:db8:600d::1", 1, kSecond), MXG_CONFORMS);
 }
 
 }  // namespace

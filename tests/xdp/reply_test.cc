@@ -172,7 +172,7 @@ TEST_F(Reply, DenialsOfALimit)
             "  services:\n"
             "    - {name: mx, addresses: [\"2001:db8:2::25\"], ports: [25]}\n"
             "classes:\n"
-            "  some: {action: limit, rate: 1/min, burst: 2, deny_with: " +
+            "  some: {action: limit, rate: 1/min, charge: syn, burst: 2, deny_with: " +
             deny + "}\ndefault_class: some\n");
         plane().maps().publish(policy.compile().plane);
         for (int i = 0; i < 2; i++) {
