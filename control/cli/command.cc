@@ -57,6 +57,27 @@ void add_replay(CLI::App& app, CliGiven& g)
                    "one line per frame; the summary then goes to standard error");
 }
 
+void add_what_if(CLI::App& app, CliGiven& g)
+{
+    CLI::App* verb = add_verb(
+        app, g, "what-if",
+        "run a configuration over a log of connections that were, and say who would have been\n"
+        "denied or limited: by class, by feed, and the senders that were hit most. The log's\n"
+        "time is the clock; no running gate is asked or touched. Logs, packed or not, and told\n"
+        "by content: of Postfix; tables of Unix time, MX, address and host name with tabs\n"
+        "between them; captures (pcap, pcapng). What a log says of a connection's length is not\n"
+        "looked at",
+        "mxgate what-if new.yaml --trace /var/log/mail.log\n"
+        "  journalctl -u 'postfix*' --since -1d | mxgate what-if new.yaml --trace - --json",
+        [&] { return what_if(g.options, g.what_if); });
+    verb->add_option("CONFIG", g.what_if.config, "configuration file (YAML)")->required();
+    verb->add_option("--trace", g.what_if.traces,
+                     "logs, the oldest first; state carries on; `-` is standard input")
+        ->required();
+    verb->add_option("--limit", g.what_if.limit, "how many senders, the most hit first")
+        ->capture_default_str();
+}
+
 void add_live_verbs(CLI::App& app, CliGiven& g)
 {
     add_verb(app, g, "status", "what the gate is doing, and how", "mxgate status",
@@ -121,7 +142,8 @@ void describe_mxgate(CLI::App& app, CliGiven& given)
     app.name("mxgate");
     app.description(
         "mxgate: a gate before the MX that judges the prefix a connection comes from.\n"
-        "Offline verbs (check, compile, lookup, replay) need no daemon; the others ask mxgated.");
+        "Offline verbs (check, compile, lookup, replay, what-if) need no daemon; the others ask "
+        "mxgated.");
     app.require_subcommand(1);
     app.set_version_flag("--version", MXGATE_VERSION);
     app.footer(
@@ -131,6 +153,7 @@ void describe_mxgate(CLI::App& app, CliGiven& given)
     add_folders(app, given.options);
     add_table_verbs(app, given);
     add_replay(app, given);
+    add_what_if(app, given);
     add_live_verbs(app, given);
     add_attach_verbs(app, given);
     add_lengths_verbs(app, given);

@@ -27,6 +27,12 @@ struct ReplayRequest {
     bool verdicts = false;
 };
 
+struct WhatIfRequest {
+    std::string config;
+    std::vector<std::string> traces;  // `-`: standard input
+    size_t limit = 20;                // of senders
+};
+
 inline constexpr const char* kDefaultConfig = "/etc/mxgate/mxgate.yaml";
 
 struct LengthsRequest {
@@ -51,6 +57,7 @@ int compile_table(const CliOptions& options, const std::string& config, const st
 int lookup(const CliOptions& options, const std::string& table,
            const std::vector<std::string>& addresses);
 int replay(const CliOptions& options, const ReplayRequest& request);
+int what_if(const CliOptions& options, const WhatIfRequest& request);
 int status(const CliOptions& options);
 // `part`: "counters", "feeds" or "replies".
 int counters(const CliOptions& options, double watch_seconds, const std::string& part);
