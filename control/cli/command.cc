@@ -104,6 +104,20 @@ void add_live_verbs(CLI::App& app, CliGiven& g)
                     "mxgate refused --limit 20", [&] { return refused(g.options, g.limit); });
     verb->add_option("--limit", g.limit, "how many, the most refused first")->capture_default_str();
 
+    verb =
+        add_verb(app, g, "watch",
+                 "a stream of sampled denials as they happen, a JSON line each, with source\n"
+                 "port and microseconds. What is left out, by --rate or because it was too much\n"
+                 "to sample, is counted in lines of kind `lost`, at most one a second. Goes on\n"
+                 "over a restart of mxgated",
+                 "mxgate watch\n  mxgate watch --rate 1000 | jq 'select(.class == \"bad\")'",
+                 [&] { return mxgate::watch(g.options, g.stream); });
+    verb->add_option("--rate", g.stream.rate,
+                     "lines a second at most; of more the newest are shown")
+        ->check(CLI::Range(0.1, 4000.0))
+        ->capture_default_str();
+    verb->add_option("--count", g.stream.count, "end after so many lines");
+
     verb = add_verb(app, g, "explain",
                     "the whole answer on an address: class and why, source prefix, budget left,\n"
                     "recent refusals",

@@ -17,6 +17,7 @@ struct CliGiven {
     std::vector<std::string> addresses;
     ReplayRequest replay;
     WhatIfRequest what_if;
+    WatchRequest stream;
     LengthsRequest lengths;
     LearnRequest learn;
     ExportRequest publish;

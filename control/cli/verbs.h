@@ -33,6 +33,11 @@ struct WhatIfRequest {
     size_t limit = 20;                // of senders
 };
 
+struct WatchRequest {
+    double rate = 100;   // lines a second at most
+    uint64_t count = 0;  // lines to end after; 0: never
+};
+
 inline constexpr const char* kDefaultConfig = "/etc/mxgate/mxgate.yaml";
 
 struct LengthsRequest {
@@ -62,6 +67,7 @@ int status(const CliOptions& options);
 // `part`: "counters", "feeds" or "replies".
 int counters(const CliOptions& options, double watch_seconds, const std::string& part);
 int refused(const CliOptions& options, size_t limit);
+int watch(const CliOptions& options, const WatchRequest& request);
 int explain(const CliOptions& options, const std::string& address);
 int reload(const CliOptions& options);
 // `last_good`: where there is no daemon, without reading feeds.
