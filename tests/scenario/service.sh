@@ -78,8 +78,25 @@ expect_minimal()
   for each in ${all//,/ }; do
     left="$(tr ',' '\n' <<<"$all" | grep -vx "$each" | paste -sd,)"
     expect_failure "without cap_$each" "$@" "$left"
-    gate_detach_quietly || true
+    expect_nothing_left "without cap_$each"
   done
+}
+
+# expect_nothing_left TEXT: of an attach that failed.
+expect_nothing_left()
+{
+  expect "$1: programs on gate0" "$(in_gate ip -j link show gate0 | jq '.[0].xdp.prog.id // 0')" -eq 0
+  expect "$1: pins" "$(find "$PIN_DIR" 2>/dev/null | wc -l)" -eq 0
+}
+
+# No pin can be made where there is no bpffs.
+pins_in_vain()
+{
+  expect_failure "attach where nothing can be pinned" in_gate "$MXGATE_BIN/mxgate" \
+    --run-dir "$RUN_DIR" --state-dir "$STATE_DIR" --pin-dir "$LAB_DIR/no-bpffs" \
+    attach --last-good --config "$LAB_DIR/gate.yaml"
+  expect_output "it says where" no-bpffs
+  expect_nothing_left "no bpffs"
 }
 
 scenario_begin
@@ -127,4 +144,7 @@ expect_success "detach" gate detach
 expect_minimal "$CAPABILITIES" attach_last_good
 expect_failure "cap_bpf and cap_perfmon in place of cap_sys_admin" \
   attach_last_good net_admin,bpf,perfmon
+expect_output "it says what is missing" CAP_SYS_ADMIN
+expect_nothing_left "cap_bpf and cap_perfmon"
+pins_in_vain
 scenario_end
