@@ -12,7 +12,7 @@ HERE="$(cd "$(dirname "$0")" && pwd)"
 ROOT="$(cd "$HERE/../.." && pwd)"
 BIN="${MXGATE_BIN:-$ROOT/build/bin}"
 KERNEL="${MXGATE_KERNEL:-$ROOT/build/tools/kernel}"
-SECONDS_AT_MOST=150
+SECONDS_AT_MOST=220
 export PATH="$PATH:/usr/sbin:/sbin"
 
 skip()
