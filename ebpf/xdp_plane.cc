@@ -240,8 +240,18 @@ void check_interface(const std::string& interface)
     ethernet_index(interface);
 }
 
+// Whoever may attach a program but not open it by its number could not find it again, let alone
+// take it off: known before anything is attached. There is no program 0.
+static void check_may_open_programs()
+{
+    const Fd nothing(bpf_prog_get_fd_by_id(0));
+    if (!nothing && errno == EPERM)
+        throw BpfError("cannot open programs by their number: needs CAP_SYS_ADMIN");
+}
+
 Attachment XdpProgram::attach(const std::string& interface, AttachWish wish)
 {
+    check_may_open_programs();
     const int index = ethernet_index(interface);
     const OnInterface there(index);
     const uint32_t old = there.gate(0);

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "control/config/units.h"
 #include "control/metrics/metrics.h"
@@ -21,16 +22,22 @@ using nlohmann::json;
 
 constexpr const char* kJson = "application/json";
 
+// The number that a request gives as `key`, if any.
+std::optional<uint64_t> number_of(const Request& request, const char* key)
+{
+    const std::string text = request.get_param_value(key);
+    if (text.empty())
+        return std::nullopt;
+    uint64_t number = 0;
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (result.ec != std::errc() || result.ptr != text.data() + text.size())
+        throw std::invalid_argument(std::string(key) + " is not a number");
+    return number;
+}
+
 size_t limit_of(const Request& request)
 {
-    size_t limit = 100;
-    const std::string text = request.get_param_value("limit");
-    if (!text.empty()) {
-        const auto result = std::from_chars(text.data(), text.data() + text.size(), limit);
-        if (result.ec != std::errc() || result.ptr != text.data() + text.size())
-            throw std::invalid_argument("limit is not a number");
-    }
-    return limit;
+    return number_of(request, "limit").value_or(100);
 }
 
 mxg_address address_of(const Request& request)
@@ -80,6 +87,10 @@ constexpr Route kReads[] = {
     {"/v1/refused",
      [](Gate& gate, const Request& request) { return gate.refused(limit_of(request)); }},
     {"/v1/top", [](Gate& gate, const Request& request) { return gate.top(limit_of(request)); }},
+    {"/v1/watch",
+     [](Gate& gate, const Request& request) {
+         return gate.watch(number_of(request, "verdicts"), limit_of(request));
+     }},
     {"/v1/explain",
      [](Gate& gate, const Request& request) { return gate.explain(address_of(request)); }},
 };

@@ -5,6 +5,7 @@
 
 #include "control/appliance/command.h"
 #include "control/config/config.h"
+#include "control/daemon/service.h"
 #include "control/table/compile.h"
 #include "control/text/log.h"
 #include "dataplane/dpdk/process.h"
@@ -53,6 +54,13 @@ int run(const ApplianceOptions& options)
     process.first_image = empty_table(config).plane;
     process.say = [](const std::string& text) { spdlog::info("{}", text); };
     process.warn = [](const std::string& text) { spdlog::warn("{}", text); };
+    Service service;
+    process.ready = [&] {
+        service.ready(fmt::format("{} ports, topology {}", config.gate.dpdk.ports.size(),
+                                  config.gate.dpdk.topology == Topology::host ? "host" : "inline"));
+    };
+    process.alive = [&] { service.alive(); };
+    process.ending = [&] { service.ending(); };
     run_dpdk(process);
     spdlog::info("ended: its ports are closed, nothing passes through them any more");
     return 0;

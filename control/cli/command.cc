@@ -57,6 +57,27 @@ void add_replay(CLI::App& app, CliGiven& g)
                    "one line per frame; the summary then goes to standard error");
 }
 
+void add_what_if(CLI::App& app, CliGiven& g)
+{
+    CLI::App* verb = add_verb(
+        app, g, "what-if",
+        "run a configuration over a log of connections that were, and say who would have been\n"
+        "denied or limited: by class, by feed, and the senders that were hit most. The log's\n"
+        "time is the clock; no running gate is asked or touched. Logs, packed or not, and told\n"
+        "by content: of Postfix; tables of Unix time, MX, address and host name with tabs\n"
+        "between them; captures (pcap, pcapng). What a log says of a connection's length is not\n"
+        "looked at",
+        "mxgate what-if new.yaml --trace /var/log/mail.log\n"
+        "  journalctl -u 'postfix*' --since -1d | mxgate what-if new.yaml --trace - --json",
+        [&] { return what_if(g.options, g.what_if); });
+    verb->add_option("CONFIG", g.what_if.config, "configuration file (YAML)")->required();
+    verb->add_option("--trace", g.what_if.traces,
+                     "logs, the oldest first; state carries on; `-` is standard input")
+        ->required();
+    verb->add_option("--limit", g.what_if.limit, "how many senders, the most hit first")
+        ->capture_default_str();
+}
+
 void add_live_verbs(CLI::App& app, CliGiven& g)
 {
     add_verb(app, g, "status", "what the gate is doing, and how", "mxgate status",
@@ -88,6 +109,20 @@ void add_live_verbs(CLI::App& app, CliGiven& g)
                     "on a terminal a live view",
                     "mxgate top --limit 20", [&] { return top(g.options, g.limit); });
     verb->add_option("--limit", g.limit, "how many, the most first")->capture_default_str();
+
+    verb =
+        add_verb(app, g, "watch",
+                 "a stream of sampled denials as they happen, a JSON line each, with source\n"
+                 "port and microseconds. What is left out, by --rate or because it was too much\n"
+                 "to sample, is counted in lines of kind `lost`, at most one a second. Goes on\n"
+                 "over a restart of mxgated",
+                 "mxgate watch\n  mxgate watch --rate 1000 | jq 'select(.class == \"bad\")'",
+                 [&] { return mxgate::watch(g.options, g.stream); });
+    verb->add_option("--rate", g.stream.rate,
+                     "lines a second at most; of more the newest are shown")
+        ->check(CLI::Range(0.1, 4000.0))
+        ->capture_default_str();
+    verb->add_option("--count", g.stream.count, "end after so many lines");
 
     verb = add_verb(app, g, "explain",
                     "the whole answer on an address: class and why, source prefix, budget left,\n"
@@ -127,7 +162,8 @@ void describe_mxgate(CLI::App& app, CliGiven& given)
     app.name("mxgate");
     app.description(
         "mxgate: a gate before the MX that judges the prefix a connection comes from.\n"
-        "Offline verbs (check, compile, lookup, replay) need no daemon; the others ask mxgated.");
+        "Offline verbs (check, compile, lookup, replay, what-if) need no daemon; the others ask "
+        "mxgated.");
     app.require_subcommand(1);
     app.set_version_flag("--version", MXGATE_VERSION);
     app.footer(
@@ -137,6 +173,7 @@ void describe_mxgate(CLI::App& app, CliGiven& given)
     add_folders(app, given.options);
     add_table_verbs(app, given);
     add_replay(app, given);
+    add_what_if(app, given);
     add_live_verbs(app, given);
     add_attach_verbs(app, given);
     add_by_hand_verbs(app, given);

@@ -16,6 +16,8 @@ struct CliGiven {
     std::string config, output, table, address, attach_config = kDefaultConfig;
     std::vector<std::string> addresses;
     ReplayRequest replay;
+    WhatIfRequest what_if;
+    WatchRequest stream;
     LengthsRequest lengths;
     LearnRequest learn;
     ExportRequest publish;

@@ -27,6 +27,17 @@ struct ReplayRequest {
     bool verdicts = false;
 };
 
+struct WhatIfRequest {
+    std::string config;
+    std::vector<std::string> traces;  // `-`: standard input
+    size_t limit = 20;                // of senders
+};
+
+struct WatchRequest {
+    double rate = 100;   // lines a second at most
+    uint64_t count = 0;  // lines to end after; 0: never
+};
+
 inline constexpr const char* kDefaultConfig = "/etc/mxgate/mxgate.yaml";
 
 struct LengthsRequest {
@@ -58,12 +69,14 @@ int compile_table(const CliOptions& options, const std::string& config, const st
 int lookup(const CliOptions& options, const std::string& table,
            const std::vector<std::string>& addresses);
 int replay(const CliOptions& options, const ReplayRequest& request);
+int what_if(const CliOptions& options, const WhatIfRequest& request);
 int status(const CliOptions& options);
 // `part`: "counters", "feeds" or "replies".
 int counters(const CliOptions& options, double watch_seconds, const std::string& part);
 int refused(const CliOptions& options, size_t limit);
 // On a terminal a live view, else once.
 int top(const CliOptions& options, size_t limit);
+int watch(const CliOptions& options, const WatchRequest& request);
 int explain(const CliOptions& options, const std::string& address);
 int reload(const CliOptions& options);
 // `last_good`: where there is no daemon, without reading feeds.

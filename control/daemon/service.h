@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What mxgated tells systemd (sd_notify(3)); outside of systemd nothing is told.
+// What mxgated and mxgate-dpdk tell systemd (sd_notify(3)); outside of systemd nothing is told.
 #pragma once
 
 #include <chrono>

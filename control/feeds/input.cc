@@ -128,6 +128,11 @@ bool FeedInput::refill()
     return !window_.empty();
 }
 
+uint64_t FeedInput::bytes_read() const
+{
+    return static_cast<uint64_t>(std::max<la_int64_t>(archive_filter_bytes(reader_.get(), -1), 0));
+}
+
 bool FeedInput::next_raw_line(std::string_view& line)
 {
     if (!refill())

@@ -36,6 +36,9 @@ public:
     // Of the line given last, or the one that the last byte stands in; from 1.
     uint32_t line() const { return line_; }
 
+    // Of the file, packed as it is, so far.
+    uint64_t bytes_read() const;
+
     // Why the feed ended early: it cannot be read, is truncated, or larger than `max_size`.
     const std::optional<std::string>& failure() const { return failure_; }
 

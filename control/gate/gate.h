@@ -62,6 +62,8 @@ public:
     nlohmann::json refused(size_t limit);
     // Who holds most connections; a round of the source table old.
     nlohmann::json top(size_t limit);
+    // What happened after `after` (absent: from now on), at most `limit` lines.
+    nlohmann::json watch(std::optional<uint64_t> after, size_t limit);
     nlohmann::json explain(const mxg_address& address);
 
     // Takes the plane's samples and sees to its process; to be called a few times a second.

@@ -12,6 +12,7 @@ void Refusals::add(const mxg_sample& sample, int64_t offset_ns)
     const mxg_decision& d = sample.decision;
     const int64_t time_us = (static_cast<int64_t>(sample.time_ns) + offset_ns) / 1000;
     recent_.push_front({time_us, sample.source, d});
+    added_++;
     if (recent_.size() > kMaxRecent)
         recent_.pop_back();
 
@@ -60,6 +61,16 @@ std::vector<Refusal> Refusals::top(size_t limit) const
                      [](const Refusal& a, const Refusal& b) { return a.count > b.count; });
     if (out.size() > limit)
         out.resize(limit);
+    return out;
+}
+
+Refusals::Since Refusals::since(uint64_t after, size_t limit) const
+{
+    Since out;
+    const uint64_t fresh = added_ - std::min(after, added_);
+    const size_t shown = std::min({static_cast<size_t>(fresh), recent_.size(), limit});
+    out.verdicts.assign(recent_.rend() - static_cast<std::ptrdiff_t>(shown), recent_.rend());
+    out.lost = fresh - shown;
     return out;
 }
 

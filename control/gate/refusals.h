@@ -45,6 +45,16 @@ public:
     // Most refused first.
     std::vector<Refusal> top(size_t limit) const;
 
+    // How many there were so far: the number of the newest, from 1.
+    uint64_t added() const { return added_; }
+
+    struct Since {
+        std::vector<RecentVerdict> verdicts;  // oldest first
+        uint64_t lost = 0;                    // older ones that are kept no longer, or beyond limit
+    };
+    // Those after number `after`, at most `limit` of the newest.
+    Since since(uint64_t after, size_t limit) const;
+
     // The latest verdicts on addresses of `prefix`, newest first.
     std::vector<RecentVerdict> recent(const mxg_prefix& prefix, size_t limit) const;
 
@@ -54,7 +64,8 @@ private:
 
     ByAge by_age_;
     std::map<Key, ByAge::iterator> index_;
-    std::deque<RecentVerdict> recent_;
+    std::deque<RecentVerdict> recent_;  // the newest first
+    uint64_t added_ = 0;
 };
 
 }  // namespace mxgate

@@ -287,6 +287,32 @@ json Gate::refused(size_t limit)
     return {{"senders", senders}, {"samples_lost", plane_->samples_lost()}};
 }
 
+// The one place where what `mxgate watch` shows comes together: each kind of line has its number in
+// `next`, by which the client says how far it has come.
+json Gate::watch(std::optional<uint64_t> after, size_t limit)
+{
+    const std::lock_guard lock(mutex_);
+    const TableInfo& info = table_.info;
+    const uint64_t newest = refusals_.added();
+    // A number beyond ours is of a daemon before us.
+    const uint64_t from = after.value_or(newest) > newest ? 0 : after.value_or(newest);
+    const Refusals::Since since = refusals_.since(from, limit);
+    json lines = json::array();
+    for (const RecentVerdict& recent : since.verdicts) {
+        const mxg_decision& d = recent.decision;
+        json line = verdict_report(recent, info);
+        line["kind"] = "verdict";
+        line["feed"] = or_null(feed_name(info, d.feed));
+        line["source_prefix"] =
+            d.source_family == MXG_FAMILY_NONE ? json(nullptr) : json(to_string(source_prefix(d)));
+        lines.push_back(std::move(line));
+    }
+    return {{"next", {{"verdicts", newest}}},
+            {"lines", lines},
+            {"lost", since.lost},
+            {"samples_lost", plane_->samples_lost()}};
+}
+
 json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
 {
     const auto* classes =

@@ -71,10 +71,10 @@ public:
                              a.remark.empty() ? "" : ": ", a.remark);
             }
             attach_sockets(*program, config);
+            maps_.pin(pin_dir_);
         } catch (const BpfError&) {
             program.reset();
-            if (before.empty())
-                detach_all(pin_dir_);
+            leave_as(before);
             throw;
         }
         for (const Attachment& old : before)
@@ -82,7 +82,6 @@ public:
                 detach_one(pin_dir_, old.interface);
                 spdlog::info("detached from {}: no longer in gate.interfaces", old.interface);
             }
-        maps_.pin(pin_dir_);
     }
 
     void publish(const std::vector<mxg_line>& image) override { maps_.publish(image); }
@@ -127,6 +126,24 @@ public:
     }
 
 private:
+    // After a failure half way: where the gate was not before, it is not now.
+    void leave_as(const std::vector<Attachment>& before) const
+    {
+        try {
+            if (before.empty()) {
+                detach_all(pin_dir_);
+                return;
+            }
+            for (const Attachment& now : find_attachments(pin_dir_))
+                if (std::none_of(before.begin(), before.end(), [&](const Attachment& old) {
+                        return old.interface == now.interface;
+                    }))
+                    detach_one(pin_dir_, now.interface);
+        } catch (const BpfError& error) {
+            spdlog::error("not all is as it was: {}", error.what());
+        }
+    }
+
     GateMaps maps_;
     std::string pin_dir_;
 };

@@ -2,12 +2,15 @@
 // The table file: header, the planes' image, entries, shared entries, names (JSON). Integers are
 // little-endian.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <bit>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "control/table/policy_table.h"
@@ -194,6 +197,26 @@ std::string verify_names(const PolicyTable& table)
     return {};
 }
 
+// What is written before it is renamed: NAME.new.PID. A process that was killed leaves it behind.
+std::string fresh_prefix(const std::string& path)
+{
+    return path + ".new.";
+}
+
+void remove_abandoned(const std::string& path)
+{
+    namespace fs = std::filesystem;
+    const std::string begins = fs::path(fresh_prefix(path)).filename().string();
+    const fs::path folder = fs::path(path).parent_path();
+    std::error_code ignored;
+    for (const auto& file : fs::directory_iterator(folder.empty() ? "." : folder, ignored)) {
+        const std::string name = file.path().filename().string();
+        const int process = name.starts_with(begins) ? std::atoi(name.c_str() + begins.size()) : 0;
+        if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH)
+            fs::remove(file.path(), ignored);
+    }
+}
+
 }  // namespace
 
 uint64_t write_table(const PolicyTable& table, const std::string& path, bool durable)
@@ -209,7 +232,8 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
     info.resize((info.size() + 7) / 8 * 8, '\0');
     header.checksum = file_checksum(header, table, info);
 
-    const std::string fresh = path + ".new." + std::to_string(::getpid());
+    remove_abandoned(path);
+    const std::string fresh = fresh_prefix(path) + std::to_string(::getpid());
     try {
         File file(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
         file.write(&header, sizeof(header));

@@ -59,6 +59,14 @@ void LiveTable::wait_for_readers()
         ::nanosleep(&pause, nullptr);
 }
 
+bool LiveTable::workers_go_round()
+{
+    if (rte_rcu_qsbr_check(readers_.get(), round_, false) != 1)
+        return false;
+    round_ = rte_rcu_qsbr_start(readers_.get());
+    return true;
+}
+
 uint64_t LiveTable::generation() const
 {
     const mxg_line* lines = holder_ ? holder_->table.lines : nullptr;

@@ -29,6 +29,10 @@ public:
     uint64_t generation() const;
     size_t bytes() const { return holder_ ? holder_->table.count * sizeof(mxg_line) : 0; }
 
+    // Whether every worker has come round since the last call that said so: one that hangs makes
+    // all later calls say no. From the thread that publishes.
+    bool workers_go_round();
+
     // For workers: enter before the first burst, `table` once a burst, `quiet` after it, leave
     // before the thread waits for anything else.
     void enter(uint32_t worker);
@@ -47,6 +51,7 @@ private:
 
     std::unique_ptr<rte_rcu_qsbr, void (*)(rte_rcu_qsbr*)> readers_;
     const mxg_table* current_ = &kNone;
+    uint64_t round_ = 0;
     std::unique_ptr<Holder> holder_;
 };
 

@@ -251,8 +251,13 @@ void run_dpdk(const DpdkProcess& process)
         const Telemetry telemetry(state);
         const Crew crew(process.settings, ports, state, table);
         process.say("ready: " + handover_path(process.run_dir));
-        while (!told_to_end())
+        process.ready();
+        while (!told_to_end()) {
             server.serve(kWaitMs, [&](const Fd& memfd) { return tables.take(memfd); });
+            if (table.workers_go_round())
+                process.alive();
+        }
+        process.ending();
     }
     state.state().meta.process = 0;
     rte_eal_cleanup();

@@ -20,6 +20,9 @@ struct DpdkProcess {
     std::vector<mxg_line> first_image;  // in force until there is another: services, no feeds
     // For people: one line each.
     std::function<void(const std::string&text)> say, warn;
+    // For whoever watches over the process: frames pass now; they still do, each worker has come
+    // round since the last time (several times a second); it ends.
+    std::function<void()> ready, alive, ending;
 };
 
 // Runs the plane until SIGTERM or SIGINT. Throws PlaneError when it cannot start.

@@ -123,6 +123,26 @@ TEST_F(SwapTest, AThousandTimesAtFullLoad)
     EXPECT_EQ(port_counter(state_, PortCounter::sent), (passed_[0] + passed_[1]) * MXG_BURST);
 }
 
+// What the watchdog is fed by.
+TEST_F(SwapTest, AWorkerThatHangsIsNoticed)
+{
+    EXPECT_TRUE(table_.workers_go_round()) << "there is none yet";
+    table_.enter(0);
+    table_.enter(1);
+    table_.workers_go_round();  // a round begins with both at work
+    for (int round = 0; round < 3; round++) {
+        table_.quiet(0);
+        EXPECT_FALSE(table_.workers_go_round()) << "worker 1 hangs";
+    }
+    table_.quiet(1);
+    EXPECT_TRUE(table_.workers_go_round());
+    table_.quiet(1);
+    EXPECT_FALSE(table_.workers_go_round()) << "worker 0 hangs";
+    table_.leave(0);
+    table_.leave(1);
+    EXPECT_TRUE(table_.workers_go_round()) << "the others have ended";
+}
+
 // A refused image changes nothing, and the one in force stays.
 TEST_F(SwapTest, DamagedIsRefused)
 {

@@ -77,6 +77,54 @@ expect_output()
   fi
 }
 
+UNITS="$MXGATE_ROOT/config/systemd"
+
+# capabilities_of UNIT: of its bounding set, as setpriv writes them: net_admin,sys_admin.
+capabilities_of()
+{
+  sed -nE 's/^CapabilityBoundingSet=//p' "$UNITS/$1" | tr 'A-Z ' 'a-z,' | sed 's/cap_//g'
+}
+
+# under CAPABILITIES COMMAND…: as root without any other capability, in the gate's namespace.
+under()
+{
+  local set="-all${1:+,+${1//,/,+}}"
+  shift
+  in_gate setpriv --bounding-set "$set" --inh-caps -all --no-new-privs "$@"
+}
+
+# notified_start CAPABILITIES COMMAND…: in the background, with a notification socket of ours; what
+# is told there is in notes. Returns when it is ready; LAB_PID is its process.
+notified_start()
+{
+  local set="-all${1:+,+${1//,/,+}}"
+  shift
+  rm -f "$LAB_DIR/notify"
+  : >"$LAB_DIR/notes"
+  socat -u "UNIX-RECV:$LAB_DIR/notify" - >>"$LAB_DIR/notes" &
+  LAB_PIDS+=($!)
+  wait_for 5 test -S "$LAB_DIR/notify"
+  lab_background gate setpriv --bounding-set "$set" --inh-caps -all --no-new-privs \
+    env NOTIFY_SOCKET="$LAB_DIR/notify" WATCHDOG_USEC=2000000 "$@"
+  wait_for 30 grep -q READY=1 "$LAB_DIR/notes"
+}
+
+notes() { grep -o "$1" "$LAB_DIR/notes" | wc -l; }
+
+# expect_signs_of_life PID: while it runs, and none while it hangs.
+expect_signs_of_life()
+{
+  local before alive
+  before="$(notes WATCHDOG=1)"
+  sleep 2
+  expect "signs of life in about 2 s" $(($(notes WATCHDOG=1) - before)) -ge 3
+  kill -STOP "$1"
+  alive="$(notes WATCHDOG=1)"
+  sleep 1
+  expect "none while it hangs" "$(notes WATCHDOG=1)" -le $((alive + 1))
+  kill -CONT "$1"
+}
+
 scenario_end()
 {
   ((SCENARIO_FAILURES == 0)) || lab_die "$SCENARIO_FAILURES expectations failed"

@@ -4,8 +4,6 @@
 # capabilities and no more. None of them can be left out.
 . "$(dirname "$0")/scenario.sh"
 
-UNITS="$MXGATE_ROOT/config/systemd"
-
 # A folder of units as they are installed, but for the programs' paths.
 install_units()
 {
@@ -25,38 +23,19 @@ exposure()
     "$LAB_DIR/units/$1" | sed -nE 's/.*exposure level.*: ([0-9]+)\.([0-9]).*/\1\2/p'
 }
 
-capabilities_of() { sed -nE 's/^CapabilityBoundingSet=//p' "$UNITS/$1" | tr 'A-Z ' 'a-z,' | sed 's/cap_//g'; }
-
-# under CAPABILITIES COMMAND…: as root without any other capability, in the gate's namespace.
-under()
-{
-  local set="-all${1:+,+${1//,/,+}}"
-  shift
-  in_gate setpriv --bounding-set "$set" --inh-caps -all --no-new-privs "$@"
-}
-
 attach_last_good()
 {
   under "$1" "$MXGATE_BIN/mxgate" --run-dir "$RUN_DIR" --state-dir "$STATE_DIR" \
     --pin-dir "$PIN_DIR" attach --last-good --config "$LAB_DIR/gate.yaml"
 }
 
-# The daemon with a notification socket of ours; what it says is in notes.
-notified_start()
+daemon_start()
 {
-  : >"$LAB_DIR/notes"
-  socat -u "UNIX-RECV:$LAB_DIR/notify" - >>"$LAB_DIR/notes" &
-  LAB_PIDS+=($!)
-  wait_for 5 test -S "$LAB_DIR/notify"
-  lab_background gate setpriv --bounding-set "-all,+${CAPABILITIES//,/,+}" --inh-caps -all \
-    --no-new-privs env NOTIFY_SOCKET="$LAB_DIR/notify" WATCHDOG_USEC=2000000 \
-    "$MXGATE_BIN/mxgated" --config "$LAB_DIR/gate.yaml" --run-dir "$RUN_DIR" \
-    --state-dir "$STATE_DIR" --pin-dir "$PIN_DIR" --log-format json 2>"$LAB_DIR/gate.log"
+  notified_start "$CAPABILITIES" "$MXGATE_BIN/mxgated" --config "$LAB_DIR/gate.yaml" \
+    --run-dir "$RUN_DIR" --state-dir "$STATE_DIR" --pin-dir "$PIN_DIR" --log-format json \
+    2>"$LAB_DIR/gate.log" || return 1
   GATE_PID=$LAB_PID
-  wait_for 30 grep -q READY=1 "$LAB_DIR/notes"
 }
-
-notes() { grep -o "$1" "$LAB_DIR/notes" | wc -l; }
 
 expect_units()
 {
@@ -78,8 +57,25 @@ expect_minimal()
   for each in ${all//,/ }; do
     left="$(tr ',' '\n' <<<"$all" | grep -vx "$each" | paste -sd,)"
     expect_failure "without cap_$each" "$@" "$left"
-    gate_detach_quietly || true
+    expect_nothing_left "without cap_$each"
   done
+}
+
+# expect_nothing_left TEXT: of an attach that failed.
+expect_nothing_left()
+{
+  expect "$1: programs on gate0" "$(in_gate ip -j link show gate0 | jq '.[0].xdp.prog.id // 0')" -eq 0
+  expect "$1: pins" "$(find "$PIN_DIR" 2>/dev/null | wc -l)" -eq 0
+}
+
+# No pin can be made where there is no bpffs.
+pins_in_vain()
+{
+  expect_failure "attach where nothing can be pinned" in_gate "$MXGATE_BIN/mxgate" \
+    --run-dir "$RUN_DIR" --state-dir "$STATE_DIR" --pin-dir "$LAB_DIR/no-bpffs" \
+    attach --last-good --config "$LAB_DIR/gate.yaml"
+  expect_output "it says where" no-bpffs
+  expect_nothing_left "no bpffs"
 }
 
 scenario_begin
@@ -95,7 +91,7 @@ CAPABILITIES="$(capabilities_of mxgated.service)"
 expect "the units agree" "$(capabilities_of mxgate-xdp-boot.service)" = "$CAPABILITIES"
 
 expect_failure "no last good table: attach --last-good" attach_last_good "$CAPABILITIES"
-notified_start || lab_die "mxgated does not start under its capabilities"
+daemon_start || lab_die "mxgated does not start under its capabilities"
 expect "it is attached" "$(gate status --json | jq -r '.interfaces[0].attach')" = native
 expect "refused" "$(connected_from "${NET6[bad]}" -- --count 3)" -eq 0
 expect_success "reload" gate reload
@@ -104,13 +100,7 @@ reloaded() { (($(notes RELOADING=1) == 1 && $(notes READY=1) == 2)); }
 wait_for 10 reloaded || true
 expect "SIGHUP is told" "$(notes RELOADING=1)" -eq 1
 expect "and its end" "$(notes READY=1)" -eq 2
-sleep 2
-expect "signs of life in about 2 s" "$(notes WATCHDOG=1)" -ge 3
-kill -STOP "$GATE_PID"
-alive="$(notes WATCHDOG=1)"
-sleep 1
-expect "none while it hangs" "$(notes WATCHDOG=1)" -le $((alive + 1))
-kill -CONT "$GATE_PID"
+expect_signs_of_life "$GATE_PID"
 gate_stop
 expect "its end is told" "$(notes STOPPING=1)" -eq 1
 expect "every line of the log is JSON" "$(jq -s 'map(select(.time and .level and .message)) | length' \
@@ -127,4 +117,7 @@ expect_success "detach" gate detach
 expect_minimal "$CAPABILITIES" attach_last_good
 expect_failure "cap_bpf and cap_perfmon in place of cap_sys_admin" \
   attach_last_good net_admin,bpf,perfmon
+expect_output "it says what is missing" CAP_SYS_ADMIN
+expect_nothing_left "cap_bpf and cap_perfmon"
+pins_in_vain
 scenario_end

@@ -154,6 +154,8 @@ TEST_F(Api, AnswersAreAsDescribed)
     expect_get("/v1/status", "");
     expect_get("/v1/counters", "");
     expect_get("/v1/refused", "?limit=5");
+    expect_get("/v1/watch", "");
+    expect_get("/v1/watch", "?verdicts=7&limit=5");
     expect_get("/v1/explain", "?address=2001:db8:bad::1");
     expect_get("/v1/explain", "?address=192.0.2.1");
     expect_get("/v1/explain", "?address=2002:c000:201::1");
@@ -167,6 +169,7 @@ TEST_F(Api, MistakesAreAnswered)
 {
     EXPECT_TRUE(ask("GET /v1/explain?address=nobody HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 400"));
     EXPECT_TRUE(ask("GET /v1/refused?limit=-1 HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 400"));
+    EXPECT_TRUE(ask("GET /v1/watch?verdicts=x HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 400"));
     EXPECT_TRUE(ask("GET /v1/nothing HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 404"));
     EXPECT_TRUE(ask("GET /v1/reload HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 404"));
     write("list.txt", "nonsense\n");

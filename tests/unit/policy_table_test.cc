@@ -2,7 +2,10 @@
 // The table file, and tables of the size of the Internet.
 #include "control/table/policy_table.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -76,6 +79,27 @@ TEST(TableFile, ThereAndBack)
     write_table(small_case().compile(78), path);
     EXPECT_EQ(read_table(path).info.generation, 78u);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+// What a process leaves that is killed while it writes would fill the disk in the end.
+TEST(TableFile, WhatADeadProcessLeftIsRemoved)
+{
+    const reference::TemporaryFolder folder;
+    const std::string path = folder.path() + "/table";
+    const pid_t dead = ::fork();
+    if (dead == 0)
+        ::_exit(0);
+    ::waitpid(dead, nullptr, 0);
+    const std::string left = fmt::format("{}.new.{}", path, dead);
+    const std::string at_work = fmt::format("{}.new.{}", path, ::getppid());
+    const std::string another = fmt::format("{}s.new.{}", path, dead);
+    for (const std::string& file : {left, at_work, another})
+        std::ofstream(file) << "half a table";
+    write_table(small_case().compile(), path);
+    EXPECT_FALSE(std::filesystem::exists(left));
+    EXPECT_TRUE(std::filesystem::exists(at_work));
+    EXPECT_TRUE(std::filesystem::exists(another));
+    EXPECT_NO_THROW(read_table(path));
 }
 
 TEST(TableFile, AnyByteFlippedIsRefused)

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# kill -9 of mxgated and of mxgate at random moments, 200 times under traffic: while they start,
+# reload, attach, or do nothing. No frame from bad comes through and no connection from good fails; a
+# spent budget stays spent, generations count on, and the next start is as clean as the first.
+. "$(dirname "$0")/scenario.sh"
+
+UNKNOWN="action: limit, rate: 1/10min, burst: 2"
+SPENT=2001:db8:170:1::/64
+KILLS=200
+RANDOM=${SEED:=$$}
+
+generation() { gate status --json | jq -s '.[0].table.generation'; }
+
+# pause_below MILLISECONDS: a random part of it.
+pause_below()
+{
+  local ms=$(((RANDOM * 32768 + RANDOM) % $1))
+  sleep "$(printf '0.%03d' $ms)"
+}
+
+daemon_runs() { [[ -n "$GATE_PID" ]] && ! process_gone "$GATE_PID"; }
+
+# kill_after MILLISECONDS VERB…: the command line dies at some moment.
+kill_after()
+{
+  local ms="$1" pid
+  shift
+  nsenter --net="/run/netns/$GATE_NS" -- "$MXGATE_BIN/mxgate" --run-dir "$RUN_DIR" \
+    --state-dir "$STATE_DIR" --pin-dir "$PIN_DIR" "$@" >/dev/null 2>&1 &
+  pid=$!
+  pause_below "$ms"
+  kill -9 "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+}
+
+# A list that changes, so that each table differs from the one before.
+change_list()
+{
+  printf '2001:db8:a11::/48\n198.51.100.128/26\n2001:db8:a12:%x::/64\n' "$1" \
+    >"$LAB_DIR/lists/fresh.txt"
+  mv "$LAB_DIR/lists/fresh.txt" "$LAB_DIR/lists/mixed.txt"
+}
+
+kill_one()
+{
+  case $((RANDOM % 4)) in
+    0 | 1) # the daemon, as it starts or soon after
+      daemon_runs || gate_launch
+      pause_below 300
+      gate_kill
+      ;;
+    2) # a reload: of daemon and command line, one dies
+      daemon_runs || gate_start || lab_die "the gate does not start"
+      if ((RANDOM % 2)); then
+        kill_after 60 reload
+      else
+        gate reload >/dev/null 2>&1 &
+        pause_below 60
+        gate_kill
+        wait $! || true
+      fi
+      ;;
+    3) # without a daemon the command line does its work
+      gate_kill
+      kill_after 300 attach --config "$LAB_DIR/gate.yaml"
+      ;;
+  esac
+}
+
+# clean_start: after whatever came before.
+LAST_GENERATION=0
+clean_start()
+{
+  gate_kill
+  : >"$LAB_DIR/gate.log"
+  gate_start || lab_die "the gate does not start"
+  expect "errors of the start" "$(grep -c '\[error\]' "$LAB_DIR/gate.log" || true)" -eq 0
+  expect "generation" "$(generation)" -gt "$LAST_GENERATION"
+  LAST_GENERATION="$(generation)"
+  expect "pins" "$(find "$PIN_DIR" -type f | wc -l)" -eq "$PINS"
+  expect "connected from the spent prefix" "$(connected_from "$SPENT" -- --count 2)" -eq 0
+}
+
+scenario_begin
+lab_network
+postfix_start
+lab_lists
+lab_config
+gate_start || lab_die "the gate does not start"
+PINS="$(find "$PIN_DIR" -type f | wc -l)"
+echo "seed $SEED"
+expect "an unknown prefix spends its budget" "$(connected_from "$SPENT" -- --count 3)" -eq 2
+capture_start bad "src net ${NET6[bad]} or src net ${NET4[bad]}"
+flood_start bad "${NET6[bad]}" -- --rate 500
+lab_background sender "$MXGATE_BIN/mxgate-connect" --from "${NET6[good]}" --to "$MX6" \
+  --rate 20 --count 100000 >"$LAB_DIR/good"
+GOOD_PID=$LAB_PID
+
+for ((round = 1; round <= KILLS; round++)); do
+  change_list $round
+  kill_one
+  if ((round % 50 == 0)); then
+    clean_start
+  fi
+done
+
+expect "SYNs sent from bad" "$(flood_stop bad)" -gt 1000
+expect "of those behind the gate" "$(capture_stop bad)" -eq 0
+kill "$GOOD_PID"
+expect "connections from good" "$(grep -c '"connected"' "$LAB_DIR/good")" -gt 200
+expect "of those that failed" "$(grep -cE '"result":"[^c]' "$LAB_DIR/good" || true)" -eq 0
+expect_success "the last list is in force" gate lookup "$STATE_DIR/table.mxg" \
+  "2001:db8:a12:$(printf %x $KILLS)::1"
+expect_output "as class mixed" '	mixed	'
+expect "half-written tables in the state folder" "$(find "$STATE_DIR" -name "*.new*" | wc -l)" -eq 0
+scenario_end
