@@ -397,6 +397,22 @@ mxg_ring* GateMaps::rings()
     return static_cast<mxg_ring*>(rings_map_.data());
 }
 
+mxg_gate GateMaps::gate()
+{
+    if (!state_map_.data()) {
+        state_map_ = Mapping(fd(MapKind::sources), source_bytes(), true);
+        connections_map_ =
+            Mapping(fd(MapKind::connections), sizeof(uint32_t) * MXG_MAX_CLASSES, true);
+        by_hand_map_ = Mapping(fd(MapKind::by_hand), sizeof(mxg_overrides), true);
+    }
+    mxg_gate out{};
+    out.sources = sources_;
+    out.buckets = static_cast<mxg_bucket*>(state_map_.data());
+    out.connections = static_cast<uint32_t*>(connections_map_.data());
+    out.overrides = static_cast<const mxg_overrides*>(by_hand_map_.data());
+    return out;
+}
+
 void GateMaps::put_overrides(const std::vector<mxg_override>& overrides)
 {
     const Mapping memory(fd(MapKind::by_hand), sizeof(mxg_overrides), true);

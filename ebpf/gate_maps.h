@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "dataplane/core/image.h"
+#include "dataplane/core/native.h"
+
 #include "dataplane/core/overrides.h"
 #include "dataplane/core/replies.h"
 #include "dataplane/state/memory.h"
@@ -93,6 +95,9 @@ public:
     const std::vector<mxg_source>& holders() const { return sweep_.holders(); }
     uint64_t source_bytes() const { return mxgate::source_bytes(sources_); }
 
+    // What of the gate lies in the maps, to look at and to mend; its table is the caller's.
+    mxg_gate gate();
+
 private:
     GateMaps() = default;
     void create(MapKind kind, uint32_t entries);
@@ -106,6 +111,7 @@ private:
     std::array<Fd, kMapKinds> fds_;
     mxg_source_settings sources_{};
     Mapping rings_map_, buckets_map_;
+    Mapping state_map_, connections_map_, by_hand_map_;  // of gate()
     SourceSweep sweep_;
 };
 

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <memory>
 #include <mutex>
-#include <optional>
 
 #include "control/config/units.h"
 #include "control/metrics/metrics.h"
@@ -22,22 +21,16 @@ using nlohmann::json;
 
 constexpr const char* kJson = "application/json";
 
-// The number that a request gives as `key`, if any.
-std::optional<uint64_t> number_of(const Request& request, const char* key)
+size_t number_of(const Request& request, const char* name, size_t otherwise)
 {
-    const std::string text = request.get_param_value(key);
-    if (text.empty())
-        return std::nullopt;
-    uint64_t number = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (result.ec != std::errc() || result.ptr != text.data() + text.size())
-        throw std::invalid_argument(std::string(key) + " is not a number");
+    size_t number = otherwise;
+    const std::string text = request.get_param_value(name);
+    if (!text.empty()) {
+        const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (result.ec != std::errc() || result.ptr != text.data() + text.size())
+            throw std::invalid_argument(std::string(name) + " is not a number");
+    }
     return number;
-}
-
-size_t limit_of(const Request& request)
-{
-    return number_of(request, "limit").value_or(100);
 }
 
 mxg_address address_of(const Request& request)
@@ -85,11 +78,17 @@ constexpr Route kReads[] = {
     {"/v1/counters", [](Gate& gate, const Request&) { return gate.counters(); }},
     {"/v1/overrides", [](Gate& gate, const Request&) { return gate.overrides(); }},
     {"/v1/refused",
-     [](Gate& gate, const Request& request) { return gate.refused(limit_of(request)); }},
-    {"/v1/top", [](Gate& gate, const Request& request) { return gate.top(limit_of(request)); }},
+     [](Gate& gate, const Request& request) {
+         return gate.refused(number_of(request, "limit", 100));
+     }},
+    {"/v1/top",
+     [](Gate& gate, const Request& request) {
+         return gate.top(number_of(request, "limit", 100));
+     }},
     {"/v1/watch",
      [](Gate& gate, const Request& request) {
-         return gate.watch(number_of(request, "verdicts"), limit_of(request));
+         return gate.watch(number_of(request, "verdicts", Gate::kFromNow),
+                           number_of(request, "limit", 100));
      }},
     {"/v1/explain",
      [](Gate& gate, const Request& request) { return gate.explain(address_of(request)); }},

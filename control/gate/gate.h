@@ -62,8 +62,9 @@ public:
     nlohmann::json refused(size_t limit);
     // Who holds most connections; a round of the source table old.
     nlohmann::json top(size_t limit);
-    // What happened after `after` (absent: from now on), at most `limit` lines.
-    nlohmann::json watch(std::optional<uint64_t> after, size_t limit);
+    // What happened after verdict number `after`, at most `limit` lines.
+    nlohmann::json watch(uint64_t after, size_t limit);
+    static constexpr uint64_t kFromNow = UINT64_MAX;
     nlohmann::json explain(const mxg_address& address);
 
     // Takes the plane's samples and sees to its process; to be called a few times a second.

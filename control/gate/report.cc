@@ -289,13 +289,13 @@ json Gate::refused(size_t limit)
 
 // The one place where what `mxgate watch` shows comes together: each kind of line has its number in
 // `next`, by which the client says how far it has come.
-json Gate::watch(std::optional<uint64_t> after, size_t limit)
+json Gate::watch(uint64_t after, size_t limit)
 {
     const std::lock_guard lock(mutex_);
     const TableInfo& info = table_.info;
     const uint64_t newest = refusals_.added();
-    // A number beyond ours is of a daemon before us.
-    const uint64_t from = after.value_or(newest) > newest ? 0 : after.value_or(newest);
+    // Another number beyond ours is of a daemon before us.
+    const uint64_t from = after == kFromNow ? newest : after > newest ? 0 : after;
     const Refusals::Since since = refusals_.since(from, limit);
     json lines = json::array();
     for (const RecentVerdict& recent : since.verdicts) {

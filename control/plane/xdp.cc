@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "control/plane/planes.h"
+#include "control/plane/reconcile.h"
+#include "ebpf/sockets_open.h"
 #include "ebpf/xdp_plane.h"
 
 namespace mxgate {
@@ -35,16 +37,19 @@ bool needs_connections(const ClassConfig& c)
 }
 
 // Who limits nothing by handshakes or open connections can do without.
-void attach_sockets(XdpProgram& program, const Config& config)
+// Whether they are followed.
+bool attach_sockets(XdpProgram& program, const Config& config)
 {
     try {
         program.attach_sockets();
+        return true;
     } catch (const BpfError& error) {
         for (const ClassConfig& c : config.classes)
             if (needs_connections(c))
                 throw BpfError("class `" + c.name +
                                "` needs to know of open connections: " + error.what());
         spdlog::warn("open connections are not counted: {}", error.what());
+        return false;
     }
 }
 
@@ -70,7 +75,7 @@ public:
                 spdlog::info("attached to {} in {} mode{}{}", a.interface, a.mode,
                              a.remark.empty() ? "" : ": ", a.remark);
             }
-            attach_sockets(*program, config);
+            sockets_ = attach_sockets(*program, config);
             maps_.pin(pin_dir_);
         } catch (const BpfError&) {
             program.reset();
@@ -89,7 +94,12 @@ public:
     {
         maps_.put_overrides(overrides);
     }
-    void tick() override { maps_.count_sources(); }
+    void tick() override
+    {
+        maps_.count_sources();
+        if (sockets_ && monotonic_ns() >= reconcile_at_ns_)
+            reconcile();
+    }
     uint64_t generation() const override
     {
         return static_cast<uint64_t>(std::max<int64_t>(maps_.generation(), 0));
@@ -144,8 +154,29 @@ private:
         }
     }
 
+    // Sets counts of open connections right, now and then.
+    void reconcile()
+    {
+        const std::vector<mxg_line> image = maps_.current_image();
+        mxg_gate gate = maps_.gate();
+        gate.table = {image.data(), static_cast<uint32_t>(image.size())};
+        try {
+            const size_t mended = reconciler_.compare(gate, sockets_open());
+            if (mended > 0)
+                spdlog::info("{} counts of open connections were off and are set right", mended);
+        } catch (const BpfError& error) {
+            spdlog::warn("{}", error.what());
+        }
+        reconcile_at_ns_ = monotonic_ns() + kReconcileNs;
+    }
+
+    static constexpr uint64_t kReconcileNs = 10'000'000'000;
+
     GateMaps maps_;
     std::string pin_dir_;
+    bool sockets_ = false;  // they are followed
+    Reconciler reconciler_;
+    uint64_t reconcile_at_ns_ = 0;
 };
 
 }  // namespace

@@ -69,9 +69,18 @@ begin_xdp()
   lab_lists
   lab_config
   postfix_start
+  # Open before the gate is there: counted a little later, and no longer when they are over.
+  connect_from "$HOLDER" -- --count 3 --rate 20 --hold 26 >"$LAB_DIR/early" 2>&1 &
+  EARLY=$!
+  sleep 1
   gate_start || lab_die "the gate does not start"
   SLOT="$(bpftool -j map show pinned "$PIN_DIR/mxg_table_slot" | jq .id)"
   expect "programs on sockets" "$(socket_programs "$SLOT")" -eq 1
+  wait_for 25 open_is unknown 3 || true
+  expect "open from before the gate" "$(open_in unknown)" -eq 3
+  wait "$EARLY"
+  wait_for 25 open_is unknown 0 || true
+  expect "open from before the gate, when over" "$(open_in unknown)" -eq 0
 }
 
 end_xdp()
