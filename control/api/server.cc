@@ -20,16 +20,21 @@ using nlohmann::json;
 
 constexpr const char* kJson = "application/json";
 
-size_t limit_of(const Request& request)
+size_t number_of(const Request& request, const char* name, size_t otherwise)
 {
-    size_t limit = 100;
-    const std::string text = request.get_param_value("limit");
+    size_t number = otherwise;
+    const std::string text = request.get_param_value(name);
     if (!text.empty()) {
-        const auto result = std::from_chars(text.data(), text.data() + text.size(), limit);
+        const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
         if (result.ec != std::errc() || result.ptr != text.data() + text.size())
-            throw std::invalid_argument("limit is not a number");
+            throw std::invalid_argument(std::string(name) + " is not a number");
     }
-    return limit;
+    return number;
+}
+
+bool is_set(const Request& request, const char* name)
+{
+    return request.get_param_value(name) == "true";
 }
 
 mxg_address address_of(const Request& request)
@@ -42,7 +47,7 @@ mxg_address address_of(const Request& request)
 
 std::string metrics_of(Gate& gate)
 {
-    return prometheus_text(gate.status(), gate.counters());
+    return prometheus_text(gate.status(), gate.counters(), gate.feeds());
 }
 
 struct Route {
@@ -54,12 +59,30 @@ constexpr Route kReads[] = {
     {"/v1/status", [](Gate& gate, const Request&) { return gate.status(); }},
     {"/v1/counters", [](Gate& gate, const Request&) { return gate.counters(); }},
     {"/v1/refused",
-     [](Gate& gate, const Request& request) { return gate.refused(limit_of(request)); }},
+     [](Gate& gate, const Request& request) {
+         return gate.refused(number_of(request, "limit", 100));
+     }},
+    {"/v1/feeds", [](Gate& gate, const Request&) { return gate.feeds(); }},
+    {"/v1/classes", [](Gate& gate, const Request&) { return gate.classes(); }},
+    {"/v1/events",
+     [](Gate& gate, const Request& request) {
+         return gate.events(number_of(request, "after", 0), number_of(request, "limit", 100));
+     }},
+    {"/v1/senders", [](Gate& gate, const Request&) { return gate.senders(); }},
     {"/v1/explain",
      [](Gate& gate, const Request& request) { return gate.explain(address_of(request)); }},
 };
 constexpr Route kChanges[] = {
-    {"/v1/reload", [](Gate& gate, const Request&) { return gate.reload(); }},
+    {"/v1/reload",
+     [](Gate& gate, const Request& request) { return gate.reload(is_set(request, "force")); }},
+    {"/v1/feeds/fetch",
+     [](Gate& gate, const Request& request) {
+         return gate.fetch(request.get_param_value("name"));
+     }},
+    {"/v1/feeds/rollback",
+     [](Gate& gate, const Request& request) {
+         return gate.roll_back(request.get_param_value("name"), is_set(request, "undo"));
+     }},
     {"/v1/attach", [](Gate& gate, const Request&) { return gate.attach(); }},
 };
 constexpr const char* kMetrics = "/metrics";

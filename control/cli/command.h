@@ -20,7 +20,9 @@ struct CliGiven {
     LearnRequest learn;
     ExportRequest publish;
     double watch = 0;
-    bool feeds = false, replies = false, last_good = false;
+    bool feeds = false, replies = false, last_good = false, fetch = false, force = false;
+    bool undo = false;
+    std::string feed, other_table, senders;
     size_t limit = 100;
     std::function<int()> run;  // set by the verb that was given
 };
@@ -29,6 +31,7 @@ struct CliGiven {
 CLI::App* add_verb(CLI::App& app, CliGiven& given, const std::string& name, const std::string& what,
                    const std::string& example, std::function<int()> run);
 
+void add_feed_verbs(CLI::App& app, CliGiven& given);
 void add_lengths_verbs(CLI::App& app, CliGiven& given);
 
 // Adds what `mxgate` has to `app`; what is given goes to `given`, which must outlive it.

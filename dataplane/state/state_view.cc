@@ -64,6 +64,20 @@ SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& set
     return {count * MXG_WAYS, used_within(buckets, buckets + count)};
 }
 
+uint64_t visit_sources(const mxg_bucket* buckets, const mxg_source_settings& settings,
+                       uint64_t from, const VisitSource& visit)
+{
+    const uint64_t count = bucket_count(settings);
+    const uint64_t end = std::min(from + SourceSweep::kStep, count);
+    for (uint64_t i = from; i < end; i++)
+        for (const mxg_source& source : buckets[i].way) {
+            const mxg_source copy = source;
+            if (copy.tag > MXG_TAG_BUSY)
+                visit({{copy.hi, copy.lo, copy.family, 0}, copy.length}, copy.full_at_ns);
+        }
+    return end < count ? end : 0;
+}
+
 void SourceSweep::step(const mxg_bucket* buckets, const mxg_source_settings& settings)
 {
     const uint64_t count = bucket_count(settings), end = std::min(next_ + kStep, count);
