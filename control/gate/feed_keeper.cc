@@ -141,14 +141,16 @@ std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
     for (auto& [key, state] : states_) {
         if (!state.source.fetch.is_fetched() || state.fetching || state.handed_out)
             continue;
-        if (state.next < earliest) {
-            earliest = state.next;
+        const int64_t next = state.soon ? 0 : state.next;
+        if (next < earliest) {
+            earliest = next;
             first = &state;
         }
     }
     if (first == nullptr || earliest > now)
         return {std::nullopt, earliest};
     first->fetching = true;
+    first->soon = false;
     first->tried = now;
     return {first->source, now};
 }
@@ -247,7 +249,7 @@ size_t FeedKeeper::fetch_soon(const std::string& name)
     const std::lock_guard lock(mutex_);
     for (auto& [key, state] : states_)
         if (state.source.fetch.is_fetched() && (name.empty() || key.name == name)) {
-            state.next = 0;
+            state.soon = true;
             count++;
         }
     return count;
@@ -350,7 +352,7 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
             return;
         State& state = found->second;
         if (updated) {
-            state.handed_out = false;
+            state.handed_out = state.held = false;
             state.failures = 0;
             plan(state, std::chrono::seconds(0));
         } else {

@@ -109,6 +109,7 @@ private:
         std::string fetch_error, refusal;
         bool refused_delivery = false;  // `refusal` is about what was fetched, not what is stored
         bool fetching = false, handed_out = false, held = false;
+        bool soon = false;  // somebody wants it fetched now
         std::optional<Delivery> delivery;
         InForce now;
     };

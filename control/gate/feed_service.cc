@@ -26,6 +26,7 @@ FeedService::FeedService(FeedKeeper& keeper, std::function<void(bool)> update,
       paths_(std::move(paths)),
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
 {
+    files_.follow(paths_);
     threads_.emplace_back([this] { watch(); });
     for (int i = 0; i < kFetchers; i++)
         threads_.emplace_back([this] { fetch_in_turn(); });

@@ -48,7 +48,7 @@ private:
     std::mutex mutex_;  // of what follows
     std::condition_variable tasks_;
     std::vector<std::string> paths_;
-    bool follow_ = true, delivered_ = false;
+    bool follow_ = false, delivered_ = false;
     int wake_fd_;
     std::vector<std::thread> threads_;
 };

@@ -96,8 +96,10 @@ private:
     PolicyTable first_table();
     PolicyTable last_good_table();
     void keep_as_last_good();
-    nlohmann::json renew(FeedAttempt& attempt, const Config& fresh, bool force);
-    bool try_update(std::map<SourceKey, Delivery>& deliveries);
+    // `only_deliveries`: nothing but versions that came may have changed.
+    nlohmann::json renew(FeedAttempt& attempt, const Config& fresh, bool force,
+                         bool only_deliveries = false);
+    bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed);
     void check_blast_radius(const PolicyTable& before, const PolicyTable& after,
                             const BlastRadius& allowed);
     std::vector<mxg_prefix> senders_seen();

@@ -52,13 +52,15 @@ void Gate::fail(const std::string& what, const std::string& error)
         fmt::format("{}, generation {} stays in force:\n{}", what, table_.info.generation, error));
 }
 
-json Gate::renew(FeedAttempt& attempt, const Config& fresh, bool force)
+json Gate::renew(FeedAttempt& attempt, const Config& fresh, bool force, bool only_deliveries)
 {
     CompileResult compiled = attempt.compile(newest_generation() + 1, &table_.info);
     log_feeds(compiled);
     const std::string errors = errors_of(compiled.diagnostics);
     if (!compiled.table)
         throw GateError(errors);
+    if (only_deliveries && attempt.used().empty())
+        return {};  // none of them is fit to be used: nothing is new
     if (!force)
         check_blast_radius(table_, *compiled.table, fresh.gate.blast_radius);
     json restart;
@@ -110,13 +112,13 @@ void Gate::check_blast_radius(const PolicyTable& before, const PolicyTable& afte
 
 // False: together the versions that came would deny too much; one alone is held back for that, of
 // several each is given back to be tried alone.
-bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries)
+bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed)
 {
     const Config config = config_;
     FeedAttempt attempt(keeper_, config, {}, std::move(deliveries));
     deliveries.clear();
     try {
-        renew(attempt, config, false);
+        renew(attempt, config, false, !files_changed);
         return true;
     } catch (const DeniesTooMuch& error) {
         if (attempt.used().empty())
@@ -136,13 +138,13 @@ void Gate::update_feeds(bool files_changed)
     if (deliveries.empty() && !files_changed)
         return;  // a reload took them
     try {
-        bool done = try_update(deliveries);
+        bool done = try_update(deliveries, files_changed);
         while (!deliveries.empty()) {
             alone.insert(deliveries.extract(deliveries.begin()));
-            done = try_update(alone) || done;
+            done = try_update(alone, files_changed) || done;
         }
         if (!done && files_changed)
-            try_update(alone);
+            try_update(alone, true);
     } catch (const std::exception& error) {
         keeper_.take_back(std::move(deliveries), {});
         fail("feeds changed, but there is no new table", error.what());
