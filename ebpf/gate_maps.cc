@@ -441,6 +441,11 @@ bool GateMaps::find_source(const mxg_prefix& prefix, mxg_source* out)
     return mxgate::find_source(buckets(), sources_, prefix, out);
 }
 
+uint64_t GateMaps::visit_sources(uint64_t from, const VisitSource& visit)
+{
+    return mxgate::visit_sources(buckets(), sources_, from, visit);
+}
+
 SourceFill GateMaps::source_fill()
 {
     return sweep_.begun() ? sweep_.fill(sources_) : mxgate::source_fill(buckets(), sources_);

@@ -90,6 +90,7 @@ public:
     // The state of one source prefix, if there is any.
     bool find_source(const mxg_prefix& prefix, mxg_source* out);
     // All of it counted now; or, once count_sources() is called a few times a second, of late.
+    uint64_t visit_sources(uint64_t from, const VisitSource& visit);
     SourceFill source_fill();
     void count_sources() { sweep_.step(buckets(), sources_); }
     const std::vector<mxg_source>& holders() const { return sweep_.holders(); }

@@ -33,6 +33,11 @@ size_t number_of(const Request& request, const char* name, size_t otherwise)
     return number;
 }
 
+bool is_set(const Request& request, const char* name)
+{
+    return request.get_param_value(name) == "true";
+}
+
 mxg_address address_of(const Request& request)
 {
     const auto address = parse_address(request.get_param_value("address"));
@@ -65,7 +70,7 @@ OverrideRequest override_of(const Request& request)
 
 std::string metrics_of(Gate& gate)
 {
-    return prometheus_text(gate.status(), gate.counters());
+    return prometheus_text(gate.status(), gate.counters(), gate.feeds());
 }
 
 struct Route {
@@ -82,24 +87,39 @@ constexpr Route kReads[] = {
          return gate.refused(number_of(request, "limit", 100));
      }},
     {"/v1/top",
-     [](Gate& gate, const Request& request) {
-         return gate.top(number_of(request, "limit", 100));
-     }},
+     [](Gate& gate, const Request& request) { return gate.top(number_of(request, "limit", 100)); }},
     {"/v1/watch",
      [](Gate& gate, const Request& request) {
          return gate.watch(number_of(request, "verdicts", Gate::kFromNow),
+                           number_of(request, "events", Gate::kFromNow),
                            number_of(request, "limit", 100));
      }},
+    {"/v1/feeds", [](Gate& gate, const Request&) { return gate.feeds(); }},
+    {"/v1/classes", [](Gate& gate, const Request&) { return gate.classes(); }},
+    {"/v1/events",
+     [](Gate& gate, const Request& request) {
+         return gate.events(number_of(request, "after", 0), number_of(request, "limit", 100));
+     }},
+    {"/v1/senders", [](Gate& gate, const Request&) { return gate.senders(); }},
     {"/v1/explain",
      [](Gate& gate, const Request& request) { return gate.explain(address_of(request)); }},
 };
 constexpr Route kChanges[] = {
-    {"/v1/reload", [](Gate& gate, const Request&) { return gate.reload(); }},
     {"/v1/overrides",
      [](Gate& gate, const Request& request) { return gate.set_override(override_of(request)); }},
     {"/v1/overrides/forget",
      [](Gate& gate, const Request& request) {
          return gate.forget_override(request.get_param_value("prefix"));
+     }},
+    {"/v1/reload",
+     [](Gate& gate, const Request& request) { return gate.reload(is_set(request, "force")); }},
+    {"/v1/feeds/fetch",
+     [](Gate& gate, const Request& request) {
+         return gate.fetch(request.get_param_value("name"));
+     }},
+    {"/v1/feeds/rollback",
+     [](Gate& gate, const Request& request) {
+         return gate.roll_back(request.get_param_value("name"), is_set(request, "undo"));
      }},
     {"/v1/attach", [](Gate& gate, const Request&) { return gate.attach(); }},
 };

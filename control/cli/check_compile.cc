@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "control/cli/offline.h"
 #include "control/cli/verbs.h"
+#include "control/fetch/versions.h"
 #include "control/net/address_text.h"
 #include "control/table/compile.h"
 #include "dataplane/state/state_view.h"
@@ -106,7 +108,7 @@ struct Inputs {
 
 // Loads and compiles, prints what is wrong; what can be compiled is, so that all errors show.
 Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo* previous,
-                   const LengthVersions& versions)
+                   const std::string& state_dir, bool fetch)
 {
     Inputs in;
     in.loaded = load_config(path);
@@ -114,7 +116,7 @@ Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo
     in.errors = errors_in(in.loaded.diagnostics);
     in.warnings = in.loaded.diagnostics.size() - in.errors;
     if (in.loaded.config) {
-        in.compiled = compile(*in.loaded.config, generation, previous, &versions);
+        in.compiled = compile_offline(*in.loaded.config, state_dir, fetch, generation, previous);
         print_diagnostics(in.compiled.diagnostics);
         const size_t errors = errors_in(in.compiled.diagnostics);
         in.errors += errors;
@@ -145,9 +147,9 @@ void print_diagnostics(const std::vector<Diagnostic>& diagnostics)
         fmt::print(stderr, "{}\n", to_string(diagnostic));
 }
 
-int check(const CliOptions& options, const std::string& path)
+int check(const CliOptions& options, const std::string& path, bool fetch)
 {
-    const Inputs in = read_inputs(path, 1, nullptr, LengthVersions(options.state_dir));
+    const Inputs in = read_inputs(path, 1, nullptr, options.state_dir, fetch);
     print_sources(in.compiled, options.json);
     const bool ok = in.errors == 0 && in.compiled.table;
     uint64_t source_bytes = 0;
@@ -173,22 +175,23 @@ int check(const CliOptions& options, const std::string& path)
     return ok ? 0 : kExitError;
 }
 
-int compile_table(const CliOptions& options, const std::string& config, const std::string& output)
+int compile_table(const CliOptions& options, const std::string& config, const std::string& output,
+                  bool fetch)
 {
     const std::optional<TableInfo> previous = info_of(output);
     const auto start = std::chrono::steady_clock::now();
-    LengthVersions versions(options.state_dir);
     const Inputs in = read_inputs(config, previous ? previous->generation + 1 : 1,
-                                  previous ? &*previous : nullptr, versions);
+                                  previous ? &*previous : nullptr, options.state_dir, fetch);
     print_sources(in.compiled, options.json);
     if (in.errors > 0 || !in.compiled.table)
         return kExitError;
     const PolicyTable& table = *in.compiled.table;
     const uint64_t file_bytes = write_table(table, output);
     // Where there is a state folder of ours, `mxgate lengths rollback` can take a version back.
+    SourceVersions versions(options.state_dir + "/lengths");
     if (::access(options.state_dir.c_str(), W_OK) == 0)
         for (const LengthFeedConfig& feed : in.loaded.config->length_feeds)
-            versions.keep(feed);
+            versions.keep(feed.name, feed.path);
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);

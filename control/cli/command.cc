@@ -16,16 +16,23 @@ namespace {
 
 void add_table_verbs(CLI::App& app, CliGiven& g)
 {
-    CLI::App* verb = add_verb(
-        app, g, "check", "validate a configuration and read every feed it names",
-        "mxgate check /etc/mxgate/mxgate.yaml", [&] { return check(g.options, g.config); });
+    const auto add_fetch = [&g](CLI::App* verb) {
+        verb->add_flag("--fetch", g.fetch,
+                       "fetch lists with `url` or `exec` even if mxgated has versions of them");
+    };
+    CLI::App* verb =
+        add_verb(app, g, "check", "validate a configuration and read every feed it names",
+                 "mxgate check /etc/mxgate/mxgate.yaml",
+                 [&] { return check(g.options, g.config, g.fetch); });
     verb->add_option("CONFIG", g.config, "configuration file (YAML)")->required();
+    add_fetch(verb);
 
     verb = add_verb(app, g, "compile", "merge all feeds of a configuration into a policy table",
                     "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg",
-                    [&] { return compile_table(g.options, g.config, g.output); });
+                    [&] { return compile_table(g.options, g.config, g.output, g.fetch); });
     verb->add_option("CONFIG", g.config, "configuration file (YAML)")->required();
     verb->add_option("-o,--output", g.output, "table file to write")->required();
+    add_fetch(verb);
 
     verb = add_verb(app, g, "lookup",
                     "say what a table holds for addresses: class, feed, prefix, end-site length,\n"
@@ -130,10 +137,13 @@ void add_live_verbs(CLI::App& app, CliGiven& g)
                     "mxgate explain 2001:db8::25", [&] { return explain(g.options, g.address); });
     verb->add_option("ADDRESS", g.address, "IPv4 or IPv6 address")->required();
 
-    add_verb(app, g, "reload",
-             "read configuration and feeds again; a new table that fails is refused and\n"
-             "the old one stays",
-             "mxgate reload", [&] { return reload(g.options); });
+    verb = add_verb(app, g, "reload",
+                    "read configuration and feeds again; a new table that fails is refused and\n"
+                    "the old one stays",
+                    "mxgate reload", [&] { return reload(g.options, g.force); });
+    verb->add_flag("--force", g.force,
+                   "take the new table though it newly denies many, or those of good classes, and\n"
+                   "versions of feeds that changed by more than `max_change`");
 }
 
 void add_attach_verbs(CLI::App& app, CliGiven& g)
@@ -175,6 +185,7 @@ void describe_mxgate(CLI::App& app, CliGiven& given)
     add_replay(app, given);
     add_what_if(app, given);
     add_live_verbs(app, given);
+    add_feed_verbs(app, given);
     add_attach_verbs(app, given);
     add_by_hand_verbs(app, given);
     add_lengths_verbs(app, given);

@@ -23,7 +23,9 @@ struct CliGiven {
     ExportRequest publish;
     ByHandRequest by_hand;
     double watch = 0;
-    bool feeds = false, replies = false, last_good = false;
+    bool feeds = false, replies = false, last_good = false, fetch = false, force = false;
+    bool undo = false;
+    std::string feed, other_table, senders;
     size_t limit = 100;
     std::function<int()> run;  // set by the verb that was given
 };
@@ -33,6 +35,7 @@ CLI::App* add_verb(CLI::App& app, CliGiven& given, const std::string& name, cons
                    const std::string& example, std::function<int()> run);
 
 void add_by_hand_verbs(CLI::App& app, CliGiven& given);
+void add_feed_verbs(CLI::App& app, CliGiven& given);
 void add_lengths_verbs(CLI::App& app, CliGiven& given);
 
 // Adds what `mxgate` has to `app`; what is given goes to `given`, which must outlive it.

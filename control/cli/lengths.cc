@@ -12,10 +12,11 @@
 #include "control/api/client.h"
 #include "control/cli/verbs.h"
 #include "control/feeds/words.h"
+#include "control/fetch/store.h"
+#include "control/fetch/versions.h"
 #include "control/lengths/export.h"
 #include "control/lengths/learned.h"
 #include "control/lengths/read.h"
-#include "control/lengths/versions.h"
 #include "control/net/address_text.h"
 #include "control/table/length_sources.h"
 
@@ -24,13 +25,19 @@ namespace {
 
 using nlohmann::json;
 
-Config load(const std::string& path)
+// Lists that are fetched are read from what mxgated has of them.
+Config load(const CliOptions& options, const std::string& path)
 {
     const ConfigResult loaded = load_config(path);
     print_diagnostics(loaded.diagnostics);
     if (!loaded.config)
         throw std::runtime_error(path + " is not good");
-    return *loaded.config;
+    Config config = *loaded.config;
+    const FeedStore fetched(options.state_dir + "/fetched/lengths");
+    for (LengthFeedConfig& feed : config.length_feeds)
+        if (const auto copy = fetched.last_good(feed.name, feed.fetch.source()))
+            feed.path = copy->path;
+    return config;
 }
 
 const LengthFeedConfig& feed_of(const Config& config, const std::string& name)
@@ -50,7 +57,7 @@ std::string date_text(int64_t unix_time)
     return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(unix_time)));
 }
 
-json to_json(const LengthVersion& version)
+json to_json(const SourceVersion& version)
 {
     return {{"number", version.number},
             {"date", date_text(version.date)},
@@ -159,8 +166,8 @@ void for_each_word(const std::string& path, Use use)
 
 int lengths_list(const CliOptions& options, const std::string& path)
 {
-    const Config config = load(path);
-    const LengthVersions versions(options.state_dir);
+    const Config config = load(options, path);
+    const SourceVersions versions(options.state_dir + "/lengths");
     const LengthInputs inputs = read_length_sources(config, &versions);
     print_diagnostics(inputs.diagnostics);
     for (size_t i = 0; i < inputs.reports.size(); i++) {
@@ -169,7 +176,7 @@ int lengths_list(const CliOptions& options, const std::string& path)
         const int64_t age = source.date ? std::time(nullptr) - source.date : 0;
         if (options.json) {
             json kept = json::array();
-            for (const LengthVersion& version : versions.list(report.name))
+            for (const SourceVersion& version : versions.list(report.name))
                 kept.push_back(to_json(version));
             fmt::print("{}\n", json{{"name", report.name},
                                     {"format", format_name(config.length_feeds[i].format)},
@@ -189,7 +196,7 @@ int lengths_list(const CliOptions& options, const std::string& path)
                    format_name(config.length_feeds[i].format), origin_name(report.origin),
                    report.entries, report.rejected, report.path,
                    source.applied ? "" : "; shown only: `aggregation.learned` is not `apply`");
-        for (const LengthVersion& v : versions.list(report.name))
+        for (const SourceVersion& v : versions.list(report.name))
             fmt::print("  version {} of {}{}{}\n", v.number, date_text(v.date),
                        v.refused ? ", rolled back" : "",
                        report.version && report.version->number == v.number ? ", in force" : "");
@@ -199,12 +206,12 @@ int lengths_list(const CliOptions& options, const std::string& path)
 
 int lengths_diff(const CliOptions& options, const LengthsRequest& request)
 {
-    const Config config = load(request.config);
+    const Config config = load(options, request.config);
     const LengthFeedConfig& feed = feed_of(config, request.name);
-    const LengthVersions versions(options.state_dir);
-    const std::vector<LengthVersion> kept = versions.list(feed.name);
+    const SourceVersions versions(options.state_dir + "/lengths");
+    const std::vector<SourceVersion> kept = versions.list(feed.name);
     const auto path_of = [&](uint64_t number) {
-        for (const LengthVersion& version : kept)
+        for (const SourceVersion& version : kept)
             if (version.number == number)
                 return versions.path_of(feed.name, number);
         throw std::runtime_error(fmt::format(
@@ -213,8 +220,8 @@ int lengths_diff(const CliOptions& options, const LengthsRequest& request)
     uint64_t from = request.from;
     if (from == 0) {
         // The file against what was in force before it.
-        const LengthChoice now = versions.choose(feed);
-        for (const LengthVersion& version : kept)
+        const VersionChoice now = versions.choose(feed.name, feed.path);
+        for (const SourceVersion& version : kept)
             if (!version.refused &&
                 (!now.version || now.refused || version.number < now.version->number))
                 from = version.number;
@@ -230,15 +237,15 @@ int lengths_diff(const CliOptions& options, const LengthsRequest& request)
 
 int lengths_rollback(const CliOptions& options, const LengthsRequest& request)
 {
-    const Config config = load(request.config);
+    const Config config = load(options, request.config);
     const LengthFeedConfig& feed = feed_of(config, request.name);
-    LengthVersions versions(options.state_dir);
+    SourceVersions versions(options.state_dir + "/lengths");
     if (request.undo) {
-        versions.forget_refusals(feed);
+        versions.forget_refusals(feed.name);
         if (!options.json)
             fmt::print("{}: nothing is rolled back any more\n", feed.name);
     } else {
-        const LengthVersion now = versions.roll_back(feed);
+        const SourceVersion now = versions.roll_back(feed.name, feed.path);
         if (options.json)
             fmt::print("{}\n", json{{"name", feed.name}, {"version", to_json(now)}}.dump());
         else
@@ -285,7 +292,7 @@ int lengths_learn(const CliOptions& options, const LearnRequest& request)
 
 int export_lengths(const CliOptions& options, const ExportRequest& request)
 {
-    const Config config = load(request.config);
+    const Config config = load(options, request.config);
     std::vector<LengthList> lists(1);
     for (const LengthConfig& length : config.lengths)
         lists[0].add(length.prefix, length.length, 0, static_cast<uint32_t>(length.where.line));

@@ -323,11 +323,11 @@ int explain(const CliOptions& options, const std::string& address)
     return 0;
 }
 
-int reload(const CliOptions& options)
+int reload(const CliOptions& options, bool force)
 {
     json answer;
     try {
-        answer = api_post(options.run_dir, "/v1/reload");
+        answer = api_post(options.run_dir, force ? "/v1/reload?force=true" : "/v1/reload");
     } catch (const NoDaemon&) {
         throw;
     } catch (const std::runtime_error& error) {

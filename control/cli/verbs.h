@@ -64,8 +64,10 @@ struct ExportRequest {
 };
 
 // Each gives the exit code, or throws what main.cc prints.
-int check(const CliOptions& options, const std::string& config);
-int compile_table(const CliOptions& options, const std::string& config, const std::string& output);
+// `fetch`: lists with `url` or `exec` are fetched even if there are versions of them.
+int check(const CliOptions& options, const std::string& config, bool fetch);
+int compile_table(const CliOptions& options, const std::string& config, const std::string& output,
+                  bool fetch);
 int lookup(const CliOptions& options, const std::string& table,
            const std::vector<std::string>& addresses);
 int replay(const CliOptions& options, const ReplayRequest& request);
@@ -78,7 +80,15 @@ int refused(const CliOptions& options, size_t limit);
 int top(const CliOptions& options, size_t limit);
 int watch(const CliOptions& options, const WatchRequest& request);
 int explain(const CliOptions& options, const std::string& address);
-int reload(const CliOptions& options);
+int reload(const CliOptions& options, bool force);
+int feeds(const CliOptions& options);
+int feeds_fetch(const CliOptions& options, const std::string& name);  // empty: all
+int feeds_rollback(const CliOptions& options, const std::string& name, bool undo);
+int classes(const CliOptions& options);
+// `senders`: a file of addresses or prefixes, one a line, `-`, or empty: those that mxgated has
+// seen.
+int diff(const CliOptions& options, const std::string& before, const std::string& after,
+         const std::string& senders);
 // `last_good`: where there is no daemon, without reading feeds.
 int attach(const CliOptions& options, const std::string& config, bool last_good);
 int detach(const CliOptions& options);

@@ -10,6 +10,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "control/cli/offline.h"
 #include "control/cli/verbs.h"
 #include "control/net/address_text.h"
 #include "control/table/compile.h"
@@ -310,8 +311,8 @@ int what_if(const CliOptions& options, const WhatIfRequest& request)
     print_diagnostics(loaded.diagnostics);
     if (!loaded.config)
         return kExitError;
-    const LengthVersions versions(options.state_dir);
-    const CompileResult compiled = compile(*loaded.config, 1, nullptr, &versions);
+    const CompileResult compiled =
+        compile_offline(*loaded.config, options.state_dir, true, 1, nullptr);
     print_diagnostics(compiled.diagnostics);
     if (!compiled.table)
         return kExitError;

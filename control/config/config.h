@@ -131,13 +131,41 @@ struct JsonPath {
     std::vector<std::string> steps;
 };
 
+// How the list of a source is fetched; without `url` and `exec` it is a local file, `path`.
+struct FetchConfig {
+    std::string url;                // http or https
+    std::vector<std::string> exec;  // a program and its arguments; its standard output is the list
+    std::string proxy;              // URL; empty: none
+    std::string ca, certificate, key;  // `tls`: PEM files; empty: the system's CAs, no certificate
+    uint64_t refresh_ns = 12 * 3600ULL * 1'000'000'000;
+    uint64_t timeout_ns = 600ULL * 1'000'000'000;
+
+    bool is_fetched() const { return !url.empty() || !exec.empty(); }
+    // What versions are told by: the URL, or the program with its arguments.
+    std::string source() const;
+    // The same for people: without user and password.
+    std::string shown() const;
+
+    bool operator==(const FetchConfig&) const = default;
+};
+
+// What a version of a list must be like to be taken; `guard`.
+struct GuardConfig {
+    // Entries that may be gone, or new, as a share of those of the version in use.
+    std::optional<double> max_change;
+    // Of a list that is fetched into a denying class: no entry is shorter than this.
+    uint32_t shortest_ipv6 = 20, shortest_ipv4 = 8;
+};
+
 // Formats of sources of end-site lengths (docs/end-sites.md).
 enum class LengthFormat { prefixlen, rpsl, nrtm4, geofeed, csv, learned };
 
 struct LengthFeedConfig {
     std::string name;
     LengthFormat format = LengthFormat::prefixlen;
-    std::string path;          // made absolute against the folder of the configuration file
+    std::string path;  // made absolute against the folder of the configuration file
+    FetchConfig fetch;
+    std::optional<uint64_t> expire_ns;  // older than this, a version counts no longer
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
     bool assigned = true;      // rpsl, nrtm4: ASSIGNED objects count as end sites
     std::string prefix_column, length_column, end_sites_column;  // csv; empty: the usual names
@@ -147,7 +175,9 @@ struct LengthFeedConfig {
 struct FeedConfig {
     std::string name;
     FeedFormat format = FeedFormat::prefixes;
-    std::string path;        // made absolute against the folder of the configuration file
+    std::string path;  // made absolute against the folder of the configuration file
+    FetchConfig fetch;
+    std::optional<uint64_t> expire_ns;  // older than this, a version counts no longer
     std::string class_name;  // a class of this configuration; may be empty where there is a map
     std::vector<FeedMapping> map;
     RbldnsdDataset dataset = RbldnsdDataset::combined;
@@ -160,7 +190,8 @@ struct FeedConfig {
     uint64_t max_size = 1ULL << 30;                       // bytes, unpacked
     int32_t priority = 0;                                 // the higher wins
     uint64_t min_entries = 1;  // guard.min_entries: a version with fewer valid entries is refused
-    bool widen = false;        // widen: end_site
+    GuardConfig guard;
+    bool widen = false;  // widen: end_site
     Location where;
 };
 
@@ -179,6 +210,13 @@ struct DpdkConfig {
     bool operator==(const DpdkConfig&) const = default;
 };
 
+// A new table that would newly deny more is refused until it is forced; `gate.blast_radius`.
+struct BlastRadius {
+    double share = 0.05;    // of the senders seen in the last day
+    uint64_t senders = 10;  // fewer than so many are no share
+    bool good = false;      // whether those of passing classes may be denied
+};
+
 struct GateConfig {
     PlaneKind plane = PlaneKind::xdp;
     DpdkConfig dpdk;
@@ -189,6 +227,7 @@ struct GateConfig {
     DropOrPass fragments = DropOrPass::drop;
     DropOrPass without_table = DropOrPass::pass;
     std::optional<uint64_t> stale_after_ns;
+    BlastRadius blast_radius;
     RateLimit replies{1000, 1'000'000'000, 100};  // answers (reset, unreachable) of each core
 };
 

@@ -19,15 +19,8 @@ struct NotYet {
 
 constexpr NotYet kNotYet[] = {
     {"gate", "stale", "default_class", "write `stale: keep`"},
-    {"length feed", "url", "", "fetch the file and name that with `path`"},
-    {"length feed", "refresh", "", "remove it"},
-    {"length feed", "expire", "", "remove it"},
     {"length feed", "discover", "", "remove it"},
-    {"feed", "url", "", "fetch the list to a file and name that with `path`"},
-    {"feed", "refresh", "", "remove it"},
-    {"feed", "expire", "", "remove it"},
     {"feed", "learned", "", "remove it"},
-    {"guard", "max_change", "", "remove it"},
 };
 
 const NotYet* find_not_yet(std::string_view section, std::string_view key, std::string_view value)
@@ -222,6 +215,18 @@ std::optional<uint64_t> read_duration(Report& report, const YamlNode& node)
     else
         return value;
     return std::nullopt;
+}
+
+std::optional<double> read_share(Report& report, const YamlNode& node)
+{
+    const auto text = read_text(report, node, "a share");
+    if (!text)
+        return std::nullopt;
+    const auto share = parse_share(*text);
+    if (!share)
+        error_at(report, node,
+                 fmt::format("{} is not a share; write for example `50%`", show(*text)));
+    return share;
 }
 
 std::optional<RateLimit> read_rate(Report& report, const YamlNode& node)

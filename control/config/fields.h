@@ -85,6 +85,7 @@ std::optional<uint64_t> read_number(Report& report, const YamlNode& node, uint64
                                     uint64_t most);
 std::optional<uint64_t> read_duration(Report& report, const YamlNode& node);
 std::optional<uint64_t> read_bandwidth(Report& report, const YamlNode& node);
+std::optional<double> read_share(Report& report, const YamlNode& node);
 std::optional<RateLimit> read_rate(Report& report, const YamlNode& node);
 // Host bits are cleared with a warning.
 std::optional<mxg_prefix> read_prefix(Report& report, const YamlNode& node);

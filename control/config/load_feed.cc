@@ -97,10 +97,12 @@ void Reader::read_feed(const YamlNode& node)
 {
     FeedConfig feed;
     feed.where = location(node);
-    const Section fields = section(node, "feed",
-                                   {"name", "format", "path", "class", "priority", "guard", "widen",
-                                    "max_size", "map", "dataset", "set", "columns", "delimiter",
-                                    "select", "asns", "country", "status", "opaque_id"});
+    const Section fields =
+        section(node, "feed",
+                {"name",     "format",  "path",    "url",      "exec",     "refresh",   "expire",
+                 "timeout",  "proxy",   "tls",     "class",    "priority", "guard",     "widen",
+                 "max_size", "map",     "dataset", "set",      "columns",  "delimiter", "select",
+                 "asns",     "country", "status",  "opaque_id"});
     if (!fields.is_map())
         return;
     if (const YamlEntry* entry = fields.require("name")) {
@@ -113,9 +115,7 @@ void Reader::read_feed(const YamlNode& node)
     read_feed_format(fields, feed);
     check_pair(fields, "map", "value");
     check_pair(fields, "asns", "asn");
-    // A feed with a URL needs no path; that it has a URL is reported already.
-    if (const YamlEntry* entry = fields.has("url") ? fields.find("path") : fields.require("path"))
-        feed.path = read_path(*entry->value);
+    feed.path = read_origin(fields, feed.fetch, feed.expire_ns, true);
     for (const FeedConfig& other : config_.feeds)
         if (feed.path == "-" && other.path == "-")
             error_at(report_, *fields.find("path")->value,
@@ -129,12 +129,31 @@ void Reader::read_feed(const YamlNode& node)
             read_number(report_, *entry->value, 1, kMaxFeedBytes).value_or(feed.max_size);
     feed.widen =
         fields.choice<bool>("widen", {{"none", false}, {"end_site", true}}).value_or(false);
-    if (const YamlEntry* entry = fields.find("guard")) {
-        const Section guard = section(*entry->value, "guard", {"min_entries"});
-        if (const YamlEntry* least = guard.find("min_entries"))
-            feed.min_entries = read_number(report_, *least->value, 0, UINT32_MAX).value_or(1);
-    }
+    if (const YamlEntry* entry = fields.find("guard"))
+        read_guard(*entry->value, feed);
     config_.feeds.push_back(std::move(feed));
+}
+
+void Reader::read_guard(const YamlNode& node, FeedConfig& into)
+{
+    const Section guard = section(node, "guard", {"min_entries", "max_change", "shortest"});
+    if (const YamlEntry* least = guard.find("min_entries"))
+        into.min_entries = read_number(report_, *least->value, 0, UINT32_MAX).value_or(1);
+    if (const YamlEntry* most = guard.find("max_change"))
+        into.guard.max_change = read_share(report_, *most->value);
+    const YamlEntry* entry = guard.find("shortest");
+    if (entry == nullptr)
+        return;
+    const Section shortest = section(*entry->value, "shortest", {"ipv6", "ipv4"});
+    if (const YamlEntry* ipv6 = shortest.find("ipv6"))
+        into.guard.shortest_ipv6 =
+            static_cast<uint32_t>(read_integer(report_, *ipv6->value, 0, 128).value_or(0));
+    if (const YamlEntry* ipv4 = shortest.find("ipv4"))
+        into.guard.shortest_ipv4 =
+            static_cast<uint32_t>(read_integer(report_, *ipv4->value, 0, 32).value_or(0));
+    if (!into.fetch.is_fetched())
+        error_at(report_, *entry,
+                 "`shortest` has no effect on a local file: that is your own word");
 }
 
 std::string Reader::read_path(const YamlNode& node) const

@@ -34,7 +34,7 @@ void Reader::read_gate(const YamlNode& node)
     const Section fields =
         section(node, "gate",
                 {"plane", "interfaces", "attach", "dpdk", "mode", "services", "fragments",
-                 "without_table", "stale_after", "stale", "replies"});
+                 "without_table", "stale_after", "stale", "replies", "blast_radius"});
     if (!fields.is_map())
         return;
     gate.plane =
@@ -60,6 +60,7 @@ void Reader::read_gate(const YamlNode& node)
     if (const YamlEntry* stale = fields.find("stale_after"))
         gate.stale_after_ns = read_duration(report_, *stale->value);
     read_replies(fields);
+    read_blast_radius(fields);
     read_dpdk(fields);
     if (const YamlEntry* interfaces = fields.find("interfaces"))
         read_interfaces(*interfaces->value);

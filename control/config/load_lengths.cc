@@ -87,8 +87,9 @@ void Reader::read_length_feed(const YamlNode& node)
 {
     LengthFeedConfig feed;
     feed.where = location(node);
-    const Section fields =
-        section(node, "length feed", {"name", "format", "path", "guard", "assigned", "columns"});
+    const Section fields = section(node, "length feed",
+                                   {"name", "format", "path", "url", "refresh", "expire", "timeout",
+                                    "proxy", "tls", "guard", "assigned", "columns"});
     if (!fields.is_map())
         return;
     if (const YamlEntry* entry = fields.require("name")) {
@@ -108,9 +109,7 @@ void Reader::read_length_feed(const YamlNode& node)
                                                {"csv", LengthFormat::csv},
                                                {"learned", LengthFormat::learned}});
     feed.format = format.value_or(feed.format);
-    // A feed with a URL needs no path; that it has a URL is reported already.
-    if (const YamlEntry* entry = fields.has("url") ? fields.find("path") : fields.require("path"))
-        feed.path = read_path(*entry);
+    feed.path = read_origin(fields, feed.fetch, feed.expire_ns, false);
     if (const YamlEntry* entry = fields.find("guard")) {
         const Section guard = section(*entry->value, "guard", {"min_entries"});
         if (const YamlEntry* least = guard.find("min_entries"))

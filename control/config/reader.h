@@ -48,6 +48,14 @@ private:
     void read_length_feed(const YamlNode& node);
     void read_columns(const YamlNode& node, LengthFeedConfig& into);
     std::string read_path(const YamlEntry& entry);
+    // `path`, `url` or `exec`, and the keys that say how to fetch; the path is returned.
+    std::string read_origin(const Section& fields, FetchConfig& fetch,
+                            std::optional<uint64_t>& expire_ns, bool of_feed);
+    void read_url(const YamlEntry& entry, FetchConfig& into, bool of_feed);
+    void read_exec(const YamlEntry& entry, FetchConfig& into);
+    void read_tls(const YamlEntry& entry, FetchConfig& into);
+    void read_guard(const YamlNode& node, FeedConfig& into);
+    void read_blast_radius(const Section& gate);
     void read_classes(const YamlNode& node);
     void read_class(const YamlEntry& entry);
     // What `rate` and `burst` say of a bucket of tokens; what is not written stays as in `bucket`.

@@ -103,6 +103,17 @@ std::optional<uint64_t> parse_bandwidth(std::string_view text)
     return parse_number(text);
 }
 
+std::optional<double> parse_share(std::string_view text)
+{
+    double percent = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, percent, std::chars_format::fixed);
+    if (parsed.ec != std::errc{} || parsed.ptr + 1 != end || *parsed.ptr != '%' ||
+        !(percent >= 0 && percent <= 1e6))
+        return std::nullopt;
+    return percent / 100;
+}
+
 std::optional<PortRange> parse_ports(std::string_view text)
 {
     const size_t dash = text.find('-');

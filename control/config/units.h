@@ -25,6 +25,9 @@ std::optional<uint64_t> parse_bandwidth(std::string_view text);
 // `30/min`, `1/10min`, `500/s`; burst is left at 1. Zero parses, the caller refuses it.
 std::optional<RateLimit> parse_rate(std::string_view text);
 
+// `50%`, `2.5%`, as a number: 0.5.
+std::optional<double> parse_share(std::string_view text);
+
 // `25` or `1-65535`.
 std::optional<PortRange> parse_ports(std::string_view text);
 

@@ -88,6 +88,7 @@ int serve(const mxgate::DaemonOptions& options)
     Gate gate({options.config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start();
     const auto api = mxgate::serve_api(gate, options.run_dir);
+    gate.follow_feeds();
     std::unique_ptr<mxgate::HttpListener> metrics;
     if (const std::optional<mxgate::Endpoint> at = gate.metrics_endpoint())
         metrics = mxgate::serve_metrics(gate, *at);

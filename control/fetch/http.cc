@@ -79,9 +79,11 @@ size_t take_body(char* data, size_t, size_t size, void* user)
     return size;
 }
 
-int is_cancelled(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t)
+int is_cancelled(void* user, curl_off_t all, curl_off_t got, curl_off_t, curl_off_t)
 {
     const auto& transfer = *static_cast<Transfer*>(user);
+    if (transfer.options.progress)
+        transfer.options.progress(static_cast<uint64_t>(got), static_cast<uint64_t>(all));
     return transfer.cancel != nullptr && *transfer.cancel ? 1 : 0;
 }
 

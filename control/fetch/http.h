@@ -5,9 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace mxgate {
+
+// Bytes of the body so far, and all of them; 0: the server does not say.
+using FetchProgress = std::function<void(uint64_t got, uint64_t all)>;
 
 struct HttpOptions {
     std::string url;                             // http or https
@@ -18,6 +22,7 @@ struct HttpOptions {
     std::chrono::milliseconds connect_timeout{30'000};
     std::chrono::milliseconds total_timeout{600'000};
     long max_redirects = 5;  // never from https to http
+    FetchProgress progress;
 };
 
 // What a server said to know a version by.

@@ -63,11 +63,6 @@ FeedStore::Candidate::~Candidate()
         ::unlink(path_.c_str());
 }
 
-FeedStore::FeedStore(std::string folder) : folder_(std::move(folder))
-{
-    fs::create_directories(folder_);
-}
-
 std::string FeedStore::description(const std::string& feed) const
 {
     return folder_ + "/" + feed + ".json";
@@ -76,6 +71,7 @@ std::string FeedStore::description(const std::string& feed) const
 std::optional<FeedStore::Lock> FeedStore::try_lock(const std::string& feed) const
 {
     const std::string path = folder_ + "/" + feed + ".lock";
+    fs::create_directories(folder_);
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         fail(path);
@@ -90,6 +86,7 @@ std::optional<FeedStore::Lock> FeedStore::try_lock(const std::string& feed) cons
 FeedStore::Candidate FeedStore::begin(const std::string& feed) const
 {
     std::string path = folder_ + "/" + feed + ".version-XXXXXX";
+    fs::create_directories(folder_);
     const int fd = ::mkostemp(path.data(), O_CLOEXEC);
     if (fd < 0)
         fail(path);

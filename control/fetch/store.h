@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "control/fetch/http.h"
 
@@ -22,8 +23,8 @@ struct StoredCopy {
 class FeedStore
 {
 public:
-    // Makes the folder if it is not there; throws std::system_error.
-    explicit FeedStore(std::string folder);
+    // The folder is made when there is something to keep.
+    explicit FeedStore(std::string folder) : folder_(std::move(folder)) {}
 
     // Held while a feed is fetched: by one thread of one process at a time.
     class Lock
@@ -46,7 +47,12 @@ public:
     {
     public:
         Candidate(Candidate&& other) noexcept;
-        Candidate& operator=(Candidate&&) = delete;
+        Candidate& operator=(Candidate&& other) noexcept
+        {
+            std::swap(path_, other.path_);
+            std::swap(fd_, other.fd_);
+            return *this;
+        }
         ~Candidate();
 
         int fd() const { return fd_; }

@@ -11,7 +11,6 @@
 #include "dataplane/core/image.h"
 
 namespace mxgate {
-namespace {
 
 // All errors as one text; warnings go to the log.
 std::string errors_of(const std::vector<Diagnostic>& diagnostics)
@@ -36,6 +35,8 @@ void log_feeds(const CompileResult& compiled)
         spdlog::info("feed {}: {} entries, {} rejected, {} skipped, {} shadowed", feed.name,
                      feed.entries, feed.rejected, feed.skipped, feed.shadowed);
 }
+
+namespace {
 
 // An image without its table file: numbers for names.
 PolicyTable nameless_table(const std::vector<mxg_line>& image)
@@ -74,7 +75,9 @@ int64_t monotonic_to_unix_ns()
 }
 
 Gate::Gate(GatePaths paths)
-    : paths_(std::move(paths)), overrides_(paths_.state_dir + "/overrides.json")
+    : paths_(std::move(paths)),
+      overrides_(paths_.state_dir + "/overrides.json"),
+      keeper_(paths_.state_dir, events_)
 {
 }
 
@@ -96,8 +99,9 @@ void Gate::publish(PolicyTable table)
     table_ = std::move(table);
     reader_ = std::make_unique<TableReader>(table_);
     put_overrides();  // a new table may number classes in another way
-    spdlog::info("generation {} in force: {} entries, {} bytes", table_.info.generation,
-                 table_.entries.size(), table_.plane_bytes());
+    events_.add(EventKind::generation, "",
+                fmt::format("generation {} in force: {} entries, {} bytes", table_.info.generation,
+                            table_.entries.size(), table_.plane_bytes()));
 }
 
 // The newest table there is: compiled now, or else the one in force, or else the last good one.
@@ -111,16 +115,21 @@ PolicyTable Gate::first_table()
     }
     const auto in_force = plane_->generation();
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
-    const LengthVersions versions(paths_.state_dir);
-    CompileResult compiled =
-        compile(config_, generation, last_good ? &last_good->info : nullptr, &versions);
+    FeedAttempt attempt(keeper_, config_, {});
+    CompileResult compiled = attempt.compile(generation, last_good ? &last_good->info : nullptr);
     log_feeds(compiled);
-    const std::string errors = errors_of(compiled.diagnostics);
-    if (compiled.table)
+    std::string errors = errors_of(compiled.diagnostics);
+    try {
+        if (compiled.table && last_good)
+            check_blast_radius(*last_good, *compiled.table, config_.gate.blast_radius);
+    } catch (const DeniesTooMuch& error) {
+        errors = error.what();
+    }
+    if (compiled.table && errors.empty()) {
+        attempt.accept();
         return std::move(*compiled.table);
-    failed_reloads_++;
-    last_error_ = errors;
-    spdlog::error("no new table:\n{}", errors);
+    }
+    fail("no new table", errors);
     if (last_good && last_good->info.generation >= in_force) {
         spdlog::error("the last good table, generation {}, stays in force",
                       last_good->info.generation);
@@ -163,24 +172,12 @@ void Gate::keep_as_last_good()
     }
 }
 
-// So that a bad version of a source of lengths can be taken back.
-void Gate::keep_lengths(const Config& config)
-{
-    try {
-        LengthVersions versions(paths_.state_dir);
-        for (const LengthFeedConfig& feed : config.length_feeds)
-            versions.keep(feed);
-    } catch (const std::exception& error) {
-        spdlog::error("versions of lengths cannot be kept for `mxgate lengths rollback`: {}",
-                      error.what());
-    }
-}
-
 void Gate::start(From from)
 {
     const std::lock_guard one(publishing_);
     config_ = load();
     std::filesystem::create_directories(paths_.state_dir);
+    keeper_.follow(config_);
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
                                                   : open_dpdk_plane(paths_);
     if (const std::string broken = overrides_.load(); !broken.empty())
@@ -195,8 +192,6 @@ void Gate::start(From from)
         publish(std::move(table));
     plane_->tick();
     keep_as_last_good();
-    if (failed_reloads_ == 0)
-        keep_lengths(config_);
 }
 
 // The keys whose change needs a restart.
@@ -219,33 +214,18 @@ nlohmann::json Gate::take_config(const Config& fresh)
     return restart;
 }
 
-nlohmann::json Gate::reload()
+nlohmann::json Gate::reload(bool force)
 {
     const std::lock_guard one(publishing_);
     try {
         const Config fresh = load();
-        const LengthVersions versions(paths_.state_dir);
-        CompileResult compiled = compile(fresh, newest_generation() + 1, &table_.info, &versions);
-        log_feeds(compiled);
-        const std::string errors = errors_of(compiled.diagnostics);
-        if (!compiled.table)
-            throw GateError(errors);
-        nlohmann::json restart;
-        {
-            const std::lock_guard lock(mutex_);
-            publish(std::move(*compiled.table));
-            last_error_.clear();
-            restart = take_config(fresh);
-        }
-        keep_as_last_good();
-        keep_lengths(fresh);
-        return {{"generation", table_.info.generation}, {"needs_restart", restart}};
+        FeedAttempt attempt(keeper_, fresh, {true, force}, keeper_.hand_out(force));
+        nlohmann::json out = renew(attempt, fresh, force);
+        if (service_)
+            service_->follow(local_files(fresh));
+        return out;
     } catch (const std::exception& error) {
-        const std::lock_guard lock(mutex_);
-        failed_reloads_++;
-        last_error_ = error.what();
-        spdlog::error("reload failed, generation {} stays in force:\n{}", table_.info.generation,
-                      error.what());
+        fail("reload failed", error.what());
         throw GateError(error.what());
     }
 }
@@ -321,7 +301,7 @@ void Gate::tick()
         exhaustion_.saw(sample);
     });
     for (const std::string& event : exhaustion_.look(*plane_, table_.info))
-        spdlog::warn("{}", event);
+        events_.add(EventKind::connections_exhausted, "", event);
 }
 
 }  // namespace mxgate

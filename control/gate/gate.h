@@ -12,7 +12,11 @@
 #include <vector>
 
 #include "control/config/config.h"
+#include "control/gate/events.h"
 #include "control/gate/exhaustion.h"
+#include "control/gate/feed_attempt.h"
+#include "control/gate/feed_keeper.h"
+#include "control/gate/feed_service.h"
 #include "control/gate/overrides.h"
 #include "control/gate/refusals.h"
 #include "control/plane/plane.h"
@@ -25,6 +29,13 @@ class GateError : public std::runtime_error
 {
 public:
     using std::runtime_error::runtime_error;
+};
+
+// A new table would newly deny too much; see `gate.blast_radius`.
+class DeniesTooMuch : public GateError
+{
+public:
+    using GateError::GateError;
 };
 
 // After start(), safe to call from several threads. Reports never wait for feeds to be read, a
@@ -43,8 +54,31 @@ public:
     void start(From from = From::feeds);
 
     // Reads configuration and feeds again and puts the new table in force. Throws GateError with
-    // every error; then the old table stays and the failure is counted.
-    nlohmann::json reload();
+    // every error; then the old table stays and the failure is counted. `force`: neither
+    // `max_change` of a feed nor `blast_radius` has a say.
+    nlohmann::json reload(bool force = false);
+
+    // From now on feeds are fetched and files are watched, by threads of their own, which make new
+    // tables as these change. A list at fault then costs its new version, not the table.
+    void follow_feeds();
+
+    // Makes a new table of the versions that came, or (`files_changed`) of what files have now;
+    // what goes wrong is an event.
+    void update_feeds(bool files_changed);
+
+    // Fetches a list, or (empty) all, as soon as can be; the answer does not wait for it.
+    nlohmann::json fetch(const std::string& name);
+
+    // Takes the version in force of a feed back, until there is a newer one; `undo`: takes all that
+    // back. Throws GateError.
+    nlohmann::json roll_back(const std::string& name, bool undo);
+
+    nlohmann::json feeds();
+    nlohmann::json classes();
+    // Events with a number greater than `after`, the oldest first.
+    nlohmann::json events(uint64_t after, size_t limit);
+    // Source prefixes with an attempt in the last day, of classes with limits; of many a sample.
+    nlohmann::json senders();
 
     // (Re-)attaches to the configured interfaces; with plane dpdk there is nothing to do.
     nlohmann::json attach();
@@ -62,8 +96,9 @@ public:
     nlohmann::json refused(size_t limit);
     // Who holds most connections; a round of the source table old.
     nlohmann::json top(size_t limit);
-    // What happened after verdict number `after`, at most `limit` lines.
-    nlohmann::json watch(uint64_t after, size_t limit);
+    // What happened after verdict number `after`, at most `limit` of those, and after event number
+    // `after_event`.
+    nlohmann::json watch(uint64_t after, uint64_t after_event, size_t limit);
     static constexpr uint64_t kFromNow = UINT64_MAX;
     nlohmann::json explain(const mxg_address& address);
 
@@ -75,7 +110,14 @@ private:
     PolicyTable first_table();
     PolicyTable last_good_table();
     void keep_as_last_good();
-    void keep_lengths(const Config& config);
+    // `only_deliveries`: nothing but versions that came may have changed.
+    nlohmann::json renew(FeedAttempt& attempt, const Config& fresh, bool force,
+                         bool only_deliveries = false);
+    bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed);
+    void check_blast_radius(const PolicyTable& before, const PolicyTable& after,
+                            const BlastRadius& allowed);
+    std::vector<mxg_prefix> senders_seen();
+    void fail(const std::string& what, const std::string& error);
     uint64_t newest_generation();
     nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);
@@ -98,6 +140,9 @@ private:
     Exhaustion exhaustion_;
     uint64_t failed_reloads_ = 0;
     std::string last_error_;
+    Events events_;
+    FeedKeeper keeper_;
+    std::unique_ptr<FeedService> service_;  // the last: its threads use all of the others
 };
 
 // What can be said of a gate without its daemon: from its plane and the last good table.
@@ -106,6 +151,13 @@ nlohmann::json counters_without_daemon(const GatePaths& paths);
 
 // Path of the last good table.
 std::string table_path(const std::string& state_dir);
+
+// Paths of the local files that feeds and lengths are read from.
+std::vector<std::string> local_files(const Config& config);
+
+// All errors as one text; warnings go to the log.
+std::string errors_of(const std::vector<Diagnostic>& diagnostics);
+void log_feeds(const CompileResult& compiled);
 
 nlohmann::json explain_table(const TableReader& reader, const mxg_address& address);
 

@@ -289,7 +289,7 @@ json Gate::refused(size_t limit)
 
 // The one place where what `mxgate watch` shows comes together: each kind of line has its number in
 // `next`, by which the client says how far it has come.
-json Gate::watch(uint64_t after, size_t limit)
+json Gate::watch(uint64_t after, uint64_t after_event, size_t limit)
 {
     const std::lock_guard lock(mutex_);
     const TableInfo& info = table_.info;
@@ -307,7 +307,17 @@ json Gate::watch(uint64_t after, size_t limit)
             d.source_family == MXG_FAMILY_NONE ? json(nullptr) : json(to_string(source_prefix(d)));
         lines.push_back(std::move(line));
     }
-    return {{"next", {{"verdicts", newest}}},
+    // Events are few: they are never left out for verdicts.
+    uint64_t last = events_.last();
+    const uint64_t known = after_event == kFromNow ? last : after_event > last ? 0 : after_event;
+    for (const Event& event : events_.since(known, Events::kKept)) {
+        last = event.number;
+        json line = to_json(event);
+        line["event"] = line["kind"];
+        line["kind"] = "event";
+        lines.push_back(std::move(line));
+    }
+    return {{"next", {{"verdicts", newest}, {"events", last}}},
             {"lines", lines},
             {"lost", since.lost},
             {"samples_lost", plane_->samples_lost()}};

@@ -137,14 +137,37 @@ void add_state(Families& out, const json& status)
     out.add(number(status.at("failed_reloads")));
 }
 
+void add_feeds(Families& out, const json& feeds)
+{
+    struct FeedMetric {
+        const char *field, *name, *help;
+    };
+    const auto add = [&](const FeedMetric& metric) {
+        for (const json& feed : feeds)
+            if (!feed.at(metric.field).is_null())
+                out.add(number(feed.at(metric.field)), labels_of(feed, {"name", "kind"}));
+    };
+    for (const FeedMetric& metric :
+         {FeedMetric{"entries", "feed_entries", "Entries of the version of a list in force."},
+          FeedMetric{"alarm", "feed_alarm", "1: a list needs the operator: see `mxgate feeds`."},
+          FeedMetric{"date", "feed_timestamp_seconds",
+                     "When a list was fetched, or last found unchanged; of a file, written."}}) {
+        out.gauge(metric.name, metric.help);
+        add(metric);
+    }
+    out.counter("feed_fetches_failed_total", "Fetches of a list that failed, or were refused.");
+    add({"failures", "", ""});
+}
+
 }  // namespace
 
-std::string prometheus_text(const json& status, const json& counters)
+std::string prometheus_text(const json& status, const json& counters, const json& feeds)
 {
     Families out(status.at("plane").get<std::string>());
     add_packets(out, counters);
     add_places(out, status.at("interfaces"));
     add_state(out, status);
+    add_feeds(out, feeds);
     return out.text();
 }
 

@@ -7,9 +7,11 @@
 
 namespace mxgate {
 
-// Prometheus' text format, of what Gate::status() and Gate::counters() give. The names are the same
-// for both planes, which label `plane` tells apart; the configuration bounds every other label.
-std::string prometheus_text(const nlohmann::json& status, const nlohmann::json& counters);
+// Prometheus' text format, of what Gate::status(), Gate::counters() and Gate::feeds() give. The
+// names are the same for both planes, which label `plane` tells apart; the configuration bounds
+// every other label.
+std::string prometheus_text(const nlohmann::json& status, const nlohmann::json& counters,
+                            const nlohmann::json& feeds);
 
 // Content-Type of that text.
 inline constexpr const char* kPrometheusType = "text/plain; version=0.0.4; charset=utf-8";

@@ -129,6 +129,12 @@ public:
         return state_ &&
                mxgate::find_source(state_->buckets(), state_->source_settings(), prefix, out);
     }
+    uint64_t visit_sources(uint64_t from, const VisitSource& visit) override
+    {
+        return state_ ? mxgate::visit_sources(state_->buckets(), state_->source_settings(), from,
+                                              visit)
+                      : 0;
+    }
     SourceFill source_fill() override
     {
         if (!state_)

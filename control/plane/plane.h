@@ -57,6 +57,9 @@ public:
     virtual void drain_samples(const std::function<void(const mxg_sample&)>& take) = 0;
     virtual uint64_t samples_lost() = 0;
     virtual bool find_source(const mxg_prefix& prefix, mxg_source* out) = 0;
+    // Source prefixes in use of a bounded part of the source table, from bucket `from` on: see
+    // mxgate::visit_sources.
+    virtual uint64_t visit_sources(uint64_t from, const VisitSource& visit) = 0;
     virtual SourceFill source_fill() = 0;  // as of late; all counted now where nobody calls tick()
     virtual uint64_t source_bytes() const = 0;
     // Source prefixes with most open connections, most first, as of the last round of tick().

@@ -119,6 +119,10 @@ public:
     {
         return maps_.find_source(prefix, out);
     }
+    uint64_t visit_sources(uint64_t from, const VisitSource& visit) override
+    {
+        return maps_.visit_sources(from, visit);
+    }
     SourceFill source_fill() override { return maps_.source_fill(); }
     std::vector<mxg_source> holders() const override { return maps_.holders(); }
     uint64_t source_bytes() const override { return maps_.source_bytes(); }

@@ -425,7 +425,7 @@ const char* action_name(Action action)
 }
 
 CompileResult compile(const Config& config, uint64_t generation, const TableInfo* previous,
-                      const LengthVersions* versions)
+                      const SourceVersions* versions, const ReadFeed& read)
 {
     const auto start = std::chrono::steady_clock::now();
     CompileResult result;
@@ -438,7 +438,7 @@ CompileResult compile(const Config& config, uint64_t generation, const TableInfo
     result.diagnostics.insert(result.diagnostics.end(), lengths.diagnostics.begin(),
                               lengths.diagnostics.end());
     for (size_t i = 0; i < config.feeds.size(); i++) {
-        const Feed feed = read_feed(config.feeds[i]);
+        const Feed feed = read(config.feeds[i]);
         take(result, feed, config.feeds[i].path);
         refused |= !feed.errors.empty();
         FeedReport report;

@@ -2,6 +2,7 @@
 // From configuration and feeds to a policy table.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,12 +43,15 @@ struct CompileResult {
     double seconds = 0;  // reading the feeds included
 };
 
+// Gives what a feed lists; of errors in it the table is refused.
+using ReadFeed = std::function<Feed(const FeedConfig&)>;
+
 // Reads every feed of the configuration and compiles. `previous`, where there is one, is the table
 // in force: classes and feeds keep their numbers, so that counters keep their meaning.
 // `versions`, where there are some: sources of lengths that were rolled back are read from there.
 CompileResult compile(const Config& config, uint64_t generation,
-                      const TableInfo* previous = nullptr,
-                      const LengthVersions* versions = nullptr);
+                      const TableInfo* previous = nullptr, const SourceVersions* versions = nullptr,
+                      const ReadFeed& read = read_feed);
 
 // A table with services and classes but no entries, for a gate that has no table yet: attempts end
 // in reason no-table, and `gate.without_table` decides.

@@ -30,7 +30,7 @@ int64_t date_of(const std::string& path)
 class Collector
 {
 public:
-    Collector(const Config& config, const LengthVersions* versions)
+    Collector(const Config& config, const SourceVersions* versions)
         : config_(config), versions_(versions)
     {
     }
@@ -106,7 +106,7 @@ private:
     {
         if (versions_ == nullptr)
             return feed.path;
-        const LengthChoice choice = versions_->choose(feed);
+        const VersionChoice choice = versions_->choose(feed.name, feed.path);
         report.version = choice.version;
         if (choice.refused)
             diagnose_one(Diagnostic::Severity::warning, feed.path, 0,
@@ -173,14 +173,14 @@ private:
     }
 
     const Config& config_;
-    const LengthVersions* versions_;
+    const SourceVersions* versions_;
     std::optional<TrustStore> trust_;
     LengthInputs out_;
 };
 
 }  // namespace
 
-LengthInputs read_length_sources(const Config& config, const LengthVersions* versions)
+LengthInputs read_length_sources(const Config& config, const SourceVersions* versions)
 {
     return Collector(config, versions).collect();
 }

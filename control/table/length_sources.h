@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "control/config/config.h"
-#include "control/lengths/versions.h"
+#include "control/fetch/versions.h"
 #include "control/table/entries.h"
 #include "control/table/policy_table.h"
 
@@ -18,7 +18,7 @@ struct LengthReport {
     std::string name;
     std::string path;  // that was read
     LengthOrigin origin = LengthOrigin::by_default;
-    std::optional<LengthVersion> version;  // where it is one that is kept
+    std::optional<SourceVersion> version;  // where it is one that is kept
     uint64_t entries = 0;
     uint64_t rejected = 0;
     uint64_t ignored = 0;   // well-formed, but stating no length
@@ -37,6 +37,6 @@ struct LengthInputs {
 
 // Reads every source that the configuration names; of one that was rolled back (`versions` may be
 // null) an earlier version.
-LengthInputs read_length_sources(const Config& config, const LengthVersions* versions);
+LengthInputs read_length_sources(const Config& config, const SourceVersions* versions);
 
 }  // namespace mxgate

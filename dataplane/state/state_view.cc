@@ -91,6 +91,20 @@ SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& set
     return fill;
 }
 
+uint64_t visit_sources(const mxg_bucket* buckets, const mxg_source_settings& settings,
+                       uint64_t from, const VisitSource& visit)
+{
+    const uint64_t count = settings.bucket_mask + uint64_t{1};
+    const uint64_t end = std::min(from + SourceSweep::kStep, count);
+    for (uint64_t i = from; i < end; i++)
+        for (const mxg_source& source : buckets[i].way) {
+            const mxg_source copy = source;
+            if (copy.tag > MXG_TAG_BUSY)
+                visit(prefix_of(copy), copy.full_at_ns);
+        }
+    return end < count ? end : 0;
+}
+
 void SourceSweep::step(const mxg_bucket* buckets, const mxg_source_settings& settings)
 {
     const uint64_t count = mxg_all_buckets(settings.bucket_mask);

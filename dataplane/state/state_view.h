@@ -43,6 +43,14 @@ bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const
                  mxg_source* out);
 SourceFill source_fill(const mxg_bucket* buckets, const mxg_source_settings& settings);
 
+// A source prefix in use, and when it was last active at the latest: monotonic_ns().
+using VisitSource = std::function<void(const mxg_prefix& prefix, uint64_t active_ns)>;
+
+// Shows the source prefixes of the buckets from `from` on, SourceSweep::kStep of them, and gives
+// the bucket to go on with; 0 after the last. The table goes on changing meanwhile.
+uint64_t visit_sources(const mxg_bucket* buckets, const mxg_source_settings& settings,
+                       uint64_t from, const VisitSource& visit);
+
 // The same, counted a bounded part at a time, for those who must not wait for gigabytes.
 class SourceSweep
 {

@@ -156,6 +156,10 @@ TEST_F(Api, AnswersAreAsDescribed)
     expect_get("/v1/refused", "?limit=5");
     expect_get("/v1/watch", "");
     expect_get("/v1/watch", "?verdicts=7&limit=5");
+    expect_get("/v1/feeds", "");
+    expect_get("/v1/classes", "");
+    expect_get("/v1/events", "?limit=5");
+    expect_get("/v1/senders", "");
     expect_get("/v1/explain", "?address=2001:db8:bad::1");
     expect_get("/v1/explain", "?address=192.0.2.1");
     expect_get("/v1/explain", "?address=2002:c000:201::1");

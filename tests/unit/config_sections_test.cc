@@ -127,11 +127,11 @@ TEST(Config, SourcesAndAggregation)
           "f:2:34: unknown value `maybe` for `learned`; did you mean `show`?",
           "f:2:54: the path is empty"}},
         {"aggregation:\n  feeds:\n"
-         "    - {name: a, format: rpsl, url: x}\n"
+         "    - {name: a, format: rpsl, url: \"http://a.example/x\"}\n"
          "    - {name: a, format: prefixlenn, path: x}\n"
          "    - {format: csv, path: \"\", assigned: use, columns: {prefx: a}}\n"
          "    - {name: b, format: prefixlen, path: x, columns: {prefix: a}, assigned: no}\n",
-         {"f:4:31: `url` is not enforced by this version; fetch the file and name that with `path`",
+         {"f:4:36: lengths are fetched by https only",
           "f:5:14: length feed `a` stands in line 4 already",
           "f:5:25: unknown value `prefixlenn` for `format`; did you mean `prefixlen`?",
           "f:6:7: this length feed has no `name`", "f:6:27: the path is empty",
@@ -250,19 +250,17 @@ TEST(Config, Feeds)
           "f:4:21: unknown value `spamhaus` for `format`; did you mean `spamhaus-drop`?",
           "f:4:37: the path is empty", "f:4:48: unknown class `baad`; did you mean `bad`?"}},
         {"feeds:\n- {name: a, format: prefixes, class: bad, url: x}\n",
-         {"f:3:43: `url` is not enforced by this version; fetch the list to a file and name that "
-          "with `path`"}},
+         {"f:3:48: `x` is not a URL of http or https"}},
         {one("priority: 1M"), {"f:3:62: `1M` is not a whole number"}},
         {one("priority: 9999999999"),
          {"f:3:62: 9999999999 is not within -2147483648 to 2147483647"}},
         {one("refresh: 1h, expire: 1h, learned: override, widen: end_site"),
-         {"f:3:52: `refresh` is not enforced by this version; remove it",
-          "f:3:65: `expire` is not enforced by this version; remove it",
+         {"f:3:52: `refresh` has no effect without `url`",
           "f:3:77: `learned` is not enforced by this version; remove it"}},
         {one("widen: site"), {"f:3:59: unknown value `site` for `widen`; did you mean `none`?"}},
-        {one("guard: {max_change: 50%, min_entries: -1}"),
-         {"f:3:60: `max_change` is not enforced by this version; remove it",
-          "f:3:90: `-1` is not a number; write for example `250`, `64k`, `1M` or `16Mi`"}},
+        {one("guard: {max_change: 50, min_entries: -1}"),
+         {"f:3:72: `50` is not a share; write for example `50%`",
+          "f:3:89: `-1` is not a number; write for example `250`, `64k`, `1M` or `16Mi`"}},
         {one("map: {127.0.0.2: bad}"), {"f:3:52: `map` has no effect with `format: prefixes`"}},
         {one("max_size: 1Ti"),
          {"f:3:62: `1Ti` is not a number; write for example `250`, `64k`, "
@@ -281,6 +279,63 @@ TEST(Config, Feeds)
     };
     for (const Case& c : cases)
         EXPECT_THAT(check(with_gate(c.text)), ElementsAreArray(c.want)) << c.text;
+}
+
+// Where a list comes from, and how it is fetched.
+TEST(Config, Fetching)
+{
+    const auto feed = [](const std::string& fields) {
+        return with_gate("feeds:\n- {name: a, format: prefixes, class: bad, " + fields + "}\n");
+    };
+    for (const char* good :
+         {"path: a, expire: 7d, guard: {max_change: 50%}",
+          "url: \"https://lists.example/drop\", refresh: 12h, expire: 7d, timeout: 30s, "
+          "proxy: \"http://[2001:db8::1]:3128\", tls: {ca: ca.pem, certificate: c.pem, key: c.key}",
+          "url: \"HTTP://u:p@lists.example/\", guard: {max_change: 12.5%, shortest: {ipv6: 0}}",
+          "exec: /usr/local/bin/list, refresh: 10s, timeout: 1s",
+          "exec: [/usr/local/bin/list, --all]"})
+        EXPECT_THAT(check(feed(good)), IsEmpty()) << good;
+    const Case cases[] = {
+        {"path: a, url: \"https://a.example\"",
+         {"f:3:52: a list comes from one place: `path`, `url` or `exec`"}},
+        {"url: \"ftp://a.example\"", {"f:3:48: `ftp://a.example` is not a URL of http or https"}},
+        {"url: \"https:///a\"", {"f:3:48: `https:///a` is not a URL of http or https"}},
+        {"url: \"https://a b\"", {"f:3:48: `https://a b` is not a URL of http or https"}},
+        {"url: \"https://a\", refresh: 14min",
+         {"f:3:70: more often than every 15min is not polite to who serves the list"}},
+        {"url: \"https://a\", refresh: 2h, expire: 1h",
+         {"f:3:70: the list would expire before it is fetched again"}},
+        {"url: \"https://a\", tls: {key: k}, proxy: x",
+         {"f:3:67: `key` has no effect without `certificate`",
+          "f:3:83: this is no proxy; write for example `http://proxy.example:3128`"}},
+        {"exec: list, proxy: \"http://a\"",
+         {"f:3:49: `list` is not an absolute path; `exec` is a program and its arguments, "
+          "[/usr/local/bin/list, --all]; no shell looks at it",
+          "f:3:55: `proxy` has no effect without `url`"}},
+        {"path: a, guard: {shortest: {ipv4: 33}}",
+         {"f:3:60: `shortest` has no effect on a local file: that is your own word",
+          "f:3:77: 33 is not within 0 to 32"}},
+    };
+    for (const Case& c : cases)
+        EXPECT_THAT(check(feed(c.text)), ElementsAreArray(c.want)) << c.text;
+    FetchConfig fetch;
+    fetch.url = "https://user:secret@lists.example/a@b";
+    EXPECT_EQ(fetch.shown(), "https://lists.example/a@b");
+    EXPECT_EQ(fetch.source(), fetch.url);
+}
+
+TEST(Config, BlastRadius)
+{
+    const ConfigResult good =
+        parse_config(in_gate("  blast_radius: {share: 2.5%, senders: 3, good: deny}\n"), "f");
+    ASSERT_TRUE(good.config);
+    EXPECT_DOUBLE_EQ(good.config->gate.blast_radius.share, 0.025);
+    EXPECT_EQ(good.config->gate.blast_radius.senders, 3u);
+    EXPECT_TRUE(good.config->gate.blast_radius.good);
+    EXPECT_THAT(
+        check(in_gate("  blast_radius: {share: x, good: maybe}\n")),
+        ElementsAreArray({"f:3:25: `x` is not a share; write for example `50%`",
+                          "f:3:34: unknown value `maybe` for `good`; did you mean `refuse`?"}));
 }
 
 // Each format has keys of its own.

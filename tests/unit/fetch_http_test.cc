@@ -12,6 +12,7 @@
 #include "control/config/text.h"
 #include "control/fetch/http.h"
 #include "tests/unit/certificate.h"
+#include "tests/unit/http_server.h"
 
 namespace mxgate {
 namespace {
@@ -19,38 +20,6 @@ namespace {
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using State = FetchResult::State;
-
-// A server in a thread of its own.
-template <class Server>
-class Running
-{
-public:
-    template <class... Arguments>
-    explicit Running(Arguments... arguments) : server(arguments...)
-    {
-        port = server.bind_to_any_port("127.0.0.1");
-        thread_ = std::thread([this] { server.listen_after_bind(); });
-    }
-    ~Running()
-    {
-        stopping = true;
-        server.stop();
-        thread_.join();
-    }
-
-    std::string url(const std::string& path, const char* host = "127.0.0.1") const
-    {
-        constexpr bool tls = std::is_same_v<Server, httplib::SSLServer>;
-        return std::string(tls ? "https://" : "http://") + host + ":" + std::to_string(port) + path;
-    }
-
-    Server server;
-    int port = 0;
-    std::atomic<bool> stopping = false;
-
-private:
-    std::thread thread_;
-};
 
 class Fetch : public ::testing::Test
 {

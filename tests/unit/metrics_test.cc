@@ -38,9 +38,18 @@ json counters()
         "ports": {"send-full": 6}})");
 }
 
+json feeds()
+{
+    return json::parse(R"([
+        {"name": "drop", "kind": "feed", "entries": 12, "alarm": true, "date": 1790072000,
+         "failures": 5},
+        {"name": "isp", "kind": "lengths", "entries": 0, "alarm": false, "date": null,
+         "failures": 0}])");
+}
+
 TEST(Metrics, EachFieldHasItsSample)
 {
-    const std::string text = prometheus_text(status(), counters());
+    const std::string text = prometheus_text(status(), counters(), feeds());
     for (const char* sample : {
              R"(mxgate_packets_total{plane="xdp",verdict="drop",reason="class",class="bad",)"
              R"(family="ipv6",enforced="true"} 1234567890123456)",
@@ -58,6 +67,11 @@ TEST(Metrics, EachFieldHasItsSample)
              R"(mxgate_table_created_timestamp_seconds{plane="xdp"} 1790072042)",
              R"(mxgate_table_age_seconds{plane="xdp"} 7)",
              R"(mxgate_table_stale{plane="xdp"} 1)",
+             R"(mxgate_feed_entries{plane="xdp",name="drop",kind="feed"} 12)",
+             R"(mxgate_feed_alarm{plane="xdp",name="drop",kind="feed"} 1)",
+             R"(mxgate_feed_alarm{plane="xdp",name="isp",kind="lengths"} 0)",
+             R"(mxgate_feed_timestamp_seconds{plane="xdp",name="drop",kind="feed"} 1790072000)",
+             R"(mxgate_feed_fetches_failed_total{plane="xdp",name="drop",kind="feed"} 5)",
              R"(mxgate_table_missing{plane="xdp"} 0)",
              R"(mxgate_table_prefixes{plane="xdp"} 5)",
              R"(mxgate_table_intervals{plane="xdp"} 11)",
@@ -75,7 +89,7 @@ TEST(Metrics, EachFieldHasItsSample)
 TEST(Metrics, FollowsTheConventions)
 {
     const std::regex sample(R"(([a-z_]+)\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\} [0-9.e+]+)");
-    std::istringstream lines(prometheus_text(status(), counters()));
+    std::istringstream lines(prometheus_text(status(), counters(), feeds()));
     std::string line, type_of, type;
     std::set<std::string> seen;
     size_t samples = 0;
@@ -91,7 +105,7 @@ TEST(Metrics, FollowsTheConventions)
             samples++;
         }
     }
-    EXPECT_EQ(samples, 22u);
+    EXPECT_EQ(samples, 29u);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Versions of sources of lengths, their rollback, and the operator's own lengths for others.
-#include "control/lengths/versions.h"
+#include "control/fetch/versions.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ using ::testing::IsEmpty;
 class Versions : public ::testing::Test
 {
 protected:
-    Versions() : versions_(folder_.path())
+    Versions() : versions_(folder_.path() + "/lengths")
     {
         config_ = reference::plain_case().config;
         LengthFeedConfig feed;
@@ -41,7 +41,7 @@ protected:
         const CompileResult result = compile(config_, 1, nullptr, &versions_);
         if (!result.table)
             return -1;
-        versions_.keep(feed());
+        versions_.keep(feed().name, feed().path);
         warnings_ = result.diagnostics.size();
         return TableReader(*result.table)
             .ask(reference::to_core(reference::address("2001:db8::1")))
@@ -49,7 +49,7 @@ protected:
     }
 
     reference::TemporaryFolder folder_;
-    LengthVersions versions_;
+    SourceVersions versions_;
     Config config_;
     size_t warnings_ = 0;
 };
@@ -60,7 +60,7 @@ TEST_F(Versions, RollbackHoldsUntilTheSourceHasANewOne)
     EXPECT_EQ(compiled(), 56);
     write(33);  // bad
     EXPECT_EQ(compiled(), 33);
-    EXPECT_EQ(versions_.roll_back(feed()).number, 1u);
+    EXPECT_EQ(versions_.roll_back(feed().name, feed().path).number, 1u);
     EXPECT_EQ(compiled(), 56);
     EXPECT_EQ(warnings_, 1u);
     EXPECT_EQ(compiled(), 56);  // it stays so
@@ -69,7 +69,7 @@ TEST_F(Versions, RollbackHoldsUntilTheSourceHasANewOne)
     EXPECT_EQ(warnings_, 0u);
     write(33);  // the bad one again
     EXPECT_EQ(compiled(), 60);
-    versions_.forget_refusals(feed());
+    versions_.forget_refusals(feed().name);
     EXPECT_EQ(compiled(), 33);
 }
 
@@ -79,11 +79,11 @@ TEST_F(Versions, RollbackTwiceAndToNothing)
         write(length);
         EXPECT_EQ(compiled(), length);
     }
-    EXPECT_EQ(versions_.roll_back(feed()).number, 2u);
+    EXPECT_EQ(versions_.roll_back(feed().name, feed().path).number, 2u);
     EXPECT_EQ(compiled(), 57);
-    EXPECT_EQ(versions_.roll_back(feed()).number, 1u);
+    EXPECT_EQ(versions_.roll_back(feed().name, feed().path).number, 1u);
     EXPECT_EQ(compiled(), 56);
-    EXPECT_THROW(versions_.roll_back(feed()), std::runtime_error);
+    EXPECT_THROW(versions_.roll_back(feed().name, feed().path), std::runtime_error);
     EXPECT_EQ(compiled(), 56);
 }
 
@@ -92,7 +92,7 @@ TEST_F(Versions, AVersionThatWasNeverInForce)
     write(56);
     EXPECT_EQ(compiled(), 56);
     write(33);
-    EXPECT_EQ(versions_.roll_back(feed()).number, 1u);
+    EXPECT_EQ(versions_.roll_back(feed().name, feed().path).number, 1u);
     EXPECT_EQ(compiled(), 56);
 }
 
@@ -103,14 +103,14 @@ TEST_F(Versions, OnlyTheLastAreKept)
         EXPECT_EQ(compiled(), length);
         EXPECT_EQ(compiled(), length);
     }
-    const std::vector<LengthVersion> kept = versions_.list("isp");
-    ASSERT_EQ(kept.size(), LengthVersions::kKept);
+    const std::vector<SourceVersion> kept = versions_.list("isp");
+    ASSERT_EQ(kept.size(), SourceVersions::kKept);
     EXPECT_EQ(kept.back().number, 12u);
     size_t files = 0;
     for ([[maybe_unused]] const auto& file :
          std::filesystem::directory_iterator(folder_.path() + "/lengths/isp"))
         files++;
-    EXPECT_EQ(files, LengthVersions::kKept + 1);
+    EXPECT_EQ(files, SourceVersions::kKept + 1);
     EXPECT_THAT(versions_.list("other"), IsEmpty());
 }
 

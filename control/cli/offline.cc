@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/cli/offline.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "control/gate/feed_attempt.h"
+#include "control/gate/feed_keeper.h"
+
+namespace mxgate {
+namespace {
+
+class TemporaryFolder
+{
+public:
+    TemporaryFolder() : path_(std::filesystem::temp_directory_path() / "mxgate-XXXXXX")
+    {
+        if (::mkdtemp(path_.data()) == nullptr)
+            throw std::system_error(errno, std::generic_category(), path_);
+    }
+    ~TemporaryFolder()
+    {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+// A line of a terminal that is written over and goes away.
+class FetchLine
+{
+public:
+    explicit FetchLine(std::string name) : name_(std::move(name)) { show(0, 0); }
+    ~FetchLine()
+    {
+        if (terminal_)
+            fmt::print(stderr, "\r\x1b[K");
+    }
+    FetchLine(const FetchLine&) = delete;
+    FetchLine& operator=(const FetchLine&) = delete;
+
+    void show(uint64_t got, uint64_t all)
+    {
+        const auto now = std::chrono::steady_clock::now();
+        if (!terminal_ || now < next_)
+            return;
+        next_ = now + std::chrono::milliseconds(200);
+        constexpr uint64_t kWidth = 30;
+        const std::string bar(all > 0 ? std::min(got, all) * kWidth / all : 0, '=');
+        fmt::print(stderr, "\rfetching {}: {:.1f} MiB [{:{}}]\x1b[K", name_,
+                   static_cast<double>(got) / 1048576, bar, kWidth);
+        std::fflush(stderr);
+    }
+
+private:
+    const std::string name_;
+    const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
+    std::chrono::steady_clock::time_point next_{};
+};
+
+// Of `config` only the lists that are fetched and (but for `all`) not there yet.
+Config missing_lists(const Config& config, const FeedKeeper& stored, bool all)
+{
+    Config out = config;
+    std::set<SourceKey> there;
+    for (const Source& source : sources_of(config))
+        if (!source.fetch.is_fetched() || (!all && !stored.current(source).path.empty()))
+            there.insert(source.key);
+    std::erase_if(out.feeds, [&](const auto& f) { return there.contains({false, f.name}); });
+    std::erase_if(out.length_feeds, [&](const auto& f) { return there.contains({true, f.name}); });
+    return out;
+}
+
+void report_errors(const FeedKeeper& keeper, const std::string& file, CompileResult& result)
+{
+    for (const auto& list : keeper.report()) {
+        if (list["error"].is_null())
+            continue;
+        Diagnostic error;
+        error.where.file = file;
+        error.text = fmt::format("{} {}: {}", list["kind"].get<std::string>(),
+                                 list["name"].get<std::string>(), list["error"].get<std::string>());
+        result.diagnostics.push_back(std::move(error));
+        result.table.reset();
+    }
+}
+
+}  // namespace
+
+CompileResult compile_offline(const Config& config, const std::string& state_dir, bool fetch,
+                              uint64_t generation, const TableInfo* previous)
+{
+    spdlog::set_level(spdlog::level::off);  // what happens is reported below
+    const TemporaryFolder folder;
+    Events events;
+    FeedKeeper stored(state_dir, events), fresh(folder.path(), events);
+    stored.follow(config);
+    fresh.follow(missing_lists(config, stored, fetch));
+    const std::atomic<bool> never = false;
+    while (const std::optional<Source> source = fresh.next_task().first) {
+        FetchLine line(source->key.name);
+        fresh.fetch(*source, never, [&](uint64_t got, uint64_t all) { line.show(got, all); });
+    }
+    FeedAttempt attempt(stored, config, {true, false}, fresh.hand_out(true));
+    CompileResult result = attempt.compile(generation, previous);
+    report_errors(fresh, config.file, result);
+    report_errors(stored, config.file, result);
+    return result;
+}
+
+}  // namespace mxgate

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Compiling without the daemon.
+#pragma once
+
+#include <string>
+
+#include "control/config/config.h"
+#include "control/table/compile.h"
+
+namespace mxgate {
+
+// Lists with `url` or `exec` are read from the versions that mxgated keeps in `state_dir`; those
+// that it has none of, with `fetch` all, are fetched into a folder that goes away, with progress
+// on a terminal. What cannot be fetched, or is refused by a guard, is an error.
+CompileResult compile_offline(const Config& config, const std::string& state_dir, bool fetch,
+                              uint64_t generation, const TableInfo* previous);
+
+}  // namespace mxgate

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The last versions of each list that were in force, kept so that a bad one can be taken back.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mxgate {
+
+struct SourceVersion {
+    uint64_t number = 0;   // from 1
+    int64_t date = 0;      // Unix time of the file
+    std::string sha256;    // of its bytes, as they were
+    bool refused = false;  // rolled back: not used, even if it comes again
+};
+
+// What is to be read for a list.
+struct VersionChoice {
+    std::string path;
+    std::optional<SourceVersion> version;  // that `path` is, where it is known
+    std::optional<SourceVersion> refused;  // what the list's own file is, if that is refused
+};
+
+// A folder with a folder of copies for each list; `path` is always the list's own file. Folders as
+// lists have no versions. Throws std::runtime_error when what is there cannot be read or written.
+// Safe to call from several threads, one changing it at a time.
+class SourceVersions
+{
+public:
+    static constexpr size_t kKept = 4;
+
+    explicit SourceVersions(std::string folder) : folder_(std::move(folder)) {}
+
+    // The list's own file, unless its content was rolled back: then the newest kept before.
+    VersionChoice choose(const std::string& name, const std::string& path) const;
+
+    // The newest that was in force and is not what the file holds now.
+    VersionChoice last_good(const std::string& name, const std::string& path) const;
+
+    // Whether the newest that was in force is what the file holds.
+    bool is_newest(const std::string& name, const std::string& path) const;
+
+    // Keeps a copy of the file if it is new; to be called when it is in force. A file that never
+    // changes in place (`immutable`) may be linked.
+    void keep(const std::string& name, const std::string& path, bool immutable = false);
+
+    // Refuses the version in force; the one kept before comes into force with the next compile.
+    // Gives that one.
+    SourceVersion roll_back(const std::string& name, const std::string& path);
+
+    // Takes all refusals back.
+    void forget_refusals(const std::string& name);
+
+    // What is kept, in the order in which it was in force.
+    std::vector<SourceVersion> list(const std::string& name) const;
+    std::string path_of(const std::string& name, uint64_t number) const;
+
+private:
+    struct Known {
+        uint64_t device = 0, inode = 0, size = 0;
+        int64_t changed_ns = 0;
+        std::string sha256;
+    };
+
+    std::string sha256_of(const std::string& path) const;
+    void store(const std::string& name, const std::vector<SourceVersion>& versions) const;
+
+    std::string folder_;
+    mutable std::mutex mutex_;
+    mutable std::map<std::string, Known> known_;  // of files that were read, by path
+};
+
+}  // namespace mxgate

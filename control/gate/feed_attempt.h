@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One attempt at a new table: which version of each list it is made from, and what becomes of the
+// versions when it is in force, or is not.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "control/config/config.h"
+#include "control/gate/feed_keeper.h"
+#include "control/table/compile.h"
+
+namespace mxgate {
+
+class FeedAttempt
+{
+public:
+    struct How {
+        bool strict = false;  // a local list at fault refuses the table; else its last good version
+        bool force = false;   // `max_change` has no say, and versions held back are used
+    };
+    FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
+                std::map<SourceKey, Delivery> deliveries = {});
+    ~FeedAttempt();
+    FeedAttempt(const FeedAttempt&) = delete;
+    FeedAttempt& operator=(const FeedAttempt&) = delete;
+
+    CompileResult compile(uint64_t generation, const TableInfo* previous);
+
+    // The deliveries that the table was made from.
+    std::set<SourceKey> used() const;
+
+    // Gives the deliveries back, used or not.
+    std::map<SourceKey, Delivery> release();
+
+    // The table is in force.
+    void accept();
+    // It is not: it would deny too much. What was delivered for it may be forced.
+    void hold_back(const std::string& why);
+
+private:
+    Feed read(const FeedConfig& feed);
+    Feed read_version(const FeedConfig& feed, const std::string& path, const std::string& before,
+                      bool* only_change);
+    void resolve_lengths();
+    void fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now);
+    bool try_delivered_lengths(LengthFeedConfig& feed, const SourceKey& key);
+    void note(const SourceKey& key, InForce now, const Feed& list);
+    void refuse(const SourceKey& key, const Feed& list, bool of_delivery, bool hold);
+
+    FeedKeeper& keeper_;
+    Config config_;  // length feeds have the paths of the versions to read
+    const How how_;
+    std::map<SourceKey, Source> sources_;
+    std::map<SourceKey, Delivery> deliveries_;
+    std::set<SourceKey> used_, held_;
+    std::map<SourceKey, InForce> now_;
+};
+
+}  // namespace mxgate

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/gate/feed_keeper.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <random>
+
+#include "control/fetch/fetch.h"
+#include "control/fetch/schedule.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kPolite{900};
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr unsigned kAlarmFailures = 3;
+constexpr uint64_t kMaxLengthBytes = 1ULL << 30;
+
+// Of a folder the newest of its files.
+int64_t date_of(const std::string& path)
+{
+    struct stat status {
+    };
+    if (::stat(path.c_str(), &status) != 0)
+        return 0;
+    int64_t date = status.st_mtime;
+    std::error_code ignored;
+    if (S_ISDIR(status.st_mode))
+        for (const auto& entry : fs::directory_iterator(path, ignored))
+            if (::stat(entry.path().c_str(), &status) == 0)
+                date = std::max<int64_t>(date, status.st_mtime);
+    return date;
+}
+
+bool same_bytes(const std::string& a, const std::string& b)
+{
+    std::error_code error;
+    if (fs::file_size(a, error) != fs::file_size(b, error) || error)
+        return false;
+    std::ifstream one(a, std::ios::binary), other(b, std::ios::binary);
+    return std::equal(std::istreambuf_iterator<char>(one), std::istreambuf_iterator<char>(),
+                      std::istreambuf_iterator<char>(other));
+}
+
+double random_share()
+{
+    static std::mutex mutex;
+    static std::mt19937_64 generator(std::random_device{}());
+    const std::lock_guard lock(mutex);
+    return std::uniform_real_distribution<double>(0, 1)(generator);
+}
+
+json time_or_null(int64_t unix_time)
+{
+    return unix_time > 0 ? json(unix_time) : json(nullptr);
+}
+
+json text_or_null(const std::string& text)
+{
+    return text.empty() ? json(nullptr) : json(text);
+}
+
+}  // namespace
+
+int64_t seconds_now()
+{
+    return static_cast<int64_t>(std::time(nullptr));
+}
+
+std::vector<Source> sources_of(const Config& config)
+{
+    std::vector<Source> out;
+    const auto add = [&](const auto& feed, bool lengths, uint64_t max_size) {
+        Source& source = out.emplace_back();
+        source.key.lengths = lengths;
+        source.key.name = feed.name;
+        source.path = feed.path;
+        source.fetch = feed.fetch;
+        source.expire_ns = feed.expire_ns;
+        source.max_size = max_size;
+    };
+    for (const FeedConfig& feed : config.feeds)
+        add(feed, false, feed.max_size);
+    for (const LengthFeedConfig& feed : config.length_feeds)
+        add(feed, true, kMaxLengthBytes);
+    return out;
+}
+
+FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
+    : events_(events),
+      fetched_(state_dir + "/fetched/feeds"),
+      fetched_lengths_(state_dir + "/fetched/lengths"),
+      feeds_(state_dir + "/feeds"),
+      lengths_(state_dir + "/lengths")
+{
+}
+
+void FeedKeeper::follow(const Config& config)
+{
+    std::map<SourceKey, State> fresh;
+    const std::lock_guard lock(mutex_);
+    for (Source& source : sources_of(config)) {
+        State state;
+        const auto known = states_.find(source.key);
+        const bool same_place = known != states_.end() &&
+                                known->second.source.fetch.source() == source.fetch.source() &&
+                                known->second.source.path == source.path;
+        if (same_place)
+            state = std::move(known->second);
+        else if (const auto stored =
+                     store(source.key.lengths).last_good(source.key.name, source.fetch.source());
+                 source.fetch.is_fetched() && stored)
+            state.next = stored->fetched + static_cast<int64_t>(source.fetch.refresh_ns / kSecond);
+        const bool refresh_changed =
+            same_place && state.source.fetch.refresh_ns != source.fetch.refresh_ns;
+        const SourceKey key = source.key;
+        state.source = std::move(source);
+        if (refresh_changed && state.failures == 0)
+            plan(state, std::chrono::seconds(0));
+        fresh.emplace(key, std::move(state));
+    }
+    states_ = std::move(fresh);
+}
+
+std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
+{
+    const int64_t now = seconds_now();
+    int64_t earliest = std::numeric_limits<int64_t>::max();
+    const std::lock_guard lock(mutex_);
+    State* first = nullptr;
+    for (auto& [key, state] : states_) {
+        if (!state.source.fetch.is_fetched() || state.fetching || state.handed_out)
+            continue;
+        const int64_t next = state.soon ? 0 : state.next;
+        if (next < earliest) {
+            earliest = next;
+            first = &state;
+        }
+    }
+    if (first == nullptr || earliest > now)
+        return {std::nullopt, earliest};
+    first->fetching = true;
+    first->soon = false;
+    first->tried = now;
+    return {first->source, now};
+}
+
+bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
+                       const FetchProgress& progress)
+{
+    const FeedStore& files = store(source.key.lengths);
+    const std::string& name = source.key.name;
+    FetchResult result;
+    std::optional<Delivery> delivery;
+    try {
+        const auto lock = files.try_lock(name);
+        const auto known = files.last_good(name, source.fetch.source());
+        FeedStore::Candidate candidate = files.begin(name);
+        if (lock)
+            result = fetch_source(source.fetch, source.max_size,
+                                  known ? known->validators : Validators{}, candidate.fd(), &cancel,
+                                  progress);
+        else
+            result.error = "another process fetches it";
+        const bool fresh = result.state == FetchResult::State::fresh;
+        if (fresh && known && same_bytes(candidate.path(), known->path))
+            result.state = FetchResult::State::unchanged;
+        if (known && result.state == FetchResult::State::unchanged) {
+            StoredCopy copy = *known;
+            if (fresh)
+                copy.validators = result.validators;
+            files.confirm(name, copy, seconds_now());
+        } else if (fresh) {
+            StoredCopy copy{"", source.fetch.source(), result.validators, seconds_now()};
+            delivery = Delivery{std::move(candidate), std::move(copy)};
+        }
+    } catch (const std::exception& error) {
+        result.state = FetchResult::State::failed;
+        result.error = error.what();
+    }
+    return finish(source.key, result, std::move(delivery));
+}
+
+bool FeedKeeper::finish(const SourceKey& key, const FetchResult& result,
+                        std::optional<Delivery> delivery)
+{
+    const bool failed = result.state == FetchResult::State::failed;
+    bool recovered = false, cancelled = failed && result.error == "cancelled";
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = states_.find(key);
+        if (found == states_.end() || !found->second.fetching)
+            return false;  // no longer in the configuration
+        State& state = found->second;
+        state.fetching = false;
+        if (failed && !cancelled) {
+            state.failures++;
+            state.failed++;
+            state.fetch_error = result.error;
+        } else if (!failed) {
+            recovered = !state.fetch_error.empty();
+            state.fetch_error.clear();
+        }
+        if (result.state == FetchResult::State::unchanged) {
+            state.failures = 0;
+            // What it serves is what is in use; what was refused is gone from there.
+            if (!state.now.rolled_back)
+                state.now.date = seconds_now();
+            if (state.refused_delivery)
+                state.refusal.clear();
+            state.delivery.reset();
+            state.held = false;
+        }
+        if (delivery) {
+            state.delivery.emplace(std::move(*delivery));
+            state.held = false;
+        }
+        plan(state, result.retry_after);
+    }
+    if (failed && !cancelled)
+        events_.add(EventKind::feed_failed, key.name, result.error);
+    if (recovered)
+        events_.add(EventKind::feed_recovered, key.name, "fetched again");
+    return result.state == FetchResult::State::fresh;
+}
+
+void FeedKeeper::plan(State& state, std::chrono::seconds retry_after) const
+{
+    FetchSchedule schedule;
+    schedule.refresh = std::chrono::seconds(state.source.fetch.refresh_ns / kSecond);
+    schedule.minimum = std::min(kPolite, schedule.refresh);
+    state.next = seconds_now() +
+                 wait_before_next(schedule, state.failures, retry_after, random_share()).count();
+}
+
+size_t FeedKeeper::fetch_soon(const std::string& name)
+{
+    size_t count = 0;
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, state] : states_)
+        if (state.source.fetch.is_fetched() && (name.empty() || key.name == name)) {
+            state.soon = true;
+            count++;
+        }
+    return count;
+}
+
+bool FeedKeeper::has_expired(const Source& source, int64_t date) const
+{
+    return source.expire_ns && date > 0 &&
+           seconds_now() - date > static_cast<int64_t>(*source.expire_ns / kSecond);
+}
+
+InForce FeedKeeper::current(const Source& source) const
+{
+    const SourceVersions& kept = versions(source.key.lengths);
+    const std::string& name = source.key.name;
+    InForce out;
+    if (!source.fetch.is_fetched()) {
+        out.path = source.path;
+        out.date = date_of(source.path);
+    } else if (const auto stored =
+                   store(source.key.lengths).last_good(name, source.fetch.source())) {
+        out.path = stored->path;
+        out.date = stored->fetched;
+    } else {
+        out = last_good(source, "");  // from where the list came before: better than none
+        out.fallback = false;
+        return out;
+    }
+    const VersionChoice choice = kept.choose(name, out.path);
+    out.rolled_back = choice.refused.has_value();
+    if (out.rolled_back && choice.path != out.path) {
+        out.path = choice.path;
+        out.date = choice.version ? choice.version->date : 0;
+    }
+    out.expired = has_expired(source, out.date);
+    return out;
+}
+
+InForce FeedKeeper::last_good(const Source& source, const std::string& than) const
+{
+    const VersionChoice before = versions(source.key.lengths).last_good(source.key.name, than);
+    InForce out;
+    out.path = before.path;
+    out.date = before.version ? before.version->date : 0;
+    out.expired = has_expired(source, out.date);
+    out.fallback = true;
+    return out;
+}
+
+bool FeedKeeper::is_in_force(const SourceKey& key, const InForce& version) const
+{
+    const std::lock_guard lock(mutex_);
+    const auto found = states_.find(key);
+    return found != states_.end() && found->second.now.path == version.path &&
+           found->second.now.date == version.date;
+}
+
+std::map<SourceKey, Delivery> FeedKeeper::hand_out(bool held)
+{
+    std::map<SourceKey, Delivery> out;
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, state] : states_) {
+        if (!state.delivery || state.fetching || (state.held && !held))
+            continue;
+        out.emplace(key, std::move(*state.delivery));
+        state.delivery.reset();
+        state.handed_out = true;
+    }
+    return out;
+}
+
+void FeedKeeper::take_back(std::map<SourceKey, Delivery> unused, const std::set<SourceKey>& hold)
+{
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, delivery] : unused) {
+        const auto found = states_.find(key);
+        if (found == states_.end())
+            continue;
+        State& state = found->second;
+        state.handed_out = false;
+        state.held = hold.contains(key);
+        state.delivery.emplace(std::move(delivery));
+    }
+}
+
+void FeedKeeper::accept(const Source& source, InForce now, std::optional<Delivery> delivery)
+{
+    const SourceKey& key = source.key;
+    const bool fetched = source.fetch.is_fetched();
+    bool updated = delivery.has_value();
+    if (delivery)
+        store(key.lengths).commit(key.name, std::move(delivery->candidate), delivery->copy);
+    if (!now.path.empty() && !now.expired)
+        versions(key.lengths).keep(key.name, now.path, fetched);
+    bool newly_expired = false, recovered = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = states_.find(key);
+        if (found == states_.end())
+            return;
+        State& state = found->second;
+        if (updated) {
+            state.handed_out = state.held = false;
+            state.failures = 0;
+            plan(state, std::chrono::seconds(0));
+        } else {
+            updated = state.now.path == now.path && state.now.date != now.date && !fetched;
+        }
+        newly_expired = now.expired && !state.now.expired;
+        recovered = !state.refusal.empty() && !now.fallback && (updated || !state.refused_delivery);
+        if (recovered)
+            state.refusal.clear();
+        state.now = std::move(now);
+    }
+    if (newly_expired)
+        events_.add(EventKind::feed_expired, key.name,
+                    "the last good version is older than `expire`: it counts no longer");
+    if (recovered)
+        events_.add(EventKind::feed_recovered, key.name, "a good version is in force");
+    if (updated)
+        events_.add(EventKind::feed_updated, key.name, "a new version is in force");
+}
+
+void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_delivery)
+{
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = states_.find(key);
+        if (found == states_.end())
+            return;
+        State& state = found->second;
+        if (of_delivery) {
+            state.handed_out = false;
+            state.failures++;  // soon again, but not too soon
+            plan(state, std::chrono::seconds(0));
+        } else if (state.refusal == why) {
+            return;  // nothing new
+        }
+        state.refusal = why;
+        state.refused_delivery = of_delivery;
+    }
+    events_.add(EventKind::feed_refused, key.name, why + "; the last good version stays");
+}
+
+bool FeedKeeper::is_expiry_due() const
+{
+    const std::lock_guard lock(mutex_);
+    return std::any_of(states_.begin(), states_.end(), [&](const auto& known) {
+        const State& state = known.second;
+        return !state.now.path.empty() &&
+               has_expired(state.source, state.now.date) != state.now.expired;
+    });
+}
+
+json FeedKeeper::report() const
+{
+    json out = json::array();
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, state] : states_) {
+        const bool fetched = state.source.fetch.is_fetched(), there = !state.now.path.empty();
+        const char* word = state.now.expired            ? "expired"
+                           : !state.refusal.empty()     ? "refused"
+                           : !state.fetch_error.empty() ? "failing"
+                           : !there                     ? "waiting"
+                           : state.now.rolled_back      ? "rolled-back"
+                                                        : "ok";
+        const bool alarm = state.now.expired || !state.refusal.empty() ||
+                           state.failures >= kAlarmFailures ||
+                           (!state.fetch_error.empty() && !there);
+        const int64_t date = state.now.date;
+        out.push_back(
+            {{"name", key.name},
+             {"kind", key.lengths ? "lengths" : "feed"},
+             {"source", fetched ? state.source.fetch.shown() : state.source.path},
+             {"state", word},
+             {"alarm", alarm},
+             {"entries", state.now.entries},
+             {"rejected", state.now.rejected},
+             {"file", text_or_null(state.now.path)},
+             {"date", time_or_null(date)},
+             {"age_seconds",
+              date > 0 ? json(std::max<int64_t>(seconds_now() - date, 0)) : json(nullptr)},
+             {"tried", time_or_null(state.tried)},
+             {"next", fetched ? time_or_null(std::max(state.next, seconds_now())) : json(nullptr)},
+             {"failures", state.failed},
+             {"held", state.held},
+             {"error", text_or_null(state.refusal.empty() ? state.fetch_error : state.refusal)}});
+    }
+    return out;
+}
+
+}  // namespace mxgate

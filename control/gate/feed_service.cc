@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/gate/feed_service.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace mxgate {
+namespace {
+
+constexpr int kFetchers = 4;  // a slow server holds up one of them, for `timeout` at the most
+constexpr std::chrono::seconds kLookAgain{30};  // the clock may be set
+constexpr int kCalmMs = 200;                    // one change seldom comes alone
+constexpr std::chrono::seconds kLongestUnrest{2};
+
+}  // namespace
+
+FeedService::FeedService(FeedKeeper& keeper, std::function<void(bool)> update,
+                         std::vector<std::string> paths)
+    : keeper_(keeper),
+      update_(std::move(update)),
+      paths_(std::move(paths)),
+      wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
+{
+    files_.follow(paths_);
+    threads_.emplace_back([this] { watch(); });
+    for (int i = 0; i < kFetchers; i++)
+        threads_.emplace_back([this] { fetch_in_turn(); });
+}
+
+FeedService::~FeedService()
+{
+    ending_ = true;
+    wake();
+    for (std::thread& thread : threads_)
+        thread.join();
+    ::close(wake_fd_);
+}
+
+void FeedService::follow(std::vector<std::string> paths)
+{
+    {
+        const std::lock_guard lock(mutex_);
+        paths_ = std::move(paths);
+        follow_ = true;
+    }
+    wake();
+}
+
+void FeedService::wake()
+{
+    {
+        const std::lock_guard lock(mutex_);  // whoever is about to wait sees it
+    }
+    tasks_.notify_all();
+    ::eventfd_write(wake_fd_, 1);
+}
+
+void FeedService::fetch_in_turn()
+{
+    while (!ending_) {
+        std::optional<Source> task;
+        {
+            std::unique_lock lock(mutex_);
+            int64_t next = 0;
+            std::tie(task, next) = keeper_.next_task();
+            if (!task && !ending_)
+                tasks_.wait_for(lock, std::clamp(std::chrono::seconds(next - seconds_now()),
+                                                 std::chrono::seconds(1), kLookAgain));
+        }
+        if (!task || !keeper_.fetch(*task, ending_))
+            continue;
+        {
+            const std::lock_guard lock(mutex_);
+            delivered_ = true;
+        }
+        wake();
+    }
+}
+
+// Until something has changed and calm is back, or for a while.
+FeedService::Change FeedService::wait_for_change()
+{
+    const auto begin = std::chrono::steady_clock::now();
+    Change change;
+    for (int timeout = 1000;; timeout = kCalmMs) {
+        pollfd both[] = {{wake_fd_, POLLIN, 0}, {files_.fd(), POLLIN, 0}};
+        const bool quiet = ::poll(both, 2, timeout) == 0;
+        eventfd_t count = 0;
+        ::eventfd_read(wake_fd_, &count);
+        change.files = files_.take() || change.files;
+        {
+            const std::lock_guard lock(mutex_);
+            change.deliveries = change.deliveries || delivered_;
+            delivered_ = false;
+            if (follow_)
+                files_.follow(paths_);
+            follow_ = false;
+        }
+        const bool any = change.files || change.deliveries;
+        if (ending_ || quiet || !any || std::chrono::steady_clock::now() - begin > kLongestUnrest)
+            return change;
+    }
+}
+
+void FeedService::watch()
+{
+    while (!ending_) {
+        const Change change = wait_for_change();
+        const bool files = change.files || keeper_.is_expiry_due();
+        if ((files || change.deliveries) && !ending_)
+            update_(files);
+    }
+}
+
+}  // namespace mxgate

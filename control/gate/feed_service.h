@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The threads that keep the feeds of a gate fresh: some that fetch, and one that watches files and
+// has a new table made when anything changed.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "control/gate/feed_keeper.h"
+#include "control/gate/file_watch.h"
+
+namespace mxgate {
+
+class FeedService
+{
+public:
+    // `update`: makes a table of what there is now; true: files have changed, or time alone has
+    // changed what counts. `paths`: of the files to watch.
+    FeedService(FeedKeeper& keeper, std::function<void(bool)> update,
+                std::vector<std::string> paths);
+    // Ends what is under way.
+    ~FeedService();
+    FeedService(const FeedService&) = delete;
+    FeedService& operator=(const FeedService&) = delete;
+
+    // The configuration has changed.
+    void follow(std::vector<std::string> paths);
+    // Fetches may be due, or versions may have come.
+    void wake();
+
+private:
+    void fetch_in_turn();
+    void watch();
+    struct Change {
+        bool files = false, deliveries = false;
+    };
+    Change wait_for_change();
+
+    FeedKeeper& keeper_;
+    const std::function<void(bool)> update_;
+    FileWatch files_;
+    std::atomic<bool> ending_ = false;
+    std::mutex mutex_;  // of what follows
+    std::condition_variable tasks_;
+    std::vector<std::string> paths_;
+    bool follow_ = false, delivered_ = false;
+    int wake_fd_;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace mxgate

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How a gate comes to new tables while it works, and what it refuses.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "control/gate/gate.h"
+#include "control/net/address_text.h"
+#include "control/table/table_diff.h"
+#include "control/text/json.h"
+#include "control/text/names.h"
+
+namespace mxgate {
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kDayNs = 86400ULL * 1'000'000'000;
+constexpr size_t kMaxSenders = 50'000;  // places in the source table are random: a fair sample
+constexpr size_t kShown = 5;
+
+std::string first_of(const std::vector<mxg_prefix>& prefixes)
+{
+    std::string out;
+    for (size_t i = 0; i < std::min(prefixes.size(), kShown); i++)
+        out += (i > 0 ? ", " : "") + to_string(prefixes[i]);
+    return out + (prefixes.size() > kShown ? ", …" : "");
+}
+
+}  // namespace
+
+std::vector<std::string> local_files(const Config& config)
+{
+    std::vector<std::string> out;
+    for (const Source& source : sources_of(config))
+        if (!source.path.empty() && source.path != "-")
+            out.push_back(source.path);
+    for (const FeedConfig& feed : config.feeds)
+        if (!feed.asns.empty())
+            out.push_back(feed.asns);
+    return out;
+}
+
+void Gate::fail(const std::string& what, const std::string& error)
+{
+    const std::lock_guard lock(mutex_);
+    failed_reloads_++;
+    last_error_ = error;
+    events_.add(
+        EventKind::table_refused, "",
+        fmt::format("{}, generation {} stays in force:\n{}", what, table_.info.generation, error));
+}
+
+json Gate::renew(FeedAttempt& attempt, const Config& fresh, bool force, bool only_deliveries)
+{
+    CompileResult compiled = attempt.compile(newest_generation() + 1, &table_.info);
+    log_feeds(compiled);
+    const std::string errors = errors_of(compiled.diagnostics);
+    if (!compiled.table)
+        throw GateError(errors);
+    if (only_deliveries && attempt.used().empty())
+        return {};  // none of them is fit to be used: nothing is new
+    if (!force)
+        check_blast_radius(table_, *compiled.table, fresh.gate.blast_radius);
+    json restart;
+    {
+        const std::lock_guard lock(mutex_);
+        publish(std::move(*compiled.table));
+        last_error_.clear();
+        restart = take_config(fresh);
+    }
+    keep_as_last_good();
+    keeper_.follow(fresh);
+    attempt.accept();
+    return {{"generation", table_.info.generation}, {"needs_restart", restart}};
+}
+
+std::vector<mxg_prefix> Gate::senders_seen()
+{
+    std::vector<mxg_prefix> out;
+    const uint64_t now = monotonic_ns();
+    uint64_t next = 0;
+    do {
+        const std::lock_guard lock(mutex_);  // for one part of the source table at a time
+        next = plane_->visit_sources(next, [&](const mxg_prefix& prefix, uint64_t active_ns) {
+            if (active_ns + kDayNs > now && out.size() < kMaxSenders)
+                out.push_back(prefix);
+        });
+    } while (next != 0 && out.size() < kMaxSenders);
+    return out;
+}
+
+void Gate::check_blast_radius(const PolicyTable& before, const PolicyTable& after,
+                              const BlastRadius& allowed)
+{
+    if (before.info.generation == 0)  // not made of any feed
+        return;
+    const NewlyDenied newly = newly_denied(before, after, senders_seen());
+    const auto limit = static_cast<double>(newly.senders) * allowed.share;
+    std::string why;
+    if (newly.denied.size() >= allowed.senders && static_cast<double>(newly.denied.size()) > limit)
+        why = fmt::format("would newly deny {} of {} senders seen in the last day ({})",
+                          newly.denied.size(), newly.senders, first_of(newly.denied));
+    else if (!allowed.good && !newly.good_denied.empty())
+        why = fmt::format("would newly deny {} that pass as of now ({})", newly.good_denied.size(),
+                          first_of(newly.good_denied));
+    if (!why.empty())
+        throw DeniesTooMuch("the new table " + why +
+                            "; if that is meant, `mxgate reload --force` takes it");
+}
+
+// False: together the versions that came would deny too much; one alone is held back for that, of
+// several each is given back to be tried alone.
+bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed)
+{
+    const Config config = config_;
+    FeedAttempt attempt(keeper_, config, {}, std::move(deliveries));
+    deliveries.clear();
+    try {
+        renew(attempt, config, false, !files_changed);
+        return true;
+    } catch (const DeniesTooMuch& error) {
+        if (attempt.used().empty())
+            throw;
+        if (attempt.used().size() == 1)
+            attempt.hold_back(error.what());
+        else
+            deliveries = attempt.release();
+        return false;
+    }
+}
+
+void Gate::update_feeds(bool files_changed)
+{
+    const std::lock_guard one(publishing_);
+    std::map<SourceKey, Delivery> deliveries = keeper_.hand_out(false), alone;
+    if (deliveries.empty() && !files_changed)
+        return;  // a reload took them
+    try {
+        bool done = try_update(deliveries, files_changed);
+        while (!deliveries.empty()) {
+            alone.insert(deliveries.extract(deliveries.begin()));
+            done = try_update(alone, files_changed) || done;
+        }
+        if (!done && files_changed)
+            try_update(alone, true);
+    } catch (const std::exception& error) {
+        keeper_.take_back(std::move(deliveries), {});
+        fail("feeds changed, but there is no new table", error.what());
+    }
+}
+
+void Gate::follow_feeds()
+{
+    const std::lock_guard one(publishing_);
+    service_ = std::make_unique<FeedService>(
+        keeper_, [this](bool files_changed) { update_feeds(files_changed); }, local_files(config_));
+}
+
+json Gate::fetch(const std::string& name)
+{
+    const size_t count = keeper_.fetch_soon(name);
+    if (count == 0)
+        throw GateError(name.empty() ? "no feed is fetched: none has `url` or `exec`"
+                                     : "there is no feed `" + name + "` with `url` or `exec`");
+    if (service_)
+        service_->wake();
+    return {{"feeds", count}};
+}
+
+json Gate::roll_back(const std::string& name, bool undo)
+{
+    const std::lock_guard one(publishing_);
+    const Source* found = nullptr;
+    const std::vector<Source> sources = sources_of(config_);
+    for (const Source& source : sources)
+        if (!source.key.lengths && source.key.name == name)
+            found = &source;
+    if (found == nullptr)
+        throw GateError("there is no feed `" + name + "`");
+    json out{{"feed", name}, {"version", nullptr}};
+    try {
+        SourceVersions& versions = keeper_.versions(false);
+        if (undo) {
+            versions.forget_refusals(name);
+        } else {
+            const InForce now = keeper_.current(*found);
+            const SourceVersion before = versions.roll_back(name, now.path);
+            out["version"] = before.number;
+            events_.add(EventKind::feed_rolled_back, name,
+                        fmt::format("version {} it is, until there is a newer one", before.number));
+        }
+        const Config config = config_;
+        FeedAttempt attempt(keeper_, config, {});
+        out["generation"] = renew(attempt, config, true).at("generation");
+    } catch (const std::exception& error) {
+        throw GateError(error.what());
+    }
+    return out;
+}
+
+json Gate::feeds()
+{
+    return keeper_.report();
+}
+
+json Gate::events(uint64_t after, size_t limit)
+{
+    json out = json::array();
+    for (const Event& event : events_.since(after, limit))
+        out.push_back(to_json(event));
+    return out;
+}
+
+json Gate::senders()
+{
+    json out = json::array();
+    for (const mxg_prefix& sender : senders_seen())
+        out.push_back(to_string(sender));
+    return out;
+}
+
+json Gate::classes()
+{
+    const std::lock_guard lock(mutex_);
+    json out = json::array();
+    std::vector<uint64_t> packets(table_.info.classes.size()), entries(packets.size());
+    for (const TableEntry& entry : table_.entries)
+        if (!is_length(entry) && !entry.exclusion)
+            entries[entry.class_id]++;
+    for (const CounterValue& value : plane_->counters())
+        if (const uint32_t number = counter_place(value.index).class_id; number < packets.size())
+            packets[number] += value.packets;
+    for (size_t i = 0; i < packets.size(); i++) {
+        const ClassInfo& info = table_.info.classes[i];
+        if (!info.retired)
+            out.push_back({{"class", info.name},
+                           {"action", info.action},
+                           {"default", info.name == table_.info.default_class},
+                           {"entries", entries[i]},
+                           {"packets", packets[i]}});
+    }
+    return out;
+}
+
+}  // namespace mxgate

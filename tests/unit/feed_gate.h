@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A real gate that follows its feeds, for tests end to end. Its plane's process is away: the whole
+// of mxgated but for packets.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "control/gate/gate.h"
+#include "control/net/address_text.h"
+#include "tests/reference/policy_case.h"
+
+namespace mxgate {
+
+class FeedGate : public ::testing::Test
+{
+protected:
+    static constexpr const char* kGood = "2001:db8:bad::/48\n198.51.100.0/24\n203.0.113.0/24\n";
+
+    std::string file(const std::string& name) const { return folder_.path() + "/" + name; }
+    void write(const std::string& name, const std::string& text) const
+    {
+        std::ofstream(file(name) + ".new") << text;
+        std::filesystem::rename(file(name) + ".new", file(name));
+    }
+    // `feeds`: lines of the list; `rest`: further sections.
+    void configure(const std::string& feeds, const std::string& rest = "") const
+    {
+        write("gate.yaml",
+              "gate:\n"
+              "  plane: dpdk\n"
+              "  dpdk: {ports: [net_null0, net_null1]}\n"
+              "  services: [{name: mx, addresses: [\"2001:db8:2::25\", 192.0.2.25]}]\n" +
+                  rest + "feeds:\n" + feeds);
+    }
+    void start()
+    {
+        gate_.reset();
+        gate_.emplace(GatePaths{file("gate.yaml"), file("run"), file("state"), file("pins")});
+        gate_->start();
+        gate_->follow_feeds();
+        seen_ = 0;
+    }
+
+    std::string class_of(const std::string& address)
+    {
+        return gate_->explain(*parse_address(address)).at("class");
+    }
+    uint64_t generation() { return gate_->status().at("table").at("generation"); }
+    nlohmann::json feed(const std::string& name)
+    {
+        for (const nlohmann::json& list : gate_->feeds())
+            if (list.at("name") == name)
+                return list;
+        return nullptr;
+    }
+
+    static bool await(const std::function<bool()>& is_so)
+    {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        while (!is_so() && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        return is_so();
+    }
+    // The next event of this kind after the one that was awaited last: its text, or nothing.
+    std::string next_event(const std::string& kind)
+    {
+        std::string text;
+        await([&] {
+            for (const nlohmann::json& event : gate_->events(seen_, 1000))
+                if (event.at("kind") == kind) {
+                    text = event.at("text");
+                    seen_ = event.at("number");
+                    return true;
+                }
+            return false;
+        });
+        return text;
+    }
+    void forget_events()
+    {
+        for (const nlohmann::json& event : gate_->events(0, 1000))
+            seen_ = event.at("number");
+    }
+
+    reference::TemporaryFolder folder_;
+    std::optional<Gate> gate_;
+    uint64_t seen_ = 0;
+};
+
+}  // namespace mxgate

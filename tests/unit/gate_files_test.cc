@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A gate whose feeds are local files, watched; what time and blast radius do to tables.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <atomic>
+
+#include "control/table/table_diff.h"
+#include "tests/unit/feed_gate.h"
+
+namespace mxgate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class GateFiles : public FeedGate
+{
+protected:
+    ~GateFiles() override { gate_.reset(); }
+    static std::string list(const std::string& name, const std::string& path,
+                            const std::string& class_name, const std::string& more = "")
+    {
+        return "  - {name: " + name + ", format: prefixes, path: " + path +
+               ", class: " + class_name + more + "}\n";
+    }
+    void set_age(const std::string& name, int seconds) const
+    {
+        const timespec then{std::time(nullptr) - seconds, 0}, both[] = {then, then};
+        ::utimensat(AT_FDCWD, file(name).c_str(), both, 0);
+    }
+};
+
+TEST_F(GateFiles, AChangedFileIsInForceByItself)
+{
+    write("a.txt", kGood);
+    std::filesystem::create_directory(file("folder"));
+    write("folder/one", "2001:db8:1::/48\n");
+    configure(list("a", "a.txt", "bad") + list("b", "folder", "bad"));
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    write("a.txt", "2001:db8:5::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "unknown");
+    std::ofstream(file("a.txt"), std::ios::app) << "2001:db8:6::/48\n";  // in place
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:6::1") == "bad"; }));
+    write("folder/two", "2001:db8:7::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:7::1") == "bad"; }));
+    std::filesystem::remove(file("folder/one"));
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:1::1") == "unknown"; }));
+    // What changes many times at once is one table, or a few.
+    const uint64_t before = generation();
+    for (int i = 0; i < 100; i++)
+        write("a.txt", "2001:db8:5::/48\n2001:db8:8::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:8::1") == "bad"; }));
+    EXPECT_LE(generation(), before + 10);
+}
+
+TEST_F(GateFiles, ABrokenFileCostsItsNewVersionOnly)
+{
+    write("a.txt", kGood);
+    write("b.txt", "2001:db8:1::/48\n");
+    configure(list("a", "a.txt", "bad") + list("b", "b.txt", "bad"));
+    start();
+    write("a.txt", "nonsense\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("lines are broken"));
+    EXPECT_EQ(feed("a").at("state"), "refused");
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    write("b.txt", "2001:db8:2::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:2::1") == "bad"; }));
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_EQ(feed("a").at("entries"), 3);
+    // Who reloads is told.
+    EXPECT_THROW(gate_->reload(), GateError);
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad") << "after a restart";
+    EXPECT_EQ(feed("a").at("state"), "refused");
+    std::filesystem::remove(file("a.txt"));
+    EXPECT_TRUE(await([&] {
+        return feed("a").at("error").get<std::string>().find("No such file") != std::string::npos;
+    }));
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    write("a.txt", "2001:db8:5::/48\n");
+    EXPECT_NE(next_event("feed-recovered"), "");
+    EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
+    EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
+}
+
+TEST_F(GateFiles, LocalFilesAreTheOperatorsWord)
+{
+    write("a.txt", "::/0\n");
+    configure(list("a", "a.txt", "bad"));
+    start();
+    EXPECT_EQ(class_of("2001:db8:2::25"), "bad");
+}
+
+TEST_F(GateFiles, MaxChangeOfAFile)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad", ", guard: {max_change: 50%}"));
+    start();
+    write("a.txt", "2001:db8:bad::/48\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("2 of 3 entries are gone"));
+    EXPECT_EQ(class_of("198.51.100.7"), "bad");
+    EXPECT_THROW(gate_->reload(), GateError);
+    gate_->reload(true);
+    EXPECT_EQ(class_of("198.51.100.7"), "unknown");
+    gate_->reload();  // it is the version in use now
+    EXPECT_EQ(class_of("198.51.100.7"), "unknown");
+}
+
+TEST_F(GateFiles, WhatIsTooOldCountsNoLonger)
+{
+    write("a.txt", kGood);
+    set_age("a.txt", 3595);
+    configure(list("a", "a.txt", "bad", ", expire: 1h"));
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_NE(next_event("feed-expired"), "");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "unknown"; }));
+    EXPECT_TRUE(await([&] { return feed("a").at("state") == "expired"; }));
+    EXPECT_TRUE(feed("a").at("alarm"));
+    set_age("a.txt", 0);
+    write("a.txt", kGood);
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "bad"; }));
+    EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
+}
+
+TEST_F(GateFiles, GoodOnesAreNotDeniedUnlessForced)
+{
+    write("good.txt", "2001:db8:1::/48\n198.51.100.0/24\n");
+    write("bad.txt", "2001:db8:9::/48\n");
+    configure(list("good", "good.txt", "good", ", priority: 1") +
+              list("bad", "bad.txt", "bad", ", priority: 2"));
+    start();
+    const uint64_t before = generation();
+    write("bad.txt", "2001:db8:9::/48\n2001:db8::/32\n");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    EXPECT_EQ(generation(), before);
+    try {
+        gate_->reload();
+        ADD_FAILURE() << "the reload is not refused";
+    } catch (const GateError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("--force"));
+    }
+    EXPECT_GT(gate_->status().at("failed_reloads"), 0);
+    start();  // nor by a restart
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    gate_->reload(true);
+    EXPECT_EQ(class_of("2001:db8:1::1"), "bad");
+    EXPECT_EQ(class_of("198.51.100.1"), "good");
+}
+
+TEST_F(GateFiles, WhatIsOnlyWatchedDeniesNobody)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    write("bad.txt", "2001:db8:9::/48\n");
+    configure(list("good", "good.txt", "good") + list("bad", "bad.txt", "bad", ", priority: 1"));
+    const auto monitor = [&](const char* mode) {
+        std::ifstream in(file("gate.yaml"));
+        std::string all((std::istreambuf_iterator<char>(in)), {});
+        write("gate.yaml", "gate:\n  mode: " + std::string(mode) + all.substr(5));
+    };
+    monitor("monitor");
+    start();
+    write("bad.txt", "2001:db8:1::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:1::1") == "bad"; }));
+    configure(list("good", "good.txt", "good") + list("bad", "bad.txt", "bad", ", priority: 1"));
+    gate_->reload();  // nobody was good before: there is nothing that it newly takes away
+    EXPECT_EQ(gate_->status().at("mode"), "enforce");
+}
+
+TEST_F(GateFiles, RollbackOfAFile)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    write("a.txt", "2001:db8:5::/48\n");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    gate_->roll_back("a", false);
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_EQ(class_of("2001:db8:5::1"), "unknown");
+    gate_->reload();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    gate_->roll_back("a", true);
+    EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
+}
+
+TEST_F(GateFiles, ClassesAndEvents)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    for (const nlohmann::json& c : gate_->classes())
+        EXPECT_EQ(c.at("entries"), c.at("class") == "bad" ? 3 : 0) << c;
+    EXPECT_EQ(gate_->classes().size(), 4u);
+    EXPECT_NE(next_event("generation"), "");
+    EXPECT_EQ(gate_->events(0, 1).size(), 1u);
+    EXPECT_TRUE(gate_->events(1000000, 10).empty());
+}
+
+// The share of senders that a table newly denies, and what `mxgate diff` prints.
+TEST(TableDiff, SendersAndEntries)
+{
+    auto policy = reference::PolicyCase::from_yaml(
+        "gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\n");
+    const size_t good = policy.add_feed("good", "good", 0), bad = policy.add_feed("bad", "bad", 1);
+    policy.add(good, "2001:db8:1::/48");
+    policy.add(good, "2001:db8:2::/48");
+    policy.add(bad, "2001:db8:3::/48");
+    const PolicyTable before = policy.compile();
+    policy.add(bad, "2001:db8:2:8000::/49");  // a part of a good one is none
+    policy.add(bad, "2001:db8:1::/48");
+    policy.add(bad, "10.0.0.0/8");
+    policy.add(bad, "2001:db8:3::/48", true);
+    const PolicyTable after = policy.compile(2);
+    std::vector<mxg_prefix> senders;
+    for (const char* sender : {"2001:db8:1::/64", "2001:db8:2:8000::/64", "2001:db8:3::/64",
+                               "10.1.1.1/32", "11.1.1.1/32"})
+        senders.push_back(parse_prefix(sender)->prefix);
+    const NewlyDenied newly = newly_denied(before, after, senders);
+    const auto texts = [](const std::vector<mxg_prefix>& prefixes) {
+        std::vector<std::string> out;
+        for (const mxg_prefix& prefix : prefixes)
+            out.push_back(to_string(prefix));
+        return out;
+    };
+    EXPECT_EQ(newly.senders, 5u);
+    EXPECT_THAT(texts(newly.denied),
+                ElementsAre("2001:db8:1::/64", "2001:db8:2:8000::/64", "10.1.1.1/32"));
+    EXPECT_THAT(texts(newly.good_denied),
+                ElementsAre("2001:db8:1::/64", "2001:db8:2:8000::/64", "2001:db8:1::/48"));
+    std::vector<std::string> changes;
+    for_each_change(before, after, [&](const EntryChange& c) {
+        changes.push_back(to_string(c.prefix) + " " + c.feed + " " + c.before + ">" + c.after);
+    });
+    EXPECT_THAT(changes, ElementsAre("10.0.0.0/8 bad >bad", "2001:db8:1::/48 bad >bad",
+                                     "2001:db8:2:8000::/49 bad >bad", "2001:db8:3::/48 bad >!"));
+}
+
+}  // namespace
+}  // namespace mxgate
