@@ -8,7 +8,10 @@ CLI::App* add_verb(CLI::App& app, CliGiven& given, const std::string& name, cons
     CLI::App* verb = app.add_subcommand(name, what);
     verb->footer("Example:\n  " + example);
     verb->add_flag("--json", given.options.json, "JSON lines on standard output, for scripts");
-    verb->callback([&given, run = std::move(run)] { given.run = run; });
+    verb->callback([&given, run = std::move(run)] {
+        if (!given.run)  // a verb below this one may have been given
+            given.run = run;
+    });
     return verb;
 }
 
