@@ -153,8 +153,9 @@ void print_view(const json& view)
 void print_explanation(const json& e)
 {
     fmt::print("{:<16}{}\n", "address", text(e["address"]));
-    if (e["canonical"] != e["address"])
-        fmt::print("{:<16}{} (embedded)\n", "canonical", text(e["canonical"]));
+    if (!e["embedded"].is_null())
+        fmt::print("{:<16}{} (embedded, {})\n", "canonical", text(e["canonical"]),
+                   text(e["embedded"]));
     fmt::print("{:<16}{}\n", "source prefix", text(e["source_prefix"]));
     fmt::print("{:<16}{}, action {}{}\n", "class", text(e["class"]), text(e["action"]),
                e["mode"] == "monitor" ? " (monitor: passes whatever the verdict)" : "");

@@ -6,8 +6,8 @@ namespace mxgate {
 
 void Reader::read_aggregation(const YamlNode& node)
 {
-    const Section fields =
-        section(node, "aggregation", {"default", "lengths", "feeds", "learned", "trust_store"});
+    const Section fields = section(
+        node, "aggregation", {"default", "lengths", "embedded", "feeds", "learned", "trust_store"});
     if (const YamlEntry* entry = fields.find("default")) {
         const Section lengths = section(*entry->value, "default", {"ipv6", "ipv4"});
         if (const YamlEntry* ipv6 = lengths.find("ipv6"))
@@ -19,6 +19,8 @@ void Reader::read_aggregation(const YamlNode& node)
     }
     if (const YamlEntry* lengths = fields.find("lengths"))
         read_lengths(*lengths->value);
+    if (const YamlEntry* embedded = fields.find("embedded"))
+        read_embedded(*embedded->value);
     config_.apply_learned =
         fields.choice<bool>("learned", {{"show", false}, {"apply", true}}).value_or(false);
     if (const YamlEntry* store = fields.find("trust_store"))

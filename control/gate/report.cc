@@ -5,6 +5,7 @@
 
 #include "control/gate/gate.h"
 #include "control/net/address_text.h"
+#include "control/table/embeddings.h"
 #include "control/text/json.h"
 #include "control/text/names.h"
 #include "dataplane/core/sources.h"
@@ -228,6 +229,7 @@ json explain_table(const TableReader& reader, const mxg_address& address)
     const uint8_t class_id = answer.deciding().class_id;
     json out{{"address", to_string(address)},
              {"canonical", to_string(answer.canonical.address)},
+             {"embedded", or_null(embedded_kind_name(answer.kind))},
              {"generation", info.generation},
              {"class", or_null(class_name(info, class_id))},
              {"action", info.classes[class_id].action},

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <tuple>
 
+#include "control/table/embeddings.h"
 #include "control/table/flatten.h"
 #include "control/table/image_builder.h"
 #include "control/table/widen.h"
@@ -182,6 +183,7 @@ public:
         add_services();
         image_.generation = generation;
         image_.flags = flags_of(config);
+        image_.embeddings = embedding_records(config.embedded);
         const RateLimit& replies = config.gate.replies;
         image_.reply_interval_ns = interval_of(replies);
         image_.reply_tolerance_ns = (replies.burst - 1) * image_.reply_interval_ns;

@@ -8,6 +8,7 @@
 #ifndef MXG_CORE_DECIDE_H
 #define MXG_CORE_DECIDE_H
 
+#include "dataplane/core/embedded.h"
 #include "dataplane/core/frame.h"
 #include "dataplane/core/limits.h"
 #include "dataplane/core/table.h"
@@ -62,24 +63,6 @@ MXG_INLINE int mxg_martian_source(const struct mxg_address *source)
     return top == 0xff || (source->hi == 0 && source->lo <= 1);
 }
 
-/* The IPv4 address a source carries inside: mapped (RFC 4291) or 6to4 (RFC 3056); else family 0.
- * *both: the outer address is looked up too, and the stricter class wins. */
-MXG_INLINE struct mxg_address mxg_embedded_ipv4(const struct mxg_address *source, int *both)
-{
-    struct mxg_address none = {0, 0, MXG_FAMILY_NONE, 0};
-
-    *both = 0;
-    if (source->family != MXG_FAMILY_IPV6)
-        return none;
-    if (source->hi == 0 && source->lo >> 32 == 0xffff)
-        return mxg_ipv4_address((__u32)source->lo);
-    if (source->hi >> 48 == 0x2002) {
-        *both = 1;
-        return mxg_ipv4_address((__u32)(source->hi >> 16));
-    }
-    return none;
-}
-
 /* The policy of a source and the class that goes with it. */
 struct mxg_judgement {
     struct mxg_prefix source; /* canonical source, cut to its end-site length */
@@ -125,16 +108,15 @@ MXG_INLINE int mxg_weigh(const struct mxg_table *table, const struct mxg_image_h
 MXG_INLINE int mxg_judge(const struct mxg_table *table, const struct mxg_image_header *header,
                          const struct mxg_address *source, struct mxg_judgement *judgement)
 {
-    int both, views;
-    struct mxg_address view = mxg_embedded_ipv4(source, &both);
+    __u32 kind;
+    int views;
+    struct mxg_address view = mxg_canonical(table, header, source, &kind);
 
-    if (view.family == MXG_FAMILY_NONE)
-        view = *source;
     __builtin_memset(judgement, 0, sizeof(*judgement));
     for (views = 0; views < 2; views++) {
         if (mxg_weigh(table, header, &view, mxg_lookup(table, header, &view), judgement))
             return -1;
-        if (!both)
+        if (!mxg_has_two_views(kind))
             break;
         view = *source;
     }
@@ -254,8 +236,18 @@ MXG_INLINE void mxg_decide_by_policy(struct mxg_gate *gate, const struct mxg_pac
     mxg_act(gate, packet, &judgement, decision);
 }
 
+/* Of an address that carries another one, neither may be a martian. */
+MXG_INLINE int mxg_martian(const struct mxg_table *table, const struct mxg_image_header *header,
+                           const struct mxg_address *source)
+{
+    __u32 kind;
+    const struct mxg_address canonical = mxg_canonical(table, header, source, &kind);
+
+    return mxg_martian_source(source) || mxg_martian_source(&canonical);
+}
+
 /* TCP, or what may be TCP, with the services' word on it. Not 0: to be judged. */
-MXG_INLINE int mxg_screen_tcp(const struct mxg_image_header *header,
+MXG_INLINE int mxg_screen_tcp(const struct mxg_table *table, const struct mxg_image_header *header,
                               const struct mxg_packet *packet,
                               const struct mxg_service_match *match, struct mxg_decision *decision)
 {
@@ -267,7 +259,7 @@ MXG_INLINE int mxg_screen_tcp(const struct mxg_image_header *header,
         return mxg_ends(decision, MXG_DROP, MXG_MALFORMED);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT && !(header->flags & MXG_FLAG_PASS_FRAGMENTS))
         return mxg_ends(decision, MXG_DROP, MXG_FRAGMENT);
-    if (match->own_host || mxg_martian_source(&packet->source) ||
+    if (match->own_host || mxg_martian(table, header, &packet->source) ||
         mxg_same_address(packet->source, packet->destination))
         return mxg_ends(decision, MXG_DROP, MXG_MARTIAN);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT)
@@ -303,7 +295,7 @@ MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet
     decision->source_port = packet->source_port;
     if (mxg_match_services(table, header, packet, &match))
         return mxg_ends(decision, MXG_PASS, MXG_TABLE_FAULT);
-    return mxg_screen_tcp(header, packet, &match, decision);
+    return mxg_screen_tcp(table, header, packet, &match, decision);
 }
 
 /* `packet` is what mxg_parse_frame made of the frame. */

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "tests/reference/embedded.h"
+
 namespace mxgate::reference {
 
 // What lies further ahead than a limit can have put it was put there by another limit. Clocks of
@@ -91,15 +93,23 @@ bool Gate::own_host(const Address& address) const
     return false;
 }
 
-bool Gate::martian(const Parsed& packet) const
+// What nobody can send from, whatever the gate protects.
+static bool nowhere(const Address& source)
 {
-    const Address& source = *packet.source;
-    if (own_host(source) || source == *packet.destination || source.value == 0)
+    if (source.value == 0)
         return true;
     if (source.family == 4)
         return contains({{4, Number{127} << 24}, 8}, source) ||
                contains({{4, Number{224} << 24}, 4}, source);
     return source.value == 1 || contains({{6, Number{0xff} << 120}, 8}, source);
+}
+
+bool Gate::martian(const Parsed& packet) const
+{
+    const Address& source = *packet.source;
+    const auto inside = inside_of(source, config_.embedded);
+    return own_host(source) || source == *packet.destination || nowhere(source) ||
+           (inside && nowhere(inside->ipv4));
 }
 
 const ClassConfig& Gate::class_named(const std::string& name) const
@@ -126,11 +136,11 @@ size_t Gate::strictness(const std::string& class_name) const
 
 Answer Gate::judge(const Address& source, Prefix* state) const
 {
-    const auto mapped = mapped_ipv4(source), sixtofour = sixtofour_ipv4(source);
-    const Address canonical = mapped ? *mapped : sixtofour ? *sixtofour : source;
+    const auto inside = inside_of(source, config_.embedded);
+    const Address canonical = inside ? inside->ipv4 : source;
     Answer answer = policy_.ask(canonical);
     *state = cut(canonical, answer.length);
-    if (!sixtofour)
+    if (!inside || !inside->both)
         return answer;
     Answer outer = policy_.ask(source);
     return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;

@@ -91,13 +91,6 @@ std::optional<Address> mapped_ipv4(const Address& address)
     return Address{4, address.value & 0xffffffff};
 }
 
-std::optional<Address> sixtofour_ipv4(const Address& address)
-{
-    if (address.family != 6 || address.value >> 112 != 0x2002)
-        return std::nullopt;
-    return Address{4, address.value >> 80 & 0xffffffff};
-}
-
 void PolicyMap::add_entry(size_t feed, Prefix prefix, bool exclusion)
 {
     entries_.push_back({feed, unmapped(prefix), exclusion});

@@ -43,9 +43,8 @@ mxg_prefix to_core(const Prefix& prefix);
 std::string to_string(const Address& address);
 std::string to_string(const Prefix& prefix);
 
-// The IPv4 address inside ::ffff:0:0/96 (RFC 4291), or inside 2002::/16 (RFC 3056).
+// The IPv4 address inside ::ffff:0:0/96 (RFC 4291).
 std::optional<Address> mapped_ipv4(const Address& address);
-std::optional<Address> sixtofour_ipv4(const Address& address);
 
 struct Feed {
     std::string name;

@@ -8,6 +8,21 @@
 namespace mxgate::reference {
 namespace {
 
+// Every kind of embedded address, NAT64 with each of its lengths.
+#define EMBEDDED                                                                          \
+    "aggregation:\n"                                                                      \
+    "  default: {ipv6: 64, ipv4: 32}\n"                                                   \
+    "  embedded:\n"                                                                       \
+    "    nat64: [\"2a64:32::/32\", \"2a64:40:4000::/40\", \"2a64:48:4848::/48\","         \
+    " \"2a64:56:5656:5600::/56\", \"2a64:64:6464:6464::/64\", \"64:ff9b:1:fffe::/96\"]\n" \
+    "    sixrd:\n"                                                                        \
+    "      - {prefix: \"2a6d:120::/28\", ipv4_mask_length: 0}\n"                          \
+    "      - {prefix: \"2a6e:100::/40\", ipv4_mask_length: 8, ipv4_prefix: 198.0.0.0}\n"  \
+    "      - {prefix: \"2a6e:200:7000::/37\", ipv4_prefix: 203.0.112.0/20}\n"             \
+    "    isatap: [\"2001:db8:15a::/48\", \"2001:db8:15b::/64\"]\n"
+constexpr const char* kEmbeddedGate =
+    "gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\n" EMBEDDED;
+
 constexpr const char* kClasses[] = {"good", "unknown", "mixed", "bad"};
 
 class Maker
@@ -26,6 +41,7 @@ public:
         for (size_t i = 0; i < entries; i++)
             case_.feeds[below(feeds)].push_back({next(), below(8) == 0});
         add_lengths(entries / 8);
+        case_.config.embedded = PolicyCase::from_yaml(kEmbeddedGate).config.embedded;
         return std::move(case_);
     }
 
@@ -176,9 +192,7 @@ PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string
         "  plane: xdp\n"
         "  interfaces: [eth0]\n" +
         gate + "  services:\n" + services +
-        "sources: {levels: {ipv6: [40, 48, 8], ipv4: [24, 2]}}\n"
-        "aggregation:\n"
-        "  default: {ipv6: 64, ipv4: 32}\n"
+        "sources: {levels: {ipv6: [40, 48, 8], ipv4: [24, 2]}}\n" EMBEDDED
         "classes:\n"
         "  good: {action: pass, bandwidth: 20kB/s}\n"
         "  unknown: {action: limit, rate: 60/min, burst: 4, levels: {ipv6: {48: {rate: 90/min,"

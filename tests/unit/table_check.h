@@ -12,10 +12,9 @@
 
 #include "dataplane/core/burst.h"
 #include "dataplane/core/decide.h"
-#include "tests/reference/policy_map.h"
+#include "tests/reference/embedded.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 inline const mxg_policy* look_up(const std::vector<mxg_line>& plane,
                                  const reference::Address& address)
@@ -79,17 +78,16 @@ inline void expect_view(const PolicyTable& table, const TableView& view,
 
 // The image and the reader, and of an embedded address both views.
 inline void expect_same(const TableReader& reader, const reference::PolicyMap& map,
-                        const reference::Address& address)
+                        const EmbeddedConfig& embedded, const reference::Address& address)
 {
     const reference::Answer wanted = map.ask(address);
     expect_image(reader.table(), wanted, address);
     const TableAnswer told = reader.ask(reference::to_core(address));
-    const auto mapped = reference::mapped_ipv4(address);
-    const auto sixtofour = reference::sixtofour_ipv4(address);
-    const reference::Address inner = mapped ? *mapped : sixtofour ? *sixtofour : address;
+    const auto inside = reference::inside_of(address, embedded);
+    const reference::Address inner = inside ? inside->ipv4 : address;
     expect_view(reader.table(), told.canonical, map.ask(inner), inner);
-    ASSERT_EQ(told.outer.has_value(), sixtofour.has_value());
-    if (sixtofour)
+    ASSERT_EQ(told.outer.has_value(), inside && inside->both);
+    if (told.outer)
         expect_view(reader.table(), *told.outer, wanted, address);
 }
 
