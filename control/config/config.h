@@ -106,7 +106,8 @@ struct ClassConfig : CeilingConfig {
 
 struct LengthConfig {
     mxg_prefix prefix{};
-    uint32_t length = 0;  // end-site prefix length, >= prefix.length
+    uint32_t length = 0;     // end-site prefix length, >= prefix.length; 0: not stated
+    uint32_t end_sites = 0;  // that share an address or end-site prefix; 0: not stated
     Location where;
 };
 
@@ -223,6 +224,7 @@ struct Config {
     uint32_t default_length_ipv6 = 64;
     uint32_t default_length_ipv4 = 32;
     std::vector<LengthConfig> lengths;
+    uint32_t shared_cap = 64;  // of how many end sites limits grow, 1 to 65536
     EmbeddedConfig embedded;
     std::vector<LengthFeedConfig> length_feeds;  // aggregation.feeds, in the order of the file
     bool apply_learned = false;                  // aggregation.learned: apply

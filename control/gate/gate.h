@@ -66,7 +66,7 @@ private:
     uint64_t newest_generation();
     nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);
-    nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
+    nlohmann::json source_state(const TableView& view, uint8_t class_id);
 
     // One who makes a new table at a time. What that needs to be read (table_, config_) changes
     // with both held; mutex_ alone guards the rest, and is held for moments only.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a gate says of itself, as JSON.
 #include <algorithm>
+#include <bit>
 #include <ctime>
 
 #include "control/gate/gate.h"
@@ -8,6 +9,7 @@
 #include "control/table/embeddings.h"
 #include "control/text/json.h"
 #include "control/text/names.h"
+#include "dataplane/core/shared.h"
 #include "dataplane/core/sources.h"
 
 namespace mxgate {
@@ -143,6 +145,8 @@ json view_report(const TableReader& reader, const TableView& view)
              {"end_site_length", view.end_site_length},
              {"length_origin", length_origin(reader.table(), view)},
              {"end_sites", view.end_sites ? json(view.end_sites) : json(nullptr)},
+             {"shared", view.end_sites > 1},
+             {"limits_times", view.limits_times},
              {"decided_by", nullptr},
              {"others", json::array()},
              {"lengths", json::array()}};
@@ -289,7 +293,7 @@ json Gate::refused(size_t limit)
     return {{"senders", senders}, {"samples_lost", plane_->samples_lost()}};
 }
 
-json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
+json Gate::source_state(const TableView& view, uint8_t class_id)
 {
     const auto* classes =
         reinterpret_cast<const mxg_class*>(&table_.plane[header_of(table_.plane).classes]);
@@ -297,11 +301,13 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
     if (limits.own.interval_ns == 0)
         return nullptr;
     mxg_source source{};
-    plane_->find_source(prefix, &source);
-    const uint64_t burst = limits.own.burst, now = monotonic_ns();
+    plane_->find_source(view.source_prefix, &source);
+    const auto share = static_cast<uint32_t>(std::countr_zero(view.limits_times));
+    const uint64_t interval = mxg_shared_cost(limits.own.interval_ns, share);
+    const uint64_t burst = mxg_shared_count(limits.own.burst, share), now = monotonic_ns();
     const uint64_t debt_ns = source.full_at_ns > now ? source.full_at_ns - now : 0;
-    const uint64_t used = (debt_ns + limits.own.interval_ns - 1) / limits.own.interval_ns;
-    json out{{"seconds_per_attempt", static_cast<double>(limits.own.interval_ns) / 1e9},
+    const uint64_t used = (debt_ns + interval - 1) / interval;
+    json out{{"seconds_per_attempt", static_cast<double>(interval) / 1e9},
              {"burst", burst},
              {"attempts_left", burst > used ? burst - used : 0},
              {"admitted", source.admitted},
@@ -324,7 +330,7 @@ json Gate::explain(const mxg_address& address)
         reinterpret_cast<const mxg_class*>(&table_.plane[header_of(table_.plane).classes]);
     if (classes[answer.deciding().class_id].flags & MXG_CLASS_MONITOR)
         out["mode"] = "monitor";
-    out["rate"] = source_state(answer.canonical.source_prefix, answer.deciding().class_id);
+    out["rate"] = source_state(answer.canonical, answer.deciding().class_id);
     out["now"] = verdict_now(classes[answer.deciding().class_id], out["rate"]);
     out["recent"] = json::array();
     for (const RecentVerdict& recent : refusals_.recent(answer.canonical.source_prefix, 20))

@@ -87,6 +87,7 @@ struct TableView {
     uint32_t length_entry = kNoEntry;  // entry that decided the length; kNoEntry: default
     uint8_t end_site_length = 0;
     uint32_t end_sites = 0;  // that share an address or end-site prefix here; 0: not stated
+    uint32_t limits_times = 1;  // limits are so many times those of the class
     mxg_prefix source_prefix{};
     std::vector<uint32_t> chain;  // all entries that contain the address, outermost first
 };

@@ -111,10 +111,7 @@ void TableReader::warm(std::span<const mxg_address> addresses) const
 
 uint32_t TableReader::end_sites_of(uint32_t entry) const
 {
-    const auto found = std::lower_bound(
-        table_.shared.begin(), table_.shared.end(), entry,
-        [](const SharedEntry& shared, uint32_t key) { return shared.entry < key; });
-    return found != table_.shared.end() && found->entry == entry ? found->end_sites : 0;
+    return end_sites_in(table_.shared, entry);
 }
 
 // As the most trusted source says that says anything of it, and there the longest prefix.
@@ -125,7 +122,7 @@ uint32_t TableReader::shared_by(const TableView& view) const
     uint32_t best = kNoEntry, end_sites = 0;
     for (const uint32_t index : view.chain) {
         const TableEntry& entry = table_.entries[index];
-        if (!is_length(entry) || !table_.info.length_sources[length_source(entry)].applied)
+        if (!is_length(entry) || !precedence_.applies(entry))
             continue;
         const uint32_t count = end_sites_of(index);
         if (count != 0 &&
@@ -155,6 +152,7 @@ TableView TableReader::view(const mxg_address& address) const
     const mxg_policy* policy = mxg_lookup(&lines, &header(), &address);
     out.class_id = policy->class_id;
     out.end_site_length = policy->length;
+    out.limits_times = 1u << policy->share;
     out.source_prefix = {mxg_cut(address, policy->length), policy->length};
     return out;
 }

@@ -11,6 +11,7 @@
 #include "dataplane/core/embedded.h"
 #include "dataplane/core/frame.h"
 #include "dataplane/core/limits.h"
+#include "dataplane/core/shared.h"
 #include "dataplane/core/table.h"
 
 /* What the services say of a packet; each 0 or 1. */
@@ -70,6 +71,7 @@ struct mxg_judgement {
     const struct mxg_class *class_of_service;
     __u16 feed;
     __u8 class_id;
+    __u8 share; /* of the canonical view; see mxg_policy */
 };
 
 MXG_INLINE const struct mxg_class *mxg_class_of(const struct mxg_table *table,
@@ -95,6 +97,7 @@ MXG_INLINE int mxg_weigh(const struct mxg_table *table, const struct mxg_image_h
     if (!before) {
         judgement->source.address = mxg_cut(*view, policy->length);
         judgement->source.length = policy->length;
+        judgement->share = policy->share;
     }
     if (!before || found->strictness > before->strictness) {
         judgement->class_of_service = found;
@@ -148,9 +151,9 @@ MXG_INLINE struct mxg_bucket *mxg_find_state(struct mxg_gate *gate, struct mxg_j
     return mxg_source_bucket(gate, mxg_bucket_number(judgement->hash, sources.bucket_mask));
 }
 
-/* An attempt, weighed by the class of the judgement. 0, or -1 if the image is damaged. */
-MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judgement *judgement,
-                                   struct mxg_attempt *attempt)
+/* An attempt, weighed by the class of the judgement as it is. 0, or -1 if the image is damaged. */
+MXG_INLINE int mxg_attempt_by_class(struct mxg_gate *gate, const struct mxg_judgement *judgement,
+                                    struct mxg_attempt *attempt)
 {
     const struct mxg_class *limits = judgement->class_of_service;
     const struct mxg_ceiling *first, *second;
@@ -172,6 +175,17 @@ MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judge
     attempt->ceiling[1] = first[0];
     attempt->ceiling[2] = first[1];
     attempt->ceiling[3] = second[0];
+    return 0;
+}
+
+/* The same, with what end sites share. */
+MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judgement *judgement,
+                                   struct mxg_attempt *attempt)
+{
+    if (mxg_attempt_by_class(gate, judgement, attempt))
+        return -1;
+    if (judgement->share)
+        mxg_share_limits(attempt, judgement->share);
     return 0;
 }
 

@@ -139,13 +139,16 @@ struct mxg_slot {
 #define MXG_SLOT_LEAF (1ULL << 63)
 
 #define MXG_POLICY_DEFAULT_CLASS 1u /* no feed lists the address */
+#define MXG_POLICY_SHARED 2u        /* by several end sites: never bad by learning alone */
+#define MXG_MAX_SHARE 16            /* mxg_policy.share */
 
 struct mxg_policy {
     __u8 class_id;
     __u8 length; /* end-site prefix length of the family, bits */
     __u16 feed;  /* or MXG_NO_FEED */
     __u8 flags;
-    __u8 reserved[3];
+    __u8 share; /* limits are 2^share times those of the class (shared.h) */
+    __u8 reserved[2];
 };
 
 enum mxg_action {

@@ -142,6 +142,8 @@ private:
             if (policy.class_id >= counts_.classes || policy.length > 128 ||
                 (policy.feed != MXG_NO_FEED && policy.feed >= counts_.feeds))
                 return fail("a policy names a class or feed that is not there");
+            if (policy.share > MXG_MAX_SHARE)
+                return fail("a policy is shared by too many");
         }
         return true;
     }

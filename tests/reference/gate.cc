@@ -143,6 +143,7 @@ Answer Gate::judge(const Address& source, Prefix* state) const
     if (!inside || !inside->both)
         return answer;
     Answer outer = policy_.ask(source);
+    outer.end_sites = answer.end_sites;
     return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;
 }
 
@@ -207,7 +208,7 @@ mxg_reason Gate::weigh(const Prefix& source, const ClassConfig& c, bool known, u
 Connection Gate::opened(const Address& source, uint64_t now_ns)
 {
     Decision who;
-    const ClassConfig& c = name(source, &who);
+    const ClassConfig c = name(source, &who);
     Connection out{{}, c.name};
     for (const Place& place : places(*who.source, c)) {
         place.sender->open++;
@@ -249,11 +250,37 @@ void Gate::limit(const Parsed& packet, const ClassConfig& c, uint64_t now_ns, De
     decision->reason = said.reason;
 }
 
-const ClassConfig& Gate::name(const Address& source, Decision* decision) const
+// What a class lets a prefix do that so many end sites share: as many times as much as there are
+// end sites, but no more than the cap, and a power of two.
+ClassConfig Gate::shared(ClassConfig c, uint32_t end_sites) const
+{
+    uint32_t times = 1;
+    while (times * 2 <= std::min(end_sites, config_.shared_cap))
+        times *= 2;
+    const auto more = [times](uint32_t count) {
+        const uint64_t product = uint64_t{count} * times;
+        return product > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(product);
+    };
+    const auto grow = [&](CeilingConfig& ceiling) {
+        ceiling.connections = more(ceiling.connections);
+        for (auto* rate : {&ceiling.rate, &ceiling.syn_guard})
+            if (*rate) {
+                (*rate)->count *= times;
+                (*rate)->burst = more((*rate)->burst);
+            }
+    };
+    grow(c);
+    for (LevelConfig& level : c.levels)
+        grow(level.ceiling);
+    c.bandwidth *= times;
+    return c;
+}
+
+ClassConfig Gate::name(const Address& source, Decision* decision) const
 {
     Prefix state;
     const Answer answer = judge(source, &state);
-    const ClassConfig& c = class_named(answer.class_name);
+    const ClassConfig c = shared(class_named(answer.class_name), answer.end_sites);
     decision->class_name = answer.class_name;
     decision->feed = answer.feed;
     decision->source = state;
@@ -271,7 +298,7 @@ void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision
     decision->reason = MXG_ESTABLISHED;
     if (!limited)
         return;
-    const ClassConfig& c = name(*packet.source, decision);
+    const ClassConfig c = name(*packet.source, decision);
     if (c.bandwidth > 0 &&
         !senders_[to_string(*decision->source)].bytes.take_bytes(packet.end, c.bandwidth, now_ns)) {
         decision->verdict = MXG_DROP;
@@ -281,7 +308,7 @@ void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision
 
 void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
 {
-    const ClassConfig& c = name(*packet.source, decision);
+    const ClassConfig c = name(*packet.source, decision);
     decision->reason = MXG_CLASS;
     switch (c.action) {
         case Action::pass:

@@ -41,6 +41,9 @@ public:
         for (size_t i = 0; i < entries; i++)
             case_.feeds[below(feeds)].push_back({next(), below(8) == 0});
         add_lengths(entries / 8);
+        for (LengthConfig& length : case_.config.lengths)
+            if (length.end_sites != 0 && below(4) == 0)
+                length.length = 0;
         case_.config.embedded = PolicyCase::from_yaml(kEmbeddedGate).config.embedded;
         return std::move(case_);
     }
@@ -114,6 +117,9 @@ private:
         return where;
     }
 
+    // Of some prefixes how many end sites share them.
+    uint32_t end_sites() { return below(3) == 0 ? 1 + below(below(2) == 0 ? 9 : 200) : 0; }
+
     uint32_t site_length_in(const Prefix& where)
     {
         const size_t room = static_cast<size_t>(where.first.width() - where.length) + 1;
@@ -125,7 +131,7 @@ private:
         std::set<std::string> seen;
         for (size_t i = 0; i < count; i++)
             if (const auto where = fresh_in(seen))
-                case_.add_length(*where, site_length_in(*where));
+                case_.add_length(*where, site_length_in(*where), end_sites());
         constexpr LengthFormat kFormats[] = {LengthFormat::prefixlen, LengthFormat::rpsl,
                                              LengthFormat::csv, LengthFormat::learned};
         case_.config.apply_learned = below(2) == 0;
@@ -144,9 +150,10 @@ private:
             if (!where ||
                 (format == LengthFormat::rpsl && (where->length < 1 || where->length > 64)))
                 continue;
-            lines.push_back({*where, format == LengthFormat::rpsl
-                                         ? static_cast<uint32_t>(where->length)
-                                         : site_length_in(*where)});
+            lines.push_back({*where,
+                             format == LengthFormat::rpsl ? static_cast<uint32_t>(where->length)
+                                                          : site_length_in(*where),
+                             end_sites()});
         }
     }
 

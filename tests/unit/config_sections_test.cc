@@ -109,6 +109,20 @@ TEST(Config, Gate)
         EXPECT_THAT(check(c.text), ElementsAreArray(c.want)) << c.text;
 }
 
+TEST(Config, EndSites)
+{
+    const Case cases[] = {
+        {"aggregation: {shared_cap: 1, lengths: [{prefix: 192.0.2.0/24, end_sites: 9}]}\n", {}},
+        {"aggregation: {shared_cap: 65537, lengths: [{prefix: 192.0.2.0/24, end_sites: 0}, "
+         "{prefix: "
+         "192.0.3.0/24}]}\n",
+         {"f:2:27: 65537 is not within 1 to 65536", "f:2:78: 0 is not within 1 to 4294967295",
+          "f:2:82: this entry of `lengths` has no `length`"}},
+    };
+    for (const Case& c : cases)
+        EXPECT_THAT(check(with_gate(c.text)), ElementsAreArray(c.want)) << c.text;
+}
+
 TEST(Config, EmbeddedAddresses)
 {
     const auto in = [](const std::string& text) {

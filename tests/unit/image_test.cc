@@ -196,6 +196,7 @@ std::vector<Damage> damages_of_records()
         {"NoPolicies", [](Image& i) { counts(i).policies = 0; }},
         {"PolicyClass", [](Image& i) { at<mxg_policy>(i, header(i).policies).class_id = 4; }},
         {"PolicyLength", [](Image& i) { at<mxg_policy>(i, header(i).policies).length = 129; }},
+        {"PolicyShare", [](Image& i) { at<mxg_policy>(i, header(i).policies).share = 17; }},
         {"PolicyFeed", [](Image& i) { at<mxg_policy>(i, header(i).policies).feed = 2; }},
     };
 }

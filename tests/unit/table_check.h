@@ -56,7 +56,11 @@ inline void expect_image(const PolicyTable& table, const reference::Answer& want
     EXPECT_EQ(table.info.classes.at(policy->class_id).name, wanted.class_name);
     EXPECT_EQ(policy->length, wanted.length);
     ASSERT_EQ(policy->feed != MXG_NO_FEED, wanted.feed.has_value());
-    EXPECT_EQ(policy->flags, wanted.feed ? 0 : MXG_POLICY_DEFAULT_CLASS);
+    EXPECT_EQ(policy->flags, (wanted.feed ? 0 : MXG_POLICY_DEFAULT_CLASS) |
+                                 (wanted.end_sites > 1 ? MXG_POLICY_SHARED : 0));
+    if (wanted.end_sites <= 1) {
+        EXPECT_EQ(policy->share, 0);
+    }
     if (!wanted.feed)
         return;
     EXPECT_EQ(table.info.feeds.at(policy->feed).order, *wanted.feed);
@@ -68,6 +72,7 @@ inline void expect_view(const PolicyTable& table, const TableView& view,
     EXPECT_EQ(table.info.classes.at(view.class_id).name, wanted.class_name);
     EXPECT_EQ(view.end_site_length, wanted.length);
     EXPECT_EQ(reference::from(view.source_prefix), reference::cut(address, wanted.length));
+    EXPECT_EQ(view.end_sites, wanted.end_sites);
     ASSERT_EQ(view.winner != kNoEntry, wanted.prefix.has_value());
     if (!wanted.prefix)
         return;
