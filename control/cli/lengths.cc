@@ -295,7 +295,8 @@ int export_lengths(const CliOptions& options, const ExportRequest& request)
     const Config config = load(options, request.config);
     std::vector<LengthList> lists(1);
     for (const LengthConfig& length : config.lengths)
-        lists[0].add(length.prefix, length.length, 0, static_cast<uint32_t>(length.where.line));
+        lists[0].add(length.prefix, length.length, length.end_sites,
+                     static_cast<uint32_t>(length.where.line));
     for (const LengthFeedConfig& feed : config.length_feeds)
         if (origin_of(feed.format) == LengthOrigin::by_operator)
             lists.push_back(read_good(feed, feed.path));

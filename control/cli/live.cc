@@ -129,10 +129,13 @@ void print_length(const json& l)
     const std::string length = l["length"].is_null() ? "" : " /" + text(l["length"]);
     const std::string shared =
         l["end_sites"].is_null() ? "" : fmt::format(", {} end sites", text(l["end_sites"]));
-    fmt::print("{:<16}{} has{}{} ({} {}, {}:{}, {}){}\n",
+    const std::string where = text(l["file"]).empty()
+                                  ? ""
+                                  : fmt::format(", {}:{}, {}", text(l["file"]), text(l["line"]),
+                                                age_text(l["age_seconds"]));
+    fmt::print("{:<16}{} has{}{} ({} {}{}){}\n",
                l["in_force"].get<bool>() ? "  length" : "  length beaten", text(l["prefix"]),
-               length, shared, text(l["origin"]), text(l["source"]), text(l["file"]),
-               text(l["line"]), age_text(l["age_seconds"]),
+               length, shared, text(l["origin"]), text(l["source"]), where,
                l["lost"].is_null() ? "" : ": " + text(l["lost"]));
 }
 
@@ -146,6 +149,9 @@ void print_view(const json& view)
         print_entry("  beaten", other);
     fmt::print("{:<16}/{} ({})\n", "end-site length", text(view["end_site_length"]),
                text(view["length_origin"]));
+    if (view["shared"].get<bool>())
+        fmt::print("{:<16}by {} end sites: limits are {} times those of the class\n", "shared",
+                   text(view["end_sites"]), text(view["limits_times"]));
     for (const json& length : view["lengths"])
         print_length(length);
 }
@@ -153,8 +159,9 @@ void print_view(const json& view)
 void print_explanation(const json& e)
 {
     fmt::print("{:<16}{}\n", "address", text(e["address"]));
-    if (e["canonical"] != e["address"])
-        fmt::print("{:<16}{} (embedded)\n", "canonical", text(e["canonical"]));
+    if (!e["embedded"].is_null())
+        fmt::print("{:<16}{} (embedded, {})\n", "canonical", text(e["canonical"]),
+                   text(e["embedded"]));
     fmt::print("{:<16}{}\n", "source prefix", text(e["source_prefix"]));
     fmt::print("{:<16}{}, action {}{}\n", "class", text(e["class"]), text(e["action"]),
                e["mode"] == "monitor" ? " (monitor: passes whatever the verdict)" : "");

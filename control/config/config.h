@@ -106,8 +106,23 @@ struct ClassConfig : CeilingConfig {
 
 struct LengthConfig {
     mxg_prefix prefix{};
-    uint32_t length = 0;  // end-site prefix length, >= prefix.length
+    uint32_t length = 0;     // end-site prefix length, >= prefix.length; 0: not stated
+    uint32_t end_sites = 0;  // that share an address or end-site prefix; 0: not stated
     Location where;
+};
+
+// A 6rd domain (RFC 5969): behind the bits of `prefix` come those of the customer's IPv4 address
+// that are not in `ipv4`, the part that all of the domain have in common.
+struct SixRdConfig {
+    mxg_prefix prefix{}, ipv4{};
+};
+
+// Where IPv6 addresses carry an IPv4 address: MXG_MAX_EMBEDDINGS prefixes together, beside the
+// kinds that are always known (dataplane/core/embedded.h).
+struct EmbeddedConfig {
+    std::vector<mxg_prefix> nat64;  // of RFC 6052's lengths
+    std::vector<SixRdConfig> sixrd;
+    std::vector<mxg_prefix> isatap;  // where interface identifiers of ISATAP are believed
 };
 
 // What a feed's entry with this value is: an A record of rbldnsd, an action of a Postfix table.
@@ -248,6 +263,8 @@ struct Config {
     uint32_t default_length_ipv6 = 64;
     uint32_t default_length_ipv4 = 32;
     std::vector<LengthConfig> lengths;
+    uint32_t shared_cap = 64;  // of how many end sites limits grow, 1 to 65536
+    EmbeddedConfig embedded;
     std::vector<LengthFeedConfig> length_feeds;  // aggregation.feeds, in the order of the file
     bool apply_learned = false;                  // aggregation.learned: apply
     std::string trust_store;  // aggregation.trust_store: CA certificates (PEM); empty: none

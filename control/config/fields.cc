@@ -283,4 +283,9 @@ std::optional<mxg_prefix> read_prefix(Report& report, const YamlNode& node)
     return parsed->prefix;
 }
 
+bool overlap(const mxg_prefix& a, const mxg_prefix& b)
+{
+    return a.length <= b.length ? mxg_contains(a, b.address) : mxg_contains(b, a.address);
+}
+
 }  // namespace mxgate

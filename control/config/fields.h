@@ -90,4 +90,7 @@ std::optional<RateLimit> read_rate(Report& report, const YamlNode& node);
 // Host bits are cleared with a warning.
 std::optional<mxg_prefix> read_prefix(Report& report, const YamlNode& node);
 
+// Whether one holds the other.
+bool overlap(const mxg_prefix& a, const mxg_prefix& b);
+
 }  // namespace mxgate

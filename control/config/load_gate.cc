@@ -11,11 +11,6 @@ namespace {
 constexpr size_t kMaxAddresses = MXG_MAX_SERVICE_ADDRESSES;  // over all services
 constexpr size_t kMaxPortRanges = MXG_MAX_PORT_RANGES;       // of one service
 
-bool overlap(const mxg_prefix& a, const mxg_prefix& b)
-{
-    return a.length <= b.length ? mxg_contains(a, b.address) : mxg_contains(b, a.address);
-}
-
 bool overlap(const PortRange& a, const PortRange& b)
 {
     return a.first <= b.last && b.first <= a.last;

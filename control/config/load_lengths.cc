@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The section `aggregation`: end-site lengths and where they come from.
 #include "control/config/reader.h"
+#include "dataplane/core/image.h"
 
 namespace mxgate {
 
 void Reader::read_aggregation(const YamlNode& node)
 {
-    const Section fields =
-        section(node, "aggregation", {"default", "lengths", "feeds", "learned", "trust_store"});
+    const Section fields = section(
+        node, "aggregation",
+        {"default", "lengths", "embedded", "shared_cap", "feeds", "learned", "trust_store"});
     if (const YamlEntry* entry = fields.find("default")) {
         const Section lengths = section(*entry->value, "default", {"ipv6", "ipv4"});
         if (const YamlEntry* ipv6 = lengths.find("ipv6"))
@@ -19,6 +21,11 @@ void Reader::read_aggregation(const YamlNode& node)
     }
     if (const YamlEntry* lengths = fields.find("lengths"))
         read_lengths(*lengths->value);
+    if (const YamlEntry* cap = fields.find("shared_cap"))
+        config_.shared_cap = static_cast<uint32_t>(
+            read_number(report_, *cap->value, 1, 1u << MXG_MAX_SHARE).value_or(64));
+    if (const YamlEntry* embedded = fields.find("embedded"))
+        read_embedded(*embedded->value);
     config_.apply_learned =
         fields.choice<bool>("learned", {{"show", false}, {"apply", true}}).value_or(false);
     if (const YamlEntry* store = fields.find("trust_store"))
@@ -35,14 +42,23 @@ void Reader::read_lengths(const YamlNode& node)
     for (const YamlNode* item : node.items) {
         LengthConfig entry;
         entry.where = location(*item);
-        const Section fields = section(*item, "entry of `lengths`", {"prefix", "length"});
+        const Section fields =
+            section(*item, "entry of `lengths`", {"prefix", "length", "end_sites"});
         const YamlEntry* prefix_entry = fields.require("prefix");
-        const YamlEntry* length_entry = fields.require("length");
-        if (prefix_entry == nullptr || length_entry == nullptr)
+        const YamlEntry* sites_entry = fields.find("end_sites");
+        const YamlEntry* length_entry =
+            sites_entry != nullptr ? fields.find("length") : fields.require("length");
+        if (sites_entry != nullptr)
+            entry.end_sites = static_cast<uint32_t>(
+                read_number(report_, *sites_entry->value, 1, UINT32_MAX).value_or(0));
+        if (prefix_entry == nullptr || (length_entry == nullptr && sites_entry == nullptr))
             continue;
         const auto prefix = read_prefix(report_, *prefix_entry->value);
-        const auto length = read_integer(report_, *length_entry->value, 1,
-                                         prefix ? mxg_family_bits(prefix->address.family) : 128);
+        const auto length =
+            length_entry == nullptr
+                ? std::optional<int64_t>(0)
+                : read_integer(report_, *length_entry->value, 1,
+                               prefix ? mxg_family_bits(prefix->address.family) : 128);
         if (prefix) {
             const auto [first, is_new] = lines.try_emplace(to_string(*prefix), item->line);
             if (!is_new)
@@ -51,7 +67,7 @@ void Reader::read_lengths(const YamlNode& node)
         }
         if (!prefix || !length)
             continue;
-        if (*length < prefix->length)
+        if (length_entry != nullptr && *length < prefix->length)
             error_at(report_, *length_entry->value,
                      fmt::format("the end-site length {} is shorter than the prefix {}", *length,
                                  to_string(*prefix)));

@@ -44,6 +44,14 @@ private:
     void read_levels(const YamlNode& node);
     void read_aggregation(const YamlNode& node);
     void read_lengths(const YamlNode& node);
+    void read_embedded(const YamlNode& node);
+    void read_nat64(const YamlNode& node);
+    void read_sixrd(const YamlNode& node);
+    void read_isatap(const YamlNode& node);
+    std::optional<mxg_prefix> read_common_bits(const YamlNode& node, const Section& fields);
+    std::optional<mxg_prefix> read_ipv6_prefix(const YamlNode& node);
+    bool is_new_embedding(const YamlNode& node, const mxg_prefix& prefix);
+    bool count_embedding(const YamlNode& node);
     void read_length_feeds(const YamlNode& node);
     void read_length_feed(const YamlNode& node);
     void read_columns(const YamlNode& node, LengthFeedConfig& into);
@@ -89,6 +97,7 @@ private:
     Config config_;
     std::vector<std::vector<const YamlNode*>> address_nodes_;  // of each service, for locations
     size_t address_count_ = 0;
+    uint32_t embeddings_ = 0;
     std::map<std::string, int, std::less<>> service_lines_, feed_lines_, length_feed_lines_;
 };
 

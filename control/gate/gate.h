@@ -124,7 +124,7 @@ private:
     void put_overrides();
     const Override* override_of(const TableAnswer& answer);
     uint8_t class_of(const TableAnswer& answer);
-    nlohmann::json source_state(const mxg_prefix& prefix, uint8_t class_id);
+    nlohmann::json source_state(const TableView& view, uint8_t class_id);
 
     // One who makes a new table at a time. What that needs to be read (table_, config_) changes
     // with both held; mutex_ alone guards the rest, and is held for moments only.

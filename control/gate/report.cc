@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a gate says of itself, as JSON.
 #include <algorithm>
+#include <bit>
 #include <ctime>
 
 #include "control/gate/gate.h"
 #include "control/net/address_text.h"
+#include "control/table/embeddings.h"
 #include "control/text/json.h"
 #include "control/text/names.h"
+#include "dataplane/core/shared.h"
 #include "dataplane/core/sources.h"
 
 namespace mxgate {
@@ -142,6 +145,8 @@ json view_report(const TableReader& reader, const TableView& view)
              {"end_site_length", view.end_site_length},
              {"length_origin", length_origin(reader.table(), view)},
              {"end_sites", view.end_sites ? json(view.end_sites) : json(nullptr)},
+             {"shared", view.end_sites > 1},
+             {"limits_times", view.limits_times},
              {"decided_by", nullptr},
              {"others", json::array()},
              {"lengths", json::array()}};
@@ -228,6 +233,7 @@ json explain_table(const TableReader& reader, const mxg_address& address)
     const uint8_t class_id = answer.deciding().class_id;
     json out{{"address", to_string(address)},
              {"canonical", to_string(answer.canonical.address)},
+             {"embedded", or_null(embedded_kind_name(answer.kind))},
              {"generation", info.generation},
              {"class", or_null(class_name(info, class_id))},
              {"action", info.classes[class_id].action},
@@ -323,7 +329,7 @@ json Gate::watch(uint64_t after, uint64_t after_event, size_t limit)
             {"samples_lost", plane_->samples_lost()}};
 }
 
-json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
+json Gate::source_state(const TableView& view, uint8_t class_id)
 {
     const auto* classes =
         reinterpret_cast<const mxg_class*>(&table_.plane[header_of(table_.plane).classes]);
@@ -331,11 +337,13 @@ json Gate::source_state(const mxg_prefix& prefix, uint8_t class_id)
     if (limits.own.interval_ns == 0)
         return nullptr;
     mxg_source source{};
-    plane_->find_source(prefix, &source);
-    const uint64_t burst = limits.own.burst, now = monotonic_ns();
+    plane_->find_source(view.source_prefix, &source);
+    const auto share = static_cast<uint32_t>(std::countr_zero(view.limits_times));
+    const uint64_t interval = mxg_shared_cost(limits.own.interval_ns, share);
+    const uint64_t burst = mxg_shared_count(limits.own.burst, share), now = monotonic_ns();
     const uint64_t debt_ns = source.full_at_ns > now ? source.full_at_ns - now : 0;
-    const uint64_t used = (debt_ns + limits.own.interval_ns - 1) / limits.own.interval_ns;
-    json out{{"seconds_per_attempt", static_cast<double>(limits.own.interval_ns) / 1e9},
+    const uint64_t used = (debt_ns + interval - 1) / interval;
+    json out{{"seconds_per_attempt", static_cast<double>(interval) / 1e9},
              {"burst", burst},
              {"attempts_left", burst > used ? burst - used : 0},
              {"admitted", source.admitted},
@@ -398,7 +406,7 @@ json Gate::explain(const mxg_address& address)
     out["action"] = table_.info.classes[class_id].action;
     if (classes[class_id].flags & MXG_CLASS_MONITOR)
         out["mode"] = "monitor";
-    out["rate"] = source_state(answer.canonical.source_prefix, class_id);
+    out["rate"] = source_state(answer.canonical, class_id);
     out["now"] = verdict_now(classes[class_id], out["rate"]);
     out["recent"] = json::array();
     for (const RecentVerdict& recent : refusals_.recent(answer.canonical.source_prefix, 20))

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <tuple>
 
+#include "control/table/embeddings.h"
 #include "control/table/flatten.h"
 #include "control/table/image_builder.h"
 #include "control/table/widen.h"
@@ -182,6 +183,7 @@ public:
         add_services();
         image_.generation = generation;
         image_.flags = flags_of(config);
+        image_.embeddings = embedding_records(config.embedded);
         const RateLimit& replies = config.gate.replies;
         image_.reply_interval_ns = interval_of(replies);
         image_.reply_tolerance_ns = (replies.burst - 1) * image_.reply_interval_ns;
@@ -191,6 +193,7 @@ public:
     {
         table_.info.length_sources = std::move(lengths.sources);
         table_.entries = std::move(lengths.entries);
+        standard_entries_ = lengths.standard;
         for (const SharedEntry& shared : lengths.shared)
             shared_.emplace_back(table_.entries[shared.entry], shared.end_sites);
         sort_entries(table_.entries);
@@ -232,12 +235,14 @@ public:
         input.default_class = class_id(config_.default_class);
         input.default_length_ipv4 = table_.info.default_length_ipv4;
         input.default_length_ipv6 = table_.info.default_length_ipv6;
+        input.shared = &table_.shared;
+        input.shared_cap = config_.shared_cap;
         PolicySet policies;
         std::vector<bool> won(table_.entries.size(), false);
         image_.ipv4 = flatten(input, MXG_FAMILY_IPV4, policies, won);
         image_.ipv6 = flatten(input, MXG_FAMILY_IPV6, policies, won);
         image_.policies = policies.all();
-        image_.prefixes = table_.entries.size();
+        image_.prefixes = table_.entries.size() - standard_entries_;
         image_.feeds = static_cast<uint32_t>(table_.info.feeds.size());
         table_.plane = build_image(image_);
         for (size_t i = 0; i < won.size(); i++) {
@@ -382,6 +387,7 @@ private:
     const Config& config_;
     PolicyTable table_;
     ImageInput image_;
+    size_t standard_entries_ = 0;  // that nobody configured
     std::vector<uint8_t> class_number_;
     std::vector<uint8_t> feed_number_;
     std::vector<std::pair<TableEntry, uint32_t>> shared_;  // entries with end sites

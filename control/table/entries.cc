@@ -35,6 +35,14 @@ void sort_entries(std::vector<TableEntry>& entries)
         std::stable_sort(entries.begin(), entries.end(), before);
 }
 
+uint32_t end_sites_in(const std::vector<SharedEntry>& shared, uint32_t entry)
+{
+    const auto found =
+        std::lower_bound(shared.begin(), shared.end(), entry,
+                         [](const SharedEntry& one, uint32_t key) { return one.entry < key; });
+    return found != shared.end() && found->entry == entry ? found->end_sites : 0;
+}
+
 uint32_t Precedence::winner(const std::vector<TableEntry>& entries,
                             const std::vector<uint32_t>& chain) const
 {

@@ -53,6 +53,9 @@ struct SharedEntry {
 };
 static_assert(sizeof(SharedEntry) == 8);
 
+// The statement of `entry` in `shared`, which is sorted; 0: there is none.
+uint32_t end_sites_in(const std::vector<SharedEntry>& shared, uint32_t entry);
+
 inline Wide first_address(const TableEntry& entry)
 {
     return static_cast<Wide>(entry.hi) << 64 | entry.lo;
@@ -121,11 +124,12 @@ public:
         return rank_a.order < rank_b.order;
     }
 
-    // Whether an entry of a source of lengths takes part: it states a length, and is not just
-    // shown.
+    // Whether an entry of a source of lengths takes part, and is not just shown.
+    bool applies(const TableEntry& entry) const { return lengths_[length_source(entry)].applied; }
+    // And it states a length.
     bool states_length(const TableEntry& entry) const
     {
-        return entry.site_length != 0 && lengths_[length_source(entry)].applied;
+        return entry.site_length != 0 && applies(entry);
     }
 
     // The winner among nested entries, outermost first, or kNoEntry; exclusions apply to their

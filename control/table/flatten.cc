@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/table/flatten.h"
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <stdexcept>
 
@@ -23,6 +25,12 @@ uint16_t PolicySet::index_of(const mxg_policy& policy)
 
 namespace {
 
+// Whole powers of two, so that few policies differ by it alone.
+uint8_t share_of(uint32_t end_sites, uint32_t cap)
+{
+    return static_cast<uint8_t>(std::bit_width(std::min(end_sites, cap)) - 1);
+}
+
 // A sweep over the sorted entries with the stack of those that contain the sweep's position.
 class Sweep
 {
@@ -32,7 +40,7 @@ public:
     {
         const uint8_t length =
             family == MXG_FAMILY_IPV4 ? input.default_length_ipv4 : input.default_length_ipv6;
-        push({~static_cast<Wide>(0), kNoEntry, kNoEntry, length, 0});
+        push({~static_cast<Wide>(0), kNoEntry, kNoEntry, kNoEntry, length, 0, 0});
     }
 
     void add(uint32_t index)
@@ -48,10 +56,12 @@ public:
         exclusions_ += entry.exclusion;
         Level level = stack_.back();
         level.last = last_address(entry);
-        if (is_length(entry))
+        if (is_length(entry)) {
             take_length(index, level);
-        else
+            take_end_sites(index, level);
+        } else {
             level.winner = winner_with(index, level.winner);
+        }
         push(level);
     }
 
@@ -68,7 +78,9 @@ private:
         Wide last;               // last address of the level
         uint32_t winner;         // entry that decides the class, or kNoEntry
         uint32_t length_winner;  // and the end-site length
+        uint32_t shared_winner;  // and the number of end sites
         uint8_t site_length;
+        uint32_t end_sites;
         uint16_t policy;
     };
 
@@ -93,6 +105,19 @@ private:
         }
     }
 
+    void take_end_sites(uint32_t index, Level& level) const
+    {
+        const TableEntry& entry = entries_[index];
+        const uint32_t stated = input_.shared ? end_sites_in(*input_.shared, index) : 0;
+        if (stated == 0 || !input_.precedence->applies(entry))
+            return;
+        if (level.shared_winner == kNoEntry ||
+            input_.precedence->length_beats(entry, entries_[level.shared_winner])) {
+            level.shared_winner = index;
+            level.end_sites = stated;
+        }
+    }
+
     void push(Level level)
     {
         mxg_policy policy{};
@@ -104,6 +129,10 @@ private:
             policy.feed = entries_[level.winner].feed;
             policy.class_id = entries_[level.winner].class_id;
             policy.flags = 0;
+        }
+        if (level.end_sites > 1) {
+            policy.flags |= MXG_POLICY_SHARED;
+            policy.share = share_of(level.end_sites, input_.shared_cap);
         }
         level.policy = policies_.index_of(policy);
         stack_.push_back(level);

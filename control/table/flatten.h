@@ -39,6 +39,8 @@ struct FlattenInput {
     uint8_t default_class = 0;
     uint8_t default_length_ipv4 = 32;
     uint8_t default_length_ipv6 = 64;
+    const std::vector<SharedEntry>* shared = nullptr;  // sorted
+    uint32_t shared_cap = 1;                           // counts of end sites beyond it are cut
 };
 
 // The edges of one family, ascending, the first at address 0; neighbours differ in policy.

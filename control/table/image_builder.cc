@@ -83,6 +83,8 @@ public:
         lines_.resize(4);
         header_.services = append(input_.services);
         add_classes();
+        header_.embeddings = static_cast<uint16_t>(append(input_.embeddings));
+        header_.embedding_count = static_cast<uint16_t>(input_.embeddings.size());
         header_.policies = append(input_.policies);
         const std::vector<LeafEntry> ipv4 = encode(split(input_.ipv4));
         const std::vector<LeafEntry> ipv6 = encode(split(input_.ipv6));

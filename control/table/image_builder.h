@@ -17,6 +17,7 @@ struct ImageInput {
     std::vector<mxg_service> services;
     std::vector<mxg_class> classes;                // `levels` is filled in
     std::vector<std::vector<mxg_ceiling>> levels;  // of each class 2 * MXG_CEILINGS; or none
+    std::vector<mxg_embedding> embeddings;
     std::vector<mxg_policy> policies;
     std::vector<Edge> ipv4, ipv6;  // as flatten() gives them
     uint64_t prefixes = 0;

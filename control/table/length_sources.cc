@@ -41,6 +41,7 @@ public:
         open_trust_store();
         for (const LengthFeedConfig& feed : config_.length_feeds)
             add_feed(feed);
+        add_standard();
         return std::move(out_);
     }
 
@@ -56,8 +57,28 @@ private:
             TableEntry entry = table_entry(length.prefix, static_cast<uint32_t>(length.where.line));
             entry.feed = number;
             entry.site_length = site_length_in(entry, length.prefix, length.length);
-            out_.entries.push_back(entry);
+            add_entry(entry, length.end_sites);
         }
+    }
+
+    // RFC 6598: what a CGN has inside. How many are behind an address nobody says, so as many as
+    // count at all.
+    void add_standard()
+    {
+        LengthSourceInfo info;
+        info.name = "RFC 6598";
+        info.origin = LengthOrigin::by_default;
+        TableEntry entry = table_entry({{0x64400000ULL << 32, 0, MXG_FAMILY_IPV4, 0}, 10}, 0);
+        entry.feed = add_source(std::move(info));
+        add_entry(entry, config_.shared_cap);
+        out_.standard = 1;
+    }
+
+    void add_entry(const TableEntry& entry, uint32_t end_sites)
+    {
+        if (end_sites != 0)
+            out_.shared.push_back({static_cast<uint32_t>(out_.entries.size()), end_sites});
+        out_.entries.push_back(entry);
     }
 
     void open_trust_store()
@@ -136,9 +157,7 @@ private:
             TableEntry entry = table_entry(prefix_of(from), from.line);
             entry.feed = number;
             entry.site_length = site_length_in(entry, prefix_of(from), from.site_length);
-            if (from.end_sites != 0)
-                out_.shared.push_back({static_cast<uint32_t>(out_.entries.size()), from.end_sites});
-            out_.entries.push_back(entry);
+            add_entry(entry, from.end_sites);
         }
     }
 

@@ -30,6 +30,7 @@ struct LengthInputs {
     std::vector<LengthSourceInfo> sources;  // the first is the configuration itself
     std::vector<TableEntry> entries;
     std::vector<SharedEntry> shared;    // by place in `entries`
+    size_t standard = 0;                // of the entries, those that are in every table
     std::vector<LengthReport> reports;  // one for each of config.length_feeds: sources[1 + i]
     std::vector<Diagnostic> diagnostics;
     bool refused = false;  // there is an error among them

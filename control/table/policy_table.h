@@ -12,6 +12,8 @@
 #include "control/table/entries.h"
 #include "dataplane/core/image.h"
 
+struct mxg_table;
+
 namespace mxgate {
 
 struct ClassInfo {
@@ -85,12 +87,14 @@ struct TableView {
     uint32_t length_entry = kNoEntry;  // entry that decided the length; kNoEntry: default
     uint8_t end_site_length = 0;
     uint32_t end_sites = 0;  // that share an address or end-site prefix here; 0: not stated
+    uint32_t limits_times = 1;  // limits are so many times those of the class
     mxg_prefix source_prefix{};
     std::vector<uint32_t> chain;  // all entries that contain the address, outermost first
 };
 
 struct TableAnswer {
     mxg_address address{};
+    uint32_t kind = 0;               // enum mxg_embedded_kind
     TableView canonical;             // the view that state is kept under
     std::optional<TableView> outer;  // of an embedded address: the IPv6 address itself
     bool outer_decides = false;      // the outer view has the stricter class
@@ -124,7 +128,9 @@ public:
 private:
     TableView view(const mxg_address& address) const;
     uint32_t shared_by(const TableView& view) const;
-    mxg_address canonical(const mxg_address& address, int* both) const;
+    mxg_address canonical(const mxg_address& address, uint32_t* kind) const;
+    mxg_table image() const;
+    const mxg_image_header& header() const;
     struct Block {
         uint32_t from, to;
     };

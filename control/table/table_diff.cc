@@ -110,7 +110,7 @@ SenderView view_of(const PolicyTable& table, const mxg_address& sender)
 NewlyDenied newly_denied(const PolicyTable& before, const PolicyTable& after,
                          const std::vector<mxg_prefix>& senders)
 {
-    const Judge old(before), fresh(after);
+    Judge old(before), fresh(after);
     NewlyDenied out;
     out.senders = senders.size();
     for (const mxg_prefix& sender : senders) {

@@ -77,10 +77,20 @@ uint32_t TableReader::last_not_above(const mxg_address& address) const
     return static_cast<uint32_t>(found - table_.entries.begin() - 1);
 }
 
-mxg_address TableReader::canonical(const mxg_address& address, int* both) const
+mxg_table TableReader::image() const
 {
-    const mxg_address embedded = mxg_embedded_ipv4(&address, both);
-    return embedded.family == MXG_FAMILY_NONE ? address : embedded;
+    return {table_.plane.data(), static_cast<uint32_t>(table_.plane.size())};
+}
+
+const mxg_image_header& TableReader::header() const
+{
+    return *reinterpret_cast<const mxg_image_header*>(table_.plane.data());
+}
+
+mxg_address TableReader::canonical(const mxg_address& address, uint32_t* kind) const
+{
+    const mxg_table lines = image();
+    return mxg_canonical(&lines, &header(), &address, kind);
 }
 
 void TableReader::warm(std::span<const mxg_address> addresses) const
@@ -89,23 +99,19 @@ void TableReader::warm(std::span<const mxg_address> addresses) const
     const mxg_policy* policies[kBurst];
     const size_t count = std::min(addresses.size(), kBurst);
     for (size_t i = 0; i < count; i++) {
-        int both = 0;
-        seen[i] = canonical(addresses[i], &both);
+        uint32_t kind = 0;
+        seen[i] = canonical(addresses[i], &kind);
         const Block block = block_of(seen[i]);
         for (uint32_t e = block.from; e < block.to; e += 2)  // two entries a line
             __builtin_prefetch(&table_.entries[e]);
     }
-    const mxg_table image{table_.plane.data(), static_cast<uint32_t>(table_.plane.size())};
-    mxg_lookup_burst(&image, reinterpret_cast<const mxg_image_header*>(table_.plane.data()), seen,
-                     static_cast<uint32_t>(count), policies);
+    const mxg_table lines = image();
+    mxg_lookup_burst(&lines, &header(), seen, static_cast<uint32_t>(count), policies);
 }
 
 uint32_t TableReader::end_sites_of(uint32_t entry) const
 {
-    const auto found = std::lower_bound(
-        table_.shared.begin(), table_.shared.end(), entry,
-        [](const SharedEntry& shared, uint32_t key) { return shared.entry < key; });
-    return found != table_.shared.end() && found->entry == entry ? found->end_sites : 0;
+    return end_sites_in(table_.shared, entry);
 }
 
 // As the most trusted source says that says anything of it, and there the longest prefix.
@@ -116,7 +122,7 @@ uint32_t TableReader::shared_by(const TableView& view) const
     uint32_t best = kNoEntry, end_sites = 0;
     for (const uint32_t index : view.chain) {
         const TableEntry& entry = table_.entries[index];
-        if (!is_length(entry) || !table_.info.length_sources[length_source(entry)].applied)
+        if (!is_length(entry) || !precedence_.applies(entry))
             continue;
         const uint32_t count = end_sites_of(index);
         if (count != 0 &&
@@ -142,11 +148,11 @@ TableView TableReader::view(const mxg_address& address) const
     out.length_entry = precedence_.length_winner(table_.entries, out.chain);
     out.end_sites = shared_by(out);
 
-    const mxg_table image{table_.plane.data(), static_cast<uint32_t>(table_.plane.size())};
-    const auto* header = reinterpret_cast<const mxg_image_header*>(table_.plane.data());
-    const mxg_policy* policy = mxg_lookup(&image, header, &address);
+    const mxg_table lines = image();
+    const mxg_policy* policy = mxg_lookup(&lines, &header(), &address);
     out.class_id = policy->class_id;
     out.end_site_length = policy->length;
+    out.limits_times = 1u << policy->share;
     out.source_prefix = {mxg_cut(address, policy->length), policy->length};
     return out;
 }
@@ -154,14 +160,12 @@ TableView TableReader::view(const mxg_address& address) const
 TableAnswer TableReader::ask(const mxg_address& address) const
 {
     TableAnswer answer;
-    int both = 0;
     answer.address = address;
-    answer.canonical = view(canonical(address, &both));
-    if (!both)
+    answer.canonical = view(canonical(address, &answer.kind));
+    if (!mxg_has_two_views(answer.kind))
         return answer;
     answer.outer = view(address);
-    const auto* header = reinterpret_cast<const mxg_image_header*>(table_.plane.data());
-    const auto* classes = reinterpret_cast<const mxg_class*>(&table_.plane[header->classes]);
+    const auto* classes = reinterpret_cast<const mxg_class*>(&table_.plane[header().classes]);
     answer.outer_decides =
         classes[answer.outer->class_id].strictness > classes[answer.canonical.class_id].strictness;
     return answer;

@@ -8,9 +8,11 @@
 #ifndef MXG_CORE_DECIDE_H
 #define MXG_CORE_DECIDE_H
 
+#include "dataplane/core/embedded.h"
 #include "dataplane/core/frame.h"
 #include "dataplane/core/limits.h"
 #include "dataplane/core/overrides.h"
+#include "dataplane/core/shared.h"
 #include "dataplane/core/table.h"
 
 /* What the services say of a packet; each 0 or 1. */
@@ -63,24 +65,6 @@ MXG_INLINE int mxg_martian_source(const struct mxg_address *source)
     return top == 0xff || (source->hi == 0 && source->lo <= 1);
 }
 
-/* The IPv4 address a source carries inside: mapped (RFC 4291) or 6to4 (RFC 3056); else family 0.
- * *both: the outer address is looked up too, and the stricter class wins. */
-MXG_INLINE struct mxg_address mxg_embedded_ipv4(const struct mxg_address *source, int *both)
-{
-    struct mxg_address none = {0, 0, MXG_FAMILY_NONE, 0};
-
-    *both = 0;
-    if (source->family != MXG_FAMILY_IPV6)
-        return none;
-    if (source->hi == 0 && source->lo >> 32 == 0xffff)
-        return mxg_ipv4_address((__u32)source->lo);
-    if (source->hi >> 48 == 0x2002) {
-        *both = 1;
-        return mxg_ipv4_address((__u32)(source->hi >> 16));
-    }
-    return none;
-}
-
 /* The policy of a source and the class that goes with it. */
 struct mxg_judgement {
     struct mxg_prefix source; /* canonical source, cut to its end-site length */
@@ -88,6 +72,7 @@ struct mxg_judgement {
     const struct mxg_class *class_of_service;
     __u16 feed;
     __u8 class_id;
+    __u8 share; /* of the canonical view; see mxg_policy */
 };
 
 MXG_INLINE const struct mxg_class *mxg_class_of(const struct mxg_table *table,
@@ -113,6 +98,7 @@ MXG_INLINE int mxg_weigh(const struct mxg_table *table, const struct mxg_image_h
     if (!before) {
         judgement->source.address = mxg_cut(*view, policy->length);
         judgement->source.length = policy->length;
+        judgement->share = policy->share;
     }
     if (!before || found->strictness > before->strictness) {
         judgement->class_of_service = found;
@@ -163,23 +149,21 @@ MXG_INLINE int mxg_judge(struct mxg_gate *gate, const struct mxg_image_header *h
                          const struct mxg_address *source, struct mxg_judgement *judgement)
 {
     const struct mxg_table *table = &gate->table;
-    struct mxg_address canonical;
-    int both, views;
-    struct mxg_address view = mxg_embedded_ipv4(source, &both);
+    __u32 kind;
+    int views;
+    const struct mxg_address canonical = mxg_canonical(table, header, source, &kind);
+    struct mxg_address view = canonical;
 
-    if (view.family == MXG_FAMILY_NONE)
-        view = *source;
-    canonical = view;
     __builtin_memset(judgement, 0, sizeof(*judgement));
     for (views = 0; views < 2; views++) {
         if (mxg_weigh(table, header, &view, mxg_lookup(table, header, &view), judgement))
             return -1;
-        if (!both)
+        if (!mxg_has_two_views(kind))
             break;
         view = *source;
     }
     mxg_apply_override(gate, header, &canonical, judgement);
-    if (both)
+    if (mxg_has_two_views(kind))
         mxg_apply_override(gate, header, source, judgement);
     return 0;
 }
@@ -209,9 +193,9 @@ MXG_INLINE struct mxg_bucket *mxg_find_state(struct mxg_gate *gate, struct mxg_j
     return mxg_source_bucket(gate, mxg_bucket_number(judgement->hash, sources.bucket_mask));
 }
 
-/* An attempt, weighed by the class of the judgement. 0, or -1 if the image is damaged. */
-MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judgement *judgement,
-                                   struct mxg_attempt *attempt)
+/* An attempt, weighed by the class of the judgement as it is. 0, or -1 if the image is damaged. */
+MXG_INLINE int mxg_attempt_by_class(struct mxg_gate *gate, const struct mxg_judgement *judgement,
+                                    struct mxg_attempt *attempt)
 {
     const struct mxg_class *limits = judgement->class_of_service;
     const struct mxg_ceiling *first, *second;
@@ -233,6 +217,17 @@ MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judge
     attempt->ceiling[1] = first[0];
     attempt->ceiling[2] = first[1];
     attempt->ceiling[3] = second[0];
+    return 0;
+}
+
+/* The same, with what end sites share. */
+MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judgement *judgement,
+                                   struct mxg_attempt *attempt)
+{
+    if (mxg_attempt_by_class(gate, judgement, attempt))
+        return -1;
+    if (judgement->share)
+        mxg_share_limits(attempt, judgement->share);
     return 0;
 }
 
@@ -297,8 +292,18 @@ MXG_INLINE void mxg_decide_by_policy(struct mxg_gate *gate, const struct mxg_pac
     mxg_act(gate, packet, &judgement, decision);
 }
 
+/* Of an address that carries another one, neither may be a martian. */
+MXG_INLINE int mxg_martian(const struct mxg_table *table, const struct mxg_image_header *header,
+                           const struct mxg_address *source)
+{
+    __u32 kind;
+    const struct mxg_address canonical = mxg_canonical(table, header, source, &kind);
+
+    return mxg_martian_source(source) || mxg_martian_source(&canonical);
+}
+
 /* TCP, or what may be TCP, with the services' word on it. Not 0: to be judged. */
-MXG_INLINE int mxg_screen_tcp(const struct mxg_image_header *header,
+MXG_INLINE int mxg_screen_tcp(const struct mxg_table *table, const struct mxg_image_header *header,
                               const struct mxg_packet *packet,
                               const struct mxg_service_match *match, struct mxg_decision *decision)
 {
@@ -310,7 +315,7 @@ MXG_INLINE int mxg_screen_tcp(const struct mxg_image_header *header,
         return mxg_ends(decision, MXG_DROP, MXG_MALFORMED);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT && !(header->flags & MXG_FLAG_PASS_FRAGMENTS))
         return mxg_ends(decision, MXG_DROP, MXG_FRAGMENT);
-    if (match->own_host || mxg_martian_source(&packet->source) ||
+    if (match->own_host || mxg_martian(table, header, &packet->source) ||
         mxg_same_address(packet->source, packet->destination))
         return mxg_ends(decision, MXG_DROP, MXG_MARTIAN);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT)
@@ -346,7 +351,7 @@ MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet
     decision->source_port = packet->source_port;
     if (mxg_match_services(table, header, packet, &match))
         return mxg_ends(decision, MXG_PASS, MXG_TABLE_FAULT);
-    return mxg_screen_tcp(header, packet, &match, decision);
+    return mxg_screen_tcp(table, header, packet, &match, decision);
 }
 
 /* `packet` is what mxg_parse_frame made of the frame. */

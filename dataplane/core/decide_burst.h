@@ -13,6 +13,7 @@ struct mxg_attempts {
     __u32 count;
     __u8 place[MXG_BURST];
     struct mxg_address view[MXG_BURST]; /* canonical source */
+    __u32 kind[MXG_BURST];              /* enum mxg_embedded_kind of the source */
     const struct mxg_policy *policy[MXG_BURST];
     struct mxg_judgement judgement[MXG_BURST];
 };
@@ -24,17 +25,16 @@ static inline int mxg_judge_attempt(struct mxg_gate *gate, const struct mxg_imag
 {
     struct mxg_judgement *judgement = &attempts->judgement[i];
     struct mxg_bucket *state;
-    int both;
 
     __builtin_memset(judgement, 0, sizeof(*judgement));
     if (mxg_weigh(&gate->table, header, &attempts->view[i], attempts->policy[i], judgement))
         return -1;
-    mxg_embedded_ipv4(source, &both);
-    if (both && mxg_weigh(&gate->table, header, source, mxg_lookup(&gate->table, header, source),
-                          judgement))
+    if (mxg_has_two_views(attempts->kind[i]) &&
+        mxg_weigh(&gate->table, header, source, mxg_lookup(&gate->table, header, source),
+                  judgement))
         return -1;
     mxg_apply_override(gate, header, &attempts->view[i], judgement);
-    if (both)
+    if (mxg_has_two_views(attempts->kind[i]))
         mxg_apply_override(gate, header, source, judgement);
     state = mxg_find_state(gate, judgement);
     if (state)
@@ -53,13 +53,10 @@ static inline void mxg_decide_burst(struct mxg_gate *gate, const struct mxg_pack
 
     attempts.count = 0;
     for (__u32 i = 0; i < n && i < MXG_BURST; i++) {
-        int both;
-
         if (!mxg_screen(&gate->table, &packets[i], &decisions[i]))
             continue;
-        attempts.view[attempts.count] = mxg_embedded_ipv4(&packets[i].source, &both);
-        if (attempts.view[attempts.count].family == MXG_FAMILY_NONE)
-            attempts.view[attempts.count] = packets[i].source;
+        attempts.view[attempts.count] =
+            mxg_canonical(&gate->table, header, &packets[i].source, &attempts.kind[attempts.count]);
         attempts.place[attempts.count++] = (__u8)i;
     }
     if (attempts.count == 0)

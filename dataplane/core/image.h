@@ -9,6 +9,7 @@
  *   line 2, 3              mxg_tree of IPv4, of IPv6
  *   header.services ..     mxg_service, one a line
  *   header.classes ..      mxg_class, one a line; then the ceilings of their parent levels
+ *   header.embeddings ..   mxg_embedding, one a line
  *   header.policies ..     mxg_policy, 8 a line
  *   header.codes ..        mxg_code, 8 a line
  *   header.slots ..        mxg_slot, 8 a line
@@ -40,13 +41,15 @@
 
 #define MXG_MAX_SERVICE_ADDRESSES 64
 #define MXG_MAX_PORT_RANGES 7
+#define MXG_MAX_EMBEDDINGS 32
 
 struct mxg_line {
     __u64 word[8];
 };
 
-/* The unit in which BPF holds lines. The first page must hold header, trees, services and classes;
- * policies, codes and the top of the trees come next, because every look-up reads them. */
+/* The unit in which BPF holds lines. The first page must hold header, trees, services, classes and
+ * embeddings; policies, codes and the top of the trees come next, because every look-up reads them.
+ */
 #define MXG_PAGE_LINES 1024
 struct mxg_page {
     struct mxg_line line[MXG_PAGE_LINES];
@@ -68,7 +71,7 @@ struct mxg_image_header {
     __u32 flags;
     __u32 services, classes, policies, codes, slots; /* first lines */
     __u32 service_count;
-    __u32 reserved;
+    __u16 embeddings, embedding_count; /* first line, and how many */
 };
 
 struct mxg_image_counts {
@@ -136,13 +139,16 @@ struct mxg_slot {
 #define MXG_SLOT_LEAF (1ULL << 63)
 
 #define MXG_POLICY_DEFAULT_CLASS 1u /* no feed lists the address */
+#define MXG_POLICY_SHARED 2u        /* by several end sites: never bad by learning alone */
+#define MXG_MAX_SHARE 16            /* mxg_policy.share */
 
 struct mxg_policy {
     __u8 class_id;
     __u8 length; /* end-site prefix length of the family, bits */
     __u16 feed;  /* or MXG_NO_FEED */
     __u8 flags;
-    __u8 reserved[3];
+    __u8 share; /* limits are 2^share times those of the class (shared.h) */
+    __u8 reserved[2];
 };
 
 enum mxg_action {
@@ -198,6 +204,31 @@ struct mxg_service {
     __u16 reserved;
 };
 
+/* Ways to carry an IPv4 address in an IPv6 address. Of all but the first both are looked up. */
+enum mxg_embedded_kind {
+    MXG_EMBEDDED_NONE = 0,
+    MXG_EMBEDDED_MAPPED,
+    MXG_EMBEDDED_6TO4,
+    MXG_EMBEDDED_TEREDO,
+    MXG_EMBEDDED_NAT64,
+    MXG_EMBEDDED_6RD,
+    MXG_EMBEDDED_ISATAP,
+    MXG_EMBEDDED_KINDS
+};
+
+/* Addresses with `hi`, `lo` where the masks are set carry an IPv4 address: the upper 32 bits of
+ * hi << hi_left >> hi_right, those in hi_bits, and of lo likewise; of their union the bits in
+ * `flip` inverted. Shifts: 0..63. */
+struct mxg_embedding {
+    __u64 hi, lo;
+    __u64 hi_mask, lo_mask;
+    __u32 hi_bits, lo_bits;
+    __u32 flip;
+    __u8 hi_left, hi_right, lo_left, lo_right;
+    __u64 kind; /* enum mxg_embedded_kind */
+    __u64 reserved[1];
+};
+
 #define MXG_LINE_SIZED(type) \
     _Static_assert(sizeof(struct type) == MXG_LINE_BYTES, #type " is one line")
 #ifdef __cplusplus
@@ -211,6 +242,7 @@ MXG_LINE_SIZED(mxg_leaf);
 MXG_LINE_SIZED(mxg_class);
 _Static_assert(sizeof(struct mxg_ceiling) == 32 && MXG_LEVELS < MXG_CEILINGS, "two a line");
 MXG_LINE_SIZED(mxg_service);
+MXG_LINE_SIZED(mxg_embedding);
 _Static_assert(sizeof(struct mxg_code) == 8 && sizeof(struct mxg_slot) == 8 &&
                    sizeof(struct mxg_policy) == 8,
                "eight a line");

@@ -67,20 +67,22 @@ private:
         if (header_.service_count > MXG_MAX_SERVICE_ADDRESSES || counts_.classes == 0 ||
             counts_.classes > MXG_MAX_CLASSES || counts_.policies == 0 ||
             counts_.policies > 0xffff || counts_.codes == 0 || counts_.codes > MXG_MAX_CODES ||
-            counts_.feeds > MXG_MAX_FEEDS)
+            counts_.feeds > MXG_MAX_FEEDS || header_.embedding_count > MXG_MAX_EMBEDDINGS)
             return fail("a count is out of range");
         if (counts_.reply_interval_ns == 0)
             return fail("there is no limit on answers");
         if (!fits(header_.services, header_.service_count, sizeof(mxg_service)) ||
             !fits(header_.classes, counts_.classes, sizeof(mxg_class)) ||
+            !fits(header_.embeddings, header_.embedding_count, sizeof(mxg_embedding)) ||
             !fits(header_.policies, counts_.policies, sizeof(mxg_policy)) ||
             !fits(header_.codes, counts_.codes, sizeof(mxg_code)) ||
             !fits(header_.slots, counts_.slots, sizeof(mxg_slot)))
             return fail("a section leaves the table");
         if (header_.services + header_.service_count > MXG_PAGE_LINES ||
-            header_.classes + counts_.classes > MXG_PAGE_LINES)
-            return fail("services or classes are not in the first page");
-        return services() && classes() && policies() && codes();
+            header_.classes + counts_.classes > MXG_PAGE_LINES ||
+            header_.embeddings + header_.embedding_count > MXG_PAGE_LINES)
+            return fail("services, classes or embeddings are not in the first page");
+        return services() && classes() && embeddings() && policies() && codes();
     }
 
     bool services()
@@ -100,9 +102,8 @@ private:
             const auto& entry = at<mxg_class>(header_.classes, i);
             if (entry.action > MXG_ACTION_UNREACHABLE || entry.deny_verdict >= MXG_VERDICTS)
                 return fail("a class has an unknown action");
-            if (entry.levels != 0 &&
-                (entry.levels + uint64_t{MXG_LEVEL_LINES} > MXG_PAGE_LINES ||
-                 !fits(entry.levels, 2 * MXG_CEILINGS, sizeof(mxg_ceiling))))
+            if (entry.levels != 0 && (entry.levels + uint64_t{MXG_LEVEL_LINES} > MXG_PAGE_LINES ||
+                                      !fits(entry.levels, 2 * MXG_CEILINGS, sizeof(mxg_ceiling))))
                 return fail("the levels of a class are not in the first page");
             if (!ceiling(entry.own))
                 return false;
@@ -121,6 +122,19 @@ private:
         return ceiling.length <= 128 || fail("a level is longer than an address");
     }
 
+    bool embeddings()
+    {
+        for (uint32_t i = 0; i < header_.embedding_count; i++) {
+            const auto& entry = at<mxg_embedding>(header_.embeddings, i);
+            if (entry.kind == MXG_EMBEDDED_NONE || entry.kind >= MXG_EMBEDDED_KINDS)
+                return fail("an embedding is of no known kind");
+            if (entry.hi_left > 63 || entry.hi_right > 63 || entry.lo_left > 63 ||
+                entry.lo_right > 63)
+                return fail("an embedding shifts too far");
+        }
+        return true;
+    }
+
     bool policies()
     {
         for (uint32_t i = 0; i < counts_.policies; i++) {
@@ -128,6 +142,8 @@ private:
             if (policy.class_id >= counts_.classes || policy.length > 128 ||
                 (policy.feed != MXG_NO_FEED && policy.feed >= counts_.feeds))
                 return fail("a policy names a class or feed that is not there");
+            if (policy.share > MXG_MAX_SHARE)
+                return fail("a policy is shared by too many");
         }
         return true;
     }

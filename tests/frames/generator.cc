@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/frames/generator.h"
 
+#include "tests/reference/embedded.h"
 #include "tests/reference/policy_case.h"
 
 namespace mxgate::frames {
@@ -9,7 +10,8 @@ using reference::Address;
 using reference::Number;
 using reference::Prefix;
 
-Generator::Generator(const Config& config, std::vector<Prefix> known, uint64_t seed) : random_(seed)
+Generator::Generator(const Config& config, std::vector<Prefix> known, uint64_t seed)
+    : random_(seed), embedded_(config.embedded)
 {
     known_[0].push_back({{4, 0}, 0});
     known_[1].push_back({{6, Number{1} << 125}, 3});  // 2000::/3
@@ -51,12 +53,23 @@ Address Generator::strange_source(const Address& destination)
                                                "0.0.0.1",   "255.255.255.255", "128.0.0.0"};
         return reference::address(kStrange[below(9)]);
     }
-    static const char* const kStrange[] = {"::",      "::1",
-                                           "::2",     "ff02::1",
-                                           "ff00::",  "fe80::1",
-                                           "fc00::1", "::ffff:127.0.0.1",
-                                           "2002::1", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"};
-    return reference::address(kStrange[below(10)]);
+    static const char* const kStrange[] = {"::",
+                                           "::1",
+                                           "::2",
+                                           "ff02::1",
+                                           "ff00::",
+                                           "fe80::1",
+                                           "fc00::1",
+                                           "::ffff:127.0.0.1",
+                                           "::ffff:0.0.0.0",
+                                           "2002::1",
+                                           "2002:7f00:1::1",
+                                           "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                           "2001::1fff:ffff",
+                                           "2001::ffff:ffff",
+                                           "64:ff9b::224.0.0.1",
+                                           "64:ff9b:0:1::224.0.0.1"};
+    return reference::address(kStrange[below(16)]);
 }
 
 Address Generator::source(const Address& destination)
@@ -81,9 +94,8 @@ Address Generator::source(const Address& destination)
         const Address four =
             one_in(2) ? regulars_[below(24) * 2]
                       : inside(known_[0][below(static_cast<uint32_t>(known_[0].size()))]);
-        if (one_in(3))
-            return {6, Number{0xffff} << 32 | four.value};
-        return {6, Number{0x2002} << 112 | four.value << 80 | below(4)};
+        const auto carriers = reference::carriers_of(four, embedded_, random_());
+        return carriers[below(static_cast<uint32_t>(carriers.size()))];
     }
     const auto& prefixes = known_[six];
     return inside(prefixes[below(static_cast<uint32_t>(prefixes.size()))]);

@@ -36,6 +36,7 @@ private:
     Bytes fresh();
 
     std::mt19937_64 random_;
+    EmbeddedConfig embedded_;
     std::vector<reference::Prefix> known_[2], services_;
     std::vector<PortRange> ports_;
     std::vector<reference::Address> regulars_;  // senders that come again and again

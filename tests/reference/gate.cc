@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "tests/reference/embedded.h"
+
 namespace mxgate::reference {
 
 // What lies further ahead than a limit can have put it was put there by another limit. Clocks of
@@ -91,15 +93,23 @@ bool Gate::own_host(const Address& address) const
     return false;
 }
 
-bool Gate::martian(const Parsed& packet) const
+// What nobody can send from, whatever the gate protects.
+static bool nowhere(const Address& source)
 {
-    const Address& source = *packet.source;
-    if (own_host(source) || source == *packet.destination || source.value == 0)
+    if (source.value == 0)
         return true;
     if (source.family == 4)
         return contains({{4, Number{127} << 24}, 8}, source) ||
                contains({{4, Number{224} << 24}, 4}, source);
     return source.value == 1 || contains({{6, Number{0xff} << 120}, 8}, source);
+}
+
+bool Gate::martian(const Parsed& packet) const
+{
+    const Address& source = *packet.source;
+    const auto inside = inside_of(source, config_.embedded);
+    return own_host(source) || source == *packet.destination || nowhere(source) ||
+           (inside && nowhere(inside->ipv4));
 }
 
 const ClassConfig& Gate::class_named(const std::string& name) const
@@ -126,13 +136,14 @@ size_t Gate::strictness(const std::string& class_name) const
 
 Answer Gate::judge(const Address& source, Prefix* state) const
 {
-    const auto mapped = mapped_ipv4(source), sixtofour = sixtofour_ipv4(source);
-    const Address canonical = mapped ? *mapped : sixtofour ? *sixtofour : source;
+    const auto inside = inside_of(source, config_.embedded);
+    const Address canonical = inside ? inside->ipv4 : source;
     Answer answer = policy_.ask(canonical);
     *state = cut(canonical, answer.length);
-    if (!sixtofour)
+    if (!inside || !inside->both)
         return answer;
     Answer outer = policy_.ask(source);
+    outer.end_sites = answer.end_sites;
     return strictness(outer.class_name) > strictness(answer.class_name) ? outer : answer;
 }
 
@@ -197,7 +208,7 @@ mxg_reason Gate::weigh(const Prefix& source, const ClassConfig& c, bool known, u
 Connection Gate::opened(const Address& source, uint64_t now_ns)
 {
     Decision who;
-    const ClassConfig& c = name(source, now_ns, &who);
+    const ClassConfig c = name(source, now_ns, &who);
     Connection out{{}, c.name};
     for (const Place& place : places(*who.source, c)) {
         place.sender->open++;
@@ -251,20 +262,46 @@ std::optional<std::string> Gate::by_hand(const Address& view, uint64_t now_ns) c
     return best->class_name;
 }
 
-const ClassConfig& Gate::name(const Address& source, uint64_t now_ns, Decision* decision) const
+// What a class lets a prefix do that so many end sites share: as many times as much as there are
+// end sites, but no more than the cap, and a power of two.
+ClassConfig Gate::shared(ClassConfig c, uint32_t end_sites) const
+{
+    uint32_t times = 1;
+    while (times * 2 <= std::min(end_sites, config_.shared_cap))
+        times *= 2;
+    const auto more = [times](uint32_t count) {
+        const uint64_t product = uint64_t{count} * times;
+        return product > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(product);
+    };
+    const auto grow = [&](CeilingConfig& ceiling) {
+        ceiling.connections = more(ceiling.connections);
+        for (auto* rate : {&ceiling.rate, &ceiling.syn_guard})
+            if (*rate) {
+                (*rate)->count *= times;
+                (*rate)->burst = more((*rate)->burst);
+            }
+    };
+    grow(c);
+    for (LevelConfig& level : c.levels)
+        grow(level.ceiling);
+    c.bandwidth *= times;
+    return c;
+}
+
+ClassConfig Gate::name(const Address& source, uint64_t now_ns, Decision* decision) const
 {
     Prefix state;
     Answer answer = judge(source, &state);
-    const auto mapped = mapped_ipv4(source), sixtofour = sixtofour_ipv4(source);
-    auto set = by_hand(mapped ? *mapped : sixtofour ? *sixtofour : source, now_ns);
-    if (!set && sixtofour)
+    const auto inside = inside_of(source, config_.embedded);
+    auto set = by_hand(inside ? inside->ipv4 : source, now_ns);
+    if (!set && inside && inside->both)
         set = by_hand(source, now_ns);
     if (set) {
         answer.class_name = *set;
         answer.feed.reset();
         decision->by_hand = true;
     }
-    const ClassConfig& c = class_named(answer.class_name);
+    const ClassConfig c = shared(class_named(answer.class_name), answer.end_sites);
     decision->class_name = answer.class_name;
     decision->feed = answer.feed;
     decision->source = state;
@@ -282,7 +319,7 @@ void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision
     decision->reason = MXG_ESTABLISHED;
     if (!limited)
         return;
-    const ClassConfig& c = name(*packet.source, now_ns, decision);
+    const ClassConfig c = name(*packet.source, now_ns, decision);
     if (c.bandwidth > 0 &&
         !senders_[to_string(*decision->source)].bytes.take_bytes(packet.end, c.bandwidth, now_ns)) {
         decision->verdict = MXG_DROP;
@@ -292,7 +329,7 @@ void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision
 
 void Gate::attempt(const Parsed& packet, uint64_t now_ns, Decision* decision)
 {
-    const ClassConfig& c = name(*packet.source, now_ns, decision);
+    const ClassConfig c = name(*packet.source, now_ns, decision);
     decision->reason = MXG_CLASS;
     switch (c.action) {
         case Action::pass:

@@ -146,8 +146,9 @@ private:
     mxg_reason ask(const Place& place, bool own, bool known, uint64_t now_ns) const;
     mxg_reason weigh(const Prefix& source, const ClassConfig& c, bool known, uint64_t now_ns);
     void established(const Parsed& packet, uint64_t now_ns, Decision* decision);
-    const ClassConfig& name(const Address& source, uint64_t now_ns, Decision* decision) const;
     std::optional<std::string> by_hand(const Address& view, uint64_t now_ns) const;
+    ClassConfig shared(ClassConfig c, uint32_t end_sites) const;
+    ClassConfig name(const Address& source, uint64_t now_ns, Decision* decision) const;
 
     Config config_;
     PolicyMap policy_;

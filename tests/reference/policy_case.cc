@@ -63,16 +63,17 @@ void PolicyCase::add(size_t feed, const std::string& text, bool exclusion)
     feeds[feed].push_back({prefix(text), exclusion});
 }
 
-void PolicyCase::add_length(const std::string& text, uint32_t length)
+void PolicyCase::add_length(const std::string& text, uint32_t length, uint32_t end_sites)
 {
-    add_length(prefix(text), length);
+    add_length(prefix(text), length, end_sites);
 }
 
-void PolicyCase::add_length(const Prefix& where, uint32_t length)
+void PolicyCase::add_length(const Prefix& where, uint32_t length, uint32_t end_sites)
 {
     LengthConfig entry;
     entry.prefix = to_core(where);
     entry.length = length;
+    entry.end_sites = end_sites;
     config.lengths.push_back(entry);
 }
 
@@ -95,16 +96,17 @@ void PolicyCase::write_lengths(Config& into, const std::string& folder) const
         feed.path = folder + "/" + feed.name;
         std::ofstream file(feed.path);
         if (feed.format == LengthFormat::csv)
-            file << "prefix;length\n";
+            file << "prefix;length;end_sites\n";
         for (const LengthLine& line : length_feeds[i]) {
             const std::string where = to_string(line.prefix);
+            const std::string sites = line.end_sites ? std::to_string(line.end_sites) : "";
             if (feed.format == LengthFormat::rpsl)
                 file << (line.prefix.first.family == 4 ? "inetnum: " : "inet6num: ") << where
                      << "\nstatus: ASSIGNED\n\n";
             else if (feed.format == LengthFormat::csv)
-                file << where << ';' << line.length << '\n';
+                file << where << ';' << line.length << ';' << sites << '\n';
             else
-                file << where << ',' << line.length << ",\r\n";
+                file << where << ',' << line.length << ',' << sites << "\r\n";
         }
     }
 }
@@ -142,8 +144,12 @@ PolicyMap PolicyCase::reference() const
         for (const FeedLine& line : feeds[i])
             out.add_entry(i, line.prefix, line.exclusion);
     const size_t own = out.add_length_source(0);
-    for (const LengthConfig& length : config.lengths)
-        out.add_length(own, from(length.prefix), static_cast<int>(length.length));
+    for (const LengthConfig& length : config.lengths) {
+        if (length.length != 0)
+            out.add_length(own, from(length.prefix), static_cast<int>(length.length));
+        if (length.end_sites != 0)
+            out.add_end_sites(own, from(length.prefix), length.end_sites);
+    }
     for (size_t i = 0; i < length_feeds.size(); i++) {
         const LengthFormat format = config.length_feeds[i].format;
         if (format == LengthFormat::learned && !config.apply_learned)
@@ -153,9 +159,13 @@ PolicyMap PolicyCase::reference() const
                                                     : format == LengthFormat::prefixlen ? 1
                                                     : format == LengthFormat::learned   ? 3
                                                                                         : 2);
-        for (const LengthLine& line : length_feeds[i])
+        for (const LengthLine& line : length_feeds[i]) {
             out.add_length(source, line.prefix, static_cast<int>(line.length));
+            if (line.end_sites != 0 && format != LengthFormat::rpsl)
+                out.add_end_sites(source, line.prefix, line.end_sites);
+        }
     }
+    out.add_end_sites(out.add_length_source(4), prefix("100.64.0.0/10"), config.shared_cap);
     return out;
 }
 

@@ -21,6 +21,7 @@ struct FeedLine {
 struct LengthLine {
     Prefix prefix;
     uint32_t length = 0;
+    uint32_t end_sites = 0;  // of prefixlen files and own tables; 0: not stated
 };
 
 // A folder that goes away with the object.
@@ -49,8 +50,8 @@ struct PolicyCase {
     size_t add_feed(const std::string& name, const std::string& class_name, int priority);
     void add(size_t feed, const std::string& prefix, bool exclusion = false);
     size_t add_length_feed(const std::string& name, LengthFormat format);
-    void add_length(const std::string& prefix, uint32_t length);
-    void add_length(const Prefix& prefix, uint32_t length);
+    void add_length(const std::string& prefix, uint32_t length, uint32_t end_sites = 0);
+    void add_length(const Prefix& prefix, uint32_t length, uint32_t end_sites = 0);
 
     // Writes the feeds to files and compiles; throws std::runtime_error with the diagnostics.
     CompileResult compile_all(uint64_t generation = 1) const;

@@ -91,13 +91,6 @@ std::optional<Address> mapped_ipv4(const Address& address)
     return Address{4, address.value & 0xffffffff};
 }
 
-std::optional<Address> sixtofour_ipv4(const Address& address)
-{
-    if (address.family != 6 || address.value >> 112 != 0x2002)
-        return std::nullopt;
-    return Address{4, address.value >> 80 & 0xffffffff};
-}
-
 void PolicyMap::add_entry(size_t feed, Prefix prefix, bool exclusion)
 {
     entries_.push_back({feed, unmapped(prefix), exclusion});
@@ -114,7 +107,12 @@ void PolicyMap::add_length(size_t source, Prefix prefix, int length)
     const Prefix as_ipv4 = unmapped(prefix);
     if (as_ipv4.first.family != prefix.first.family)
         length = length > 96 ? length - 96 : 1;
-    lengths_.push_back({source, as_ipv4, length});
+    lengths_.push_back({source, as_ipv4, length, 0});
+}
+
+void PolicyMap::add_end_sites(size_t source, Prefix prefix, uint32_t end_sites)
+{
+    shared_.push_back({source, unmapped(prefix), 0, end_sites});
 }
 
 bool PolicyMap::excluded(size_t feed, const Address& address) const
@@ -186,6 +184,11 @@ Answer PolicyMap::ask(const Address& address) const
         out.prefix = effective(*best);
     }
     out.length = length_of({address, address.width()});
+    const Length* most_trusted = nullptr;
+    for (const Length& stated : shared_)
+        if (contains(stated.prefix, address) && (!most_trusted || better(stated, *most_trusted)))
+            most_trusted = &stated;
+    out.end_sites = most_trusted ? most_trusted->end_sites : 0;
     return out;
 }
 
@@ -196,8 +199,9 @@ std::vector<Prefix> PolicyMap::all_prefixes() const
         out.push_back(entry.prefix);
         out.push_back(effective(entry));
     }
-    for (const Length& length : lengths_)
-        out.push_back(length.prefix);
+    for (const auto* stated : {&lengths_, &shared_})
+        for (const Length& length : *stated)
+            out.push_back(length.prefix);
     return out;
 }
 

@@ -43,9 +43,8 @@ mxg_prefix to_core(const Prefix& prefix);
 std::string to_string(const Address& address);
 std::string to_string(const Prefix& prefix);
 
-// The IPv4 address inside ::ffff:0:0/96 (RFC 4291), or inside 2002::/16 (RFC 3056).
+// The IPv4 address inside ::ffff:0:0/96 (RFC 4291).
 std::optional<Address> mapped_ipv4(const Address& address);
-std::optional<Address> sixtofour_ipv4(const Address& address);
 
 struct Feed {
     std::string name;
@@ -59,6 +58,7 @@ struct Answer {
     std::optional<size_t> feed;    // place in the configuration
     std::optional<Prefix> prefix;  // the entry that decided the class, widened
     int length = 0;                // end-site prefix length
+    uint32_t end_sites = 0;        // that share the address or end-site prefix; 0: not stated
 };
 
 class PolicyMap
@@ -77,6 +77,7 @@ public:
     // Sources of lengths: the lower rank wins, then the longer prefix, then the earlier source.
     size_t add_length_source(int rank);
     void add_length(size_t source, Prefix prefix, int length);  // mapped ones likewise
+    void add_end_sites(size_t source, Prefix prefix, uint32_t end_sites);
 
     // `address` as it is: an embedded one is not looked into.
     Answer ask(const Address& address) const;
@@ -94,6 +95,7 @@ private:
         size_t source;
         Prefix prefix;
         int length;
+        uint32_t end_sites;
     };
     // The end-site length that holds for all of `prefix`.
     int length_of(const Prefix& prefix) const;
@@ -108,7 +110,7 @@ private:
     std::vector<Feed> feeds_;
     std::vector<Entry> entries_;
     std::vector<int> length_ranks_;
-    std::vector<Length> lengths_;
+    std::vector<Length> lengths_, shared_;
     mutable std::vector<Prefix> effective_;  // of each entry, once known
 };
 

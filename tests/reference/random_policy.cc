@@ -11,6 +11,21 @@
 namespace mxgate::reference {
 namespace {
 
+// Every kind of embedded address, NAT64 with each of its lengths.
+#define EMBEDDED                                                                          \
+    "aggregation:\n"                                                                      \
+    "  default: {ipv6: 64, ipv4: 32}\n"                                                   \
+    "  embedded:\n"                                                                       \
+    "    nat64: [\"2a64:32::/32\", \"2a64:40:4000::/40\", \"2a64:48:4848::/48\","         \
+    " \"2a64:56:5656:5600::/56\", \"2a64:64:6464:6464::/64\", \"64:ff9b:1:fffe::/96\"]\n" \
+    "    sixrd:\n"                                                                        \
+    "      - {prefix: \"2a6d:120::/28\", ipv4_mask_length: 0}\n"                          \
+    "      - {prefix: \"2a6e:100::/40\", ipv4_mask_length: 8, ipv4_prefix: 198.0.0.0}\n"  \
+    "      - {prefix: \"2a6e:200:7000::/37\", ipv4_prefix: 203.0.112.0/20}\n"             \
+    "    isatap: [\"2001:db8:15a::/48\", \"2001:db8:15b::/64\"]\n"
+constexpr const char* kEmbeddedGate =
+    "gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\n" EMBEDDED;
+
 constexpr const char* kClasses[] = {"good", "unknown", "mixed", "bad"};
 
 class Maker
@@ -29,6 +44,10 @@ public:
         for (size_t i = 0; i < entries; i++)
             case_.feeds[below(feeds)].push_back({next(), below(8) == 0});
         add_lengths(entries / 8);
+        for (LengthConfig& length : case_.config.lengths)
+            if (length.end_sites != 0 && below(4) == 0)
+                length.length = 0;
+        case_.config.embedded = PolicyCase::from_yaml(kEmbeddedGate).config.embedded;
         return std::move(case_);
     }
 
@@ -101,6 +120,9 @@ private:
         return where;
     }
 
+    // Of some prefixes how many end sites share them.
+    uint32_t end_sites() { return below(3) == 0 ? 1 + below(below(2) == 0 ? 9 : 200) : 0; }
+
     uint32_t site_length_in(const Prefix& where)
     {
         const size_t room = static_cast<size_t>(where.first.width() - where.length) + 1;
@@ -112,7 +134,7 @@ private:
         std::set<std::string> seen;
         for (size_t i = 0; i < count; i++)
             if (const auto where = fresh_in(seen))
-                case_.add_length(*where, site_length_in(*where));
+                case_.add_length(*where, site_length_in(*where), end_sites());
         constexpr LengthFormat kFormats[] = {LengthFormat::prefixlen, LengthFormat::rpsl,
                                              LengthFormat::csv, LengthFormat::learned};
         case_.config.apply_learned = below(2) == 0;
@@ -131,9 +153,10 @@ private:
             if (!where ||
                 (format == LengthFormat::rpsl && (where->length < 1 || where->length > 64)))
                 continue;
-            lines.push_back({*where, format == LengthFormat::rpsl
-                                         ? static_cast<uint32_t>(where->length)
-                                         : site_length_in(*where)});
+            lines.push_back({*where,
+                             format == LengthFormat::rpsl ? static_cast<uint32_t>(where->length)
+                                                          : site_length_in(*where),
+                             end_sites()});
         }
     }
 
@@ -179,9 +202,7 @@ PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string
         "  plane: xdp\n"
         "  interfaces: [eth0]\n" +
         gate + "  services:\n" + services +
-        "sources: {levels: {ipv6: [40, 48, 8], ipv4: [24, 2]}}\n"
-        "aggregation:\n"
-        "  default: {ipv6: 64, ipv4: 32}\n"
+        "sources: {levels: {ipv6: [40, 48, 8], ipv4: [24, 2]}}\n" EMBEDDED
         "classes:\n"
         "  good: {action: pass, bandwidth: 20kB/s}\n"
         "  unknown: {action: limit, rate: 60/min, charge: syn, burst: 4, levels: {ipv6: {48: "

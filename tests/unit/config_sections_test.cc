@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Mistakes in each section of the configuration, and where they are said to be.
+#include <fmt/format.h>
+
 #include "control/net/address_text.h"
 #include "tests/unit/config_case.h"
 
@@ -107,6 +109,72 @@ TEST(Config, Gate)
         EXPECT_THAT(check(c.text), ElementsAreArray(c.want)) << c.text;
 }
 
+TEST(Config, EndSites)
+{
+    const Case cases[] = {
+        {"aggregation: {shared_cap: 1, lengths: [{prefix: 192.0.2.0/24, end_sites: 9}]}\n", {}},
+        {"aggregation: {shared_cap: 65537, lengths: [{prefix: 192.0.2.0/24, end_sites: 0}, "
+         "{prefix: "
+         "192.0.3.0/24}]}\n",
+         {"f:2:27: 65537 is not within 1 to 65536", "f:2:78: 0 is not within 1 to 4294967295",
+          "f:2:82: this entry of `lengths` has no `length`"}},
+    };
+    for (const Case& c : cases)
+        EXPECT_THAT(check(with_gate(c.text)), ElementsAreArray(c.want)) << c.text;
+}
+
+TEST(Config, EmbeddedAddresses)
+{
+    const auto in = [](const std::string& text) {
+        return with_gate("aggregation: {embedded: {" + text + "}}\n");
+    };
+    const Case cases[] = {
+        {in("nat64: [\"2001:db8::/32\", \"2001:db9::/96\"], isatap: [\"::/0\"]"), {}},
+        {in("sixrd: [{prefix: \"2001:db8::/32\", ipv4_mask_length: 0}]"), {}},
+        {in("sixrd: [{prefix: \"2001:db8::/40\", ipv4_prefix: 10.0.0.0/8}]"), {}},
+        {in("nat46: []"), {"f:2:26: unknown key `nat46`; did you mean `nat64`?"}},
+        {in("nat64: x, sixrd: x, isatap: x"),
+         {"f:2:33: expected a list of prefixes, found a single value",
+          "f:2:43: expected a list of 6rd domains, found a single value",
+          "f:2:54: expected a list of prefixes, found a single value"}},
+        {in("nat64: [\"2001:db8::/33\", 192.0.2.0/24, \"2001:db8:0:0:100::/96\"]"),
+         {"f:2:34: a NAT64 prefix has 32, 40, 48, 56, 64 or 96 bits (RFC 6052); 2001:db8::/33 has "
+          "33",
+          "f:2:51: 192.0.2.0/24 is not an IPv6 prefix",
+          "f:2:65: bits 64 to 71 of a NAT64 prefix are zero (RFC 6052); in "
+          "2001:db8:0:0:100::/96 they are not"}},
+        {in("nat64: [\"64:ff9b::/96\", \"2002:1::/32\", \"2001:db8::/32\", \"2001:db8:1::/48\"]"),
+         {"f:2:34: 64:ff9b::/96 overlaps with NAT64 (64:ff9b::/96), which the gate knows without "
+          "being told",
+          "f:2:50: 2002:1::/32 overlaps with 6to4 (2002::/16), which the gate knows without being "
+          "told",
+          "f:2:82: 2001:db8:1::/48 overlaps with 2001:db8::/32"}},
+        {in("sixrd: [{}, {prefix: \"2001:db8::/33\", ipv4_mask_length: 0}, {prefix: "
+            "\"2001:db9::/32\", ipv4_mask_length: 8}, {prefix: \"2001:dba::/32\"}]"),
+         {"f:2:34: this 6rd domain has no `prefix`",
+          "f:2:34: this 6rd domain has no `ipv4_mask_length`",
+          "f:2:47: a customer of 2001:db8::/33 would have 65 bits; a 6rd delegated prefix has at "
+          "most 64 (RFC 5969)",
+          "f:2:112: `ipv4_mask_length` without `ipv4_prefix`: which bits?",
+          "f:2:134: this 6rd domain has no `ipv4_mask_length`"}},
+        {in("sixrd: [{prefix: \"2001:db8::/32\", ipv4_mask_length: 32, ipv4_prefix: 10.0.0.1}, "
+            "{prefix: \"2001:db9::/32\", ipv4_mask_length: 8, ipv4_prefix: 10.0.0.0/16}, {prefix: "
+            "\"2001:dba::/32\", ipv4_prefix: \"::/0\"}]"),
+         {"f:2:78: 32 is not within 0 to 31",
+          "f:2:166: 10.0.0.0/16 is not the 8 bits that the addresses of the domain have in common",
+          "f:2:219: ::/0 is not an IPv4 prefix"}},
+        {in("isatap: [\"2001:db8::/65\"]"),
+         {"f:2:35: an ISATAP prefix has at most 64 bits; 2001:db8::/65 has 65"}},
+    };
+    for (const Case& c : cases)
+        EXPECT_THAT(check(c.text), ElementsAreArray(c.want)) << c.text;
+    std::string many;
+    for (int i = 0; i < 33; i++)
+        many += fmt::format("\"2001:db8:{}::/48\",", i);
+    EXPECT_THAT(check(in("isatap: [" + many + "]")),
+                ElementsAre(HasSubstr("more than 32 prefixes in `embedded`")));
+}
+
 TEST(Config, SourcesAndAggregation)
 {
     const Case cases[] = {
@@ -208,7 +276,8 @@ TEST(Config, Classes)
          {"f:2:41: `retry_extend` has no effect without `retry_wait`"}},
         {one("{action: limit, connections: 0, total_connections: 5G, syn_guard: {burst: 1}}"),
          {"f:2:43: 0 is not within 1 to 4294967295",
-          "f:2:65: 5000000000 is not within 1 to 4294967295", "f:2:80: this syn_guard has no `rate`"}},
+          "f:2:65: 5000000000 is not within 1 to 4294967295",
+          "f:2:80: this syn_guard has no `rate`"}},
         {one("{action: drop, connections: 1}"),
          {"f:2:29: `connections` has no effect on a class that lets nobody in"}},
         {one("{action: limit, bandwidth: 64k}"),

@@ -46,6 +46,7 @@ void seal(Image& image)
 Image rich_image()
 {
     PolicyCase policy = reference::plain_case();
+    policy.config.embedded.nat64.push_back(reference::to_core(reference::prefix("2a64::/40")));
     const size_t a = policy.add_feed("a", "bad", 0), b = policy.add_feed("b", "good", 0);
     std::mt19937_64 random(1);
     for (uint32_t i = 0; i < 200; i++)
@@ -172,13 +173,30 @@ std::vector<Damage> damages_of_records()
          [](Image& i) { at<mxg_class>(i, header(i).classes).levels = MXG_PAGE_LINES - 3; }},
         {"RateWithoutBurst",
          [](Image& i) { at<mxg_class>(i, header(i).classes).own = {1, 0, 0, 0, 0, 0}; }},
-        {"LevelLength",
-         [](Image& i) { at<mxg_class>(i, header(i).classes).own.length = 129; }},
+        {"LevelLength", [](Image& i) { at<mxg_class>(i, header(i).classes).own.length = 129; }},
+        {"EmbeddingsBeyond",
+         [](Image& i) { header(i).embeddings = static_cast<uint16_t>(i.size()); }},
+        {"EmbeddingsInHeader", [](Image& i) { header(i).embeddings = 3; }},
+        {"EmbeddingsNotInFirstPage",
+         [](Image& i) {
+             i.resize(2 * MXG_PAGE_LINES);
+             header(i).lines = 2 * MXG_PAGE_LINES;
+             header(i).embeddings = MXG_PAGE_LINES;
+             at<mxg_embedding>(i, MXG_PAGE_LINES).kind = MXG_EMBEDDED_NAT64;
+         }},
+        {"ManyEmbeddings", [](Image& i) { header(i).embedding_count = MXG_MAX_EMBEDDINGS + 1; }},
+        {"EmbeddingOfNoKind",
+         [](Image& i) { at<mxg_embedding>(i, header(i).embeddings).kind = MXG_EMBEDDED_NONE; }},
+        {"EmbeddingKind",
+         [](Image& i) { at<mxg_embedding>(i, header(i).embeddings).kind = MXG_EMBEDDED_KINDS; }},
+        {"EmbeddingShift",
+         [](Image& i) { at<mxg_embedding>(i, header(i).embeddings).lo_right = 64; }},
         {"PoliciesBeyond", [=](Image& i) { header(i).policies = beyond(i); }},
         {"PoliciesWrap", [](Image& i) { header(i).policies = 0xffffffff; }},
         {"NoPolicies", [](Image& i) { counts(i).policies = 0; }},
         {"PolicyClass", [](Image& i) { at<mxg_policy>(i, header(i).policies).class_id = 4; }},
         {"PolicyLength", [](Image& i) { at<mxg_policy>(i, header(i).policies).length = 129; }},
+        {"PolicyShare", [](Image& i) { at<mxg_policy>(i, header(i).policies).share = 17; }},
         {"PolicyFeed", [](Image& i) { at<mxg_policy>(i, header(i).policies).feed = 2; }},
     };
 }

@@ -12,10 +12,9 @@
 
 #include "dataplane/core/burst.h"
 #include "dataplane/core/decide.h"
-#include "tests/reference/policy_map.h"
+#include "tests/reference/embedded.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 inline const mxg_policy* look_up(const std::vector<mxg_line>& plane,
                                  const reference::Address& address)
@@ -57,7 +56,11 @@ inline void expect_image(const PolicyTable& table, const reference::Answer& want
     EXPECT_EQ(table.info.classes.at(policy->class_id).name, wanted.class_name);
     EXPECT_EQ(policy->length, wanted.length);
     ASSERT_EQ(policy->feed != MXG_NO_FEED, wanted.feed.has_value());
-    EXPECT_EQ(policy->flags, wanted.feed ? 0 : MXG_POLICY_DEFAULT_CLASS);
+    EXPECT_EQ(policy->flags, (wanted.feed ? 0 : MXG_POLICY_DEFAULT_CLASS) |
+                                 (wanted.end_sites > 1 ? MXG_POLICY_SHARED : 0));
+    if (wanted.end_sites <= 1) {
+        EXPECT_EQ(policy->share, 0);
+    }
     if (!wanted.feed)
         return;
     EXPECT_EQ(table.info.feeds.at(policy->feed).order, *wanted.feed);
@@ -69,6 +72,7 @@ inline void expect_view(const PolicyTable& table, const TableView& view,
     EXPECT_EQ(table.info.classes.at(view.class_id).name, wanted.class_name);
     EXPECT_EQ(view.end_site_length, wanted.length);
     EXPECT_EQ(reference::from(view.source_prefix), reference::cut(address, wanted.length));
+    EXPECT_EQ(view.end_sites, wanted.end_sites);
     ASSERT_EQ(view.winner != kNoEntry, wanted.prefix.has_value());
     if (!wanted.prefix)
         return;
@@ -79,17 +83,16 @@ inline void expect_view(const PolicyTable& table, const TableView& view,
 
 // The image and the reader, and of an embedded address both views.
 inline void expect_same(const TableReader& reader, const reference::PolicyMap& map,
-                        const reference::Address& address)
+                        const EmbeddedConfig& embedded, const reference::Address& address)
 {
     const reference::Answer wanted = map.ask(address);
     expect_image(reader.table(), wanted, address);
     const TableAnswer told = reader.ask(reference::to_core(address));
-    const auto mapped = reference::mapped_ipv4(address);
-    const auto sixtofour = reference::sixtofour_ipv4(address);
-    const reference::Address inner = mapped ? *mapped : sixtofour ? *sixtofour : address;
+    const auto inside = reference::inside_of(address, embedded);
+    const reference::Address inner = inside ? inside->ipv4 : address;
     expect_view(reader.table(), told.canonical, map.ask(inner), inner);
-    ASSERT_EQ(told.outer.has_value(), sixtofour.has_value());
-    if (sixtofour)
+    ASSERT_EQ(told.outer.has_value(), inside && inside->both);
+    if (told.outer)
         expect_view(reader.table(), *told.outer, wanted, address);
 }
 

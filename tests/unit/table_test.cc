@@ -40,9 +40,14 @@ void expect_same_everywhere(const PolicyCase& policy, const PolicyTable& table, 
         queries.resize(most);
     for (int i = 0; i < 100; i++)
         queries.push_back(reference::random_address(random, i % 2 ? 4 : 6));
+    for (int i = 0; i < 20; i++) {
+        const auto carriers = reference::carriers_of(reference::random_address(random, 4),
+                                                     policy.config.embedded, random());
+        queries.insert(queries.end(), carriers.begin(), carriers.end());
+    }
     expect_bursts(table.plane, queries);
     for (const Address& address : queries) {
-        expect_same(reader, map, address);
+        expect_same(reader, map, policy.config.embedded, address);
         ASSERT_FALSE(::testing::Test::HasFailure()) << to_string(address) << " seed " << seed;
     }
 }

@@ -55,6 +55,7 @@ protected:
         frames_++;
         reasons_[wanted.reason]++;
         by_hand_ += wanted.by_hand;
+        embedded_ += wanted.family == 6 && wanted.source && wanted.source->first.family == 4;
         ASSERT_TRUE(same(xdp, model) && words == wanted)
             << "xdp:       " << to_string(words)
             << "\nmodel:     " << to_string(in_words(model, table_.info))
@@ -112,6 +113,7 @@ protected:
             EXPECT_GT(reasons_[reason], 200u) << "reason " << reason;
         EXPECT_GT(by_hand_, 200u);
         EXPECT_EQ(reasons_[MXG_TABLE_FAULT] + reasons_[MXG_CONTENDED], 0u);
+        EXPECT_GT(embedded_, 500u);
         EXPECT_GT(plane().maps().source_fill().used, 20u);
         EXPECT_EQ(plane().maps().source_fill().used, reference_->sources());
     }
@@ -119,7 +121,7 @@ protected:
     PolicyTable table_;
     std::optional<Model> model_;
     std::optional<reference::Gate> reference_;
-    uint64_t frames_ = 0;
+    uint64_t frames_ = 0, embedded_ = 0;
     uint64_t reasons_[MXG_REASONS] = {};
     uint64_t by_hand_ = 0;
 };
