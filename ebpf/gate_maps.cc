@@ -39,7 +39,7 @@ constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_table_slot", BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(uint32_t), 0},
     {"mxg_sources", BPF_MAP_TYPE_ARRAY, sizeof(mxg_bucket), BPF_F_MMAPABLE},
     {"mxg_seen", BPF_MAP_TYPE_ARRAY, sizeof(mxg_seen_line), BPF_F_MMAPABLE},
-    {"mxg_connections", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), BPF_F_MMAPABLE},
+    {"mxg_connections", BPF_MAP_TYPE_ARRAY, sizeof(mxg_open_connections), BPF_F_MMAPABLE},
     {"mxg_sockets", BPF_MAP_TYPE_SK_STORAGE, sizeof(mxg_socket), BPF_F_NO_PREALLOC},
     {"mxg_by_hand", BPF_MAP_TYPE_ARRAY, sizeof(mxg_overrides), BPF_F_MMAPABLE},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
@@ -177,9 +177,9 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     for (const auto& [kind, entries] :
          {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
           std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}}, std::pair{MapKind::replies, 1u},
-          std::pair{MapKind::connections, uint32_t{MXG_MAX_CLASSES}},
-          std::pair{MapKind::sockets, 0u}, std::pair{MapKind::by_hand, 1u},
-          std::pair{MapKind::samples, possible_cpus()}, std::pair{MapKind::replay, 1u}})
+          std::pair{MapKind::connections, 1u}, std::pair{MapKind::sockets, 0u},
+          std::pair{MapKind::by_hand, 1u}, std::pair{MapKind::samples, possible_cpus()},
+          std::pair{MapKind::replay, 1u}})
         if (fd(kind) < 0)
             create(kind, entries);
     if (fd(MapKind::seen) < 0)
@@ -357,9 +357,9 @@ int64_t GateMaps::generation() const
 
 std::vector<uint32_t> GateMaps::connections() const
 {
+    const uint32_t zero = 0;
     std::vector<uint32_t> out(MXG_MAX_CLASSES);
-    for (uint32_t i = 0; i < MXG_MAX_CLASSES; i++)
-        bpf_map_lookup_elem(fd(MapKind::connections), &i, &out[i]);
+    bpf_map_lookup_elem(fd(MapKind::connections), &zero, out.data());
     return out;
 }
 

@@ -45,13 +45,12 @@ struct {
     __type(value, struct mxg_seen_line);
 } mxg_seen SEC(".maps");
 
-/* Open connections of each class. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, MXG_MAX_CLASSES);
+    __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, __u32);
+    __type(value, struct mxg_open_connections);
 } mxg_connections SEC(".maps");
 
 /* What a stack is too small for; each core is at one packet at a time. Of the program alone, never

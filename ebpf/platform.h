@@ -102,7 +102,10 @@ MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number
 
 MXG_INLINE __u32 *mxg_class_connections(struct mxg_gate *gate, __u32 class_id)
 {
-    return bpf_map_lookup_elem(&mxg_connections, &class_id);
+    __u32 zero = 0;
+    struct mxg_open_connections *open = bpf_map_lookup_elem(&mxg_connections, &zero);
+
+    return open ? &open->of_class[class_id & (MXG_MAX_CLASSES - 1)] : 0;
 }
 
 MXG_INLINE const struct mxg_overrides *mxg_overrides_of(const struct mxg_gate *gate)

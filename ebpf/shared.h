@@ -16,6 +16,11 @@ struct mxg_program_settings {
     __u64 netns_cookie; /* of the gate's network namespace: only its sockets count */
 };
 
+/* In one element: small ones lie eight bytes apart. */
+struct mxg_open_connections {
+    __u32 of_class[MXG_MAX_CLASSES];
+};
+
 /* What a core has in hand. */
 struct mxg_work {
     struct mxg_packet packet;

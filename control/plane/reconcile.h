@@ -22,6 +22,9 @@ public:
     // how many were.
     size_t compare(mxg_gate& gate, const std::vector<mxg_packet>& open);
 
+    // Whether a count was off the last time, for the first time.
+    bool in_doubt() const { return !off_.empty(); }
+
 private:
     using Key = std::tuple<uint32_t, uint64_t, uint64_t, uint32_t, uint32_t>;  // place, prefix
     struct Count {

@@ -171,10 +171,11 @@ private:
         } catch (const BpfError& error) {
             spdlog::warn("{}", error.what());
         }
-        reconcile_at_ns_ = monotonic_ns() + kReconcileNs;
+        reconcile_at_ns_ =
+            monotonic_ns() + (reconciler_.in_doubt() ? kReconcileSoonNs : kReconcileNs);
     }
 
-    static constexpr uint64_t kReconcileNs = 10'000'000'000;
+    static constexpr uint64_t kReconcileNs = 10'000'000'000, kReconcileSoonNs = 1'000'000'000;
 
     GateMaps maps_;
     std::string pin_dir_;

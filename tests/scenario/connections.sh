@@ -70,7 +70,7 @@ begin_xdp()
   lab_config
   postfix_start
   # Open before the gate is there: counted a little later, and no longer when they are over.
-  connect_from "$HOLDER" -- --count 3 --rate 20 --hold 26 >"$LAB_DIR/early" 2>&1 &
+  connect_from "$HOLDER" -- --count 3 --rate 20 --hold 8 >"$LAB_DIR/early" 2>&1 &
   EARLY=$!
   sleep 1
   gate_start || lab_die "the gate does not start"

@@ -233,8 +233,8 @@ TEST_F(HandshakesTest, AClassFullOfConnectionsIsNoOtherOnes)
     auto policy = reference::PolicyCase::from_yaml(
         "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
         "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
-        "classes:\n  c: {action: limit, total_connections: 200}\n"
-        "  good: {action: limit, connections: 5}\n"
+        "classes:\n  good: {action: limit, connections: 5}\n"
+        "  c: {action: limit, total_connections: 200}\n"
         "default_class: c\n");
     policy.add(policy.add_feed("list", "good", 0), "2001:db8:600d::/48");
     start(policy.compile());
