@@ -130,7 +130,12 @@ void add_state(Families& out, const json& status)
     add_gauges(out, status.at("sources"),
                {{"capacity", "sources_capacity", "Source prefixes that can be remembered."},
                 {"used", "sources_used", "Source prefixes remembered."},
+                {"parent_capacity", "parents_capacity", "Parent prefixes that can be remembered."},
+                {"parents_used", "parents_used", "Parent prefixes remembered."},
                 {"bytes", "sources_bytes", "Size of the source table."}});
+    out.gauge("connections", "Open connections of a class; a class without any is left out.");
+    for (const auto& [name, open] : status.at("connections").items())
+        out.add(number(open), {{"class", name}});
     out.counter("samples_lost_total", "Samples of verdicts that found no room.");
     out.add(number(status.at("samples_lost")));
     out.counter("reloads_failed_total", "Reloads refused since mxgated started.");

@@ -21,7 +21,9 @@ json status()
         "plane": "xdp", "mode": "enforce", "samples_lost": 3, "failed_reloads": 2,
         "interfaces": [{"interface": "eth0", "attach": "native", "remark": ""},
                        {"port": "0000:01:00.0", "driver": "net_ice", "link": false}],
-        "sources": {"capacity": 1048576, "used": 17, "bytes": 67108864},
+        "sources": {"capacity": 1048576, "used": 17, "parent_capacity": 8192, "parents_used": 5,
+                    "bytes": 67108864},
+        "connections": {"unknown": 12},
         "table": {"generation": 41, "created": 1790072042, "age_seconds": 7, "stale": true,
                   "is_empty": false, "prefixes": 5, "intervals": 11, "plane_bytes": 640}})");
 }
@@ -79,6 +81,9 @@ TEST(Metrics, EachFieldHasItsSample)
              R"(mxgate_sources_capacity{plane="xdp"} 1048576)",
              R"(mxgate_sources_used{plane="xdp"} 17)",
              R"(mxgate_sources_bytes{plane="xdp"} 67108864)",
+             R"(mxgate_parents_capacity{plane="xdp"} 8192)",
+             R"(mxgate_parents_used{plane="xdp"} 5)",
+             R"(mxgate_connections{plane="xdp",class="unknown"} 12)",
              R"(mxgate_samples_lost_total{plane="xdp"} 3)",
              R"(mxgate_reloads_failed_total{plane="xdp"} 2)",
          })
@@ -105,7 +110,7 @@ TEST(Metrics, FollowsTheConventions)
             samples++;
         }
     }
-    EXPECT_EQ(samples, 29u);
+    EXPECT_EQ(samples, 32u);
 }
 
 }  // namespace
