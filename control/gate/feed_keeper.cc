@@ -138,7 +138,10 @@ std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
     int64_t earliest = std::numeric_limits<int64_t>::max();
     const std::lock_guard lock(mutex_);
     State* first = nullptr;
+    bool wanted = false;  // of one that is busy for the moment
     for (auto& [key, state] : states_) {
+        if (state.fetching || state.handed_out)
+            wanted |= state.soon;
         if (!state.source.fetch.is_fetched() || state.fetching || state.handed_out)
             continue;
         const int64_t next = state.soon ? 0 : state.next;
@@ -148,7 +151,7 @@ std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
         }
     }
     if (first == nullptr || earliest > now)
-        return {std::nullopt, earliest};
+        return {std::nullopt, wanted ? std::min(earliest, now + 1) : earliest};
     first->fetching = true;
     first->soon = false;
     first->tried = now;

@@ -33,8 +33,7 @@ public:
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
             throw PlaneError(system_text("socketpair", errno));
         socket_ = Fd(ends[0]);
-        const Fd theirs(ends[1]);
-        start(theirs);
+        start(Fd(ends[1]));  // ours of it is closed again: else its end would never come
         const mxg_replay_begin begin{capacity, {key[0], key[1]}, table.plane.size()};
         ask(&begin, sizeof(begin), table.plane.data(), table.plane.size() * sizeof(mxg_line));
     }
