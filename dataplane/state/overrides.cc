@@ -2,9 +2,11 @@
 #include "dataplane/state/overrides.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "dataplane/state/memory.h"
 
@@ -60,6 +62,8 @@ void put_overrides(mxg_overrides* shared, const std::vector<mxg_override>& overr
     while (!fill(*fresh, overrides, seed))
         if (++seed == kSeeds)
             throw PlaneError("the prefixes set by hand cannot be laid out; forget some");
+    // A core may still be in the set that the last call turned away from.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const uint32_t version = shared->version;
     shared->set[(version + 1) & 1] = *fresh;
     __atomic_store_n(&shared->version, version + 1, __ATOMIC_RELEASE);

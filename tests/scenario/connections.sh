@@ -93,13 +93,7 @@ end_xdp()
 
 begin_dpdk()
 {
-  dpdk_begin
-  lab_wire
-  postfix_start
-  lab_lists
-  DPDK="ports: [\"net_af_packet0,iface=wire0\", \"net_af_packet1,iface=wire1\"],
-    topology: inline, cores: [0]" lab_config
-  plane_start || lab_die "mxgate-dpdk does not start"
+  begin_wire
   gate_start || lab_die "the gate does not start"
 }
 

@@ -15,6 +15,18 @@ dpdk_begin()
   scenario_begin
 }
 
+# The plane as a wire between sender and a Postfix, before mxgated starts.
+begin_wire()
+{
+  dpdk_begin
+  lab_wire
+  postfix_start
+  lab_lists
+  DPDK="ports: [\"net_af_packet0,iface=wire0\", \"net_af_packet1,iface=wire1\"],
+    topology: inline, cores: [0]" lab_config
+  plane_start || lab_die "mxgate-dpdk does not start"
+}
+
 generation() { gate status --json | jq -s '.[0].table.generation'; }
 
 # telemetry COMMAND JQ_FILTER: of the answer of DPDK's telemetry socket.

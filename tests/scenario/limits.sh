@@ -108,16 +108,7 @@ begin_xdp()
   lab_config
 }
 
-begin_dpdk()
-{
-  dpdk_begin
-  lab_wire
-  postfix_start
-  lab_lists
-  DPDK="ports: [\"net_af_packet0,iface=wire0\", \"net_af_packet1,iface=wire1\"],
-    topology: inline, cores: [0]" lab_config
-  plane_start || lab_die "mxgate-dpdk does not start"
-}
+begin_dpdk() { begin_wire; }
 
 begin_"$PLANE"
 gate_start || lab_die "the gate does not start"
