@@ -7,13 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
 #include "control/gate/feed_attempt.h"
 #include "control/gate/feed_keeper.h"
+#include "control/text/progress.h"
 
 namespace mxgate {
 namespace {
@@ -37,38 +36,6 @@ public:
 
 private:
     std::string path_;
-};
-
-// A line of a terminal that is written over and goes away.
-class FetchLine
-{
-public:
-    explicit FetchLine(std::string name) : name_(std::move(name)) { show(0, 0); }
-    ~FetchLine()
-    {
-        if (terminal_)
-            fmt::print(stderr, "\r\x1b[K");
-    }
-    FetchLine(const FetchLine&) = delete;
-    FetchLine& operator=(const FetchLine&) = delete;
-
-    void show(uint64_t got, uint64_t all)
-    {
-        const auto now = std::chrono::steady_clock::now();
-        if (!terminal_ || now < next_)
-            return;
-        next_ = now + std::chrono::milliseconds(200);
-        constexpr uint64_t kWidth = 30;
-        const std::string bar(all > 0 ? std::min(got, all) * kWidth / all : 0, '=');
-        fmt::print(stderr, "\rfetching {}: {:.1f} MiB [{:{}}]\x1b[K", name_,
-                   static_cast<double>(got) / 1048576, bar, kWidth);
-        std::fflush(stderr);
-    }
-
-private:
-    const std::string name_;
-    const bool terminal_ = ::isatty(STDERR_FILENO) != 0;
-    std::chrono::steady_clock::time_point next_{};
 };
 
 // Of `config` only the lists that are fetched and (but for `all`) not there yet.
@@ -111,8 +78,9 @@ CompileResult compile_offline(const Config& config, const std::string& state_dir
     fresh.follow(missing_lists(config, stored, fetch));
     const std::atomic<bool> never = false;
     while (const std::optional<Source> source = fresh.next_task().first) {
-        FetchLine line(source->key.name);
-        fresh.fetch(*source, never, [&](uint64_t got, uint64_t all) { line.show(got, all); });
+        Progress progress("fetching " + source->key.name + ": KiB");
+        fresh.fetch(*source, never,
+                    [&](uint64_t got, uint64_t all) { progress.show(got / 1024, got, all); });
     }
     FeedAttempt attempt(stored, config, {true, false}, fresh.hand_out(true));
     CompileResult result = attempt.compile(generation, previous);

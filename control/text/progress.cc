@@ -11,7 +11,6 @@ namespace mxgate {
 namespace {
 
 constexpr auto kPause = std::chrono::milliseconds(200);
-constexpr uint32_t kCallsBetweenLooks = 256;  // at the clock
 constexpr size_t kBarWidth = 30;
 
 std::string bar_of(uint64_t done, uint64_t whole)
@@ -40,7 +39,7 @@ Progress::~Progress()
 
 void Progress::show(uint64_t count, uint64_t done)
 {
-    if (!terminal_ || ++calls_ % kCallsBetweenLooks != 0)
+    if (!terminal_)
         return;
     const auto now = std::chrono::steady_clock::now();
     if (now < next_)

@@ -12,20 +12,25 @@ namespace mxgate {
 class Progress
 {
 public:
-    // `what`: "mail.log: arrivals". `whole`: the work in units of done(); 0: not known.
-    Progress(std::string what, uint64_t whole);
+    // `what`: "mail.log: arrivals". `whole`: the work in units of `done`; 0: not known.
+    explicit Progress(std::string what, uint64_t whole = 0);
     ~Progress();
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
     // Cheap: writes a few times a second at most.
     void show(uint64_t count, uint64_t done);
+    // Where the whole is known only on the way.
+    void show(uint64_t count, uint64_t done, uint64_t whole)
+    {
+        whole_ = whole;
+        show(count, done);
+    }
 
 private:
     std::string what_;
     uint64_t whole_;
     bool terminal_, shown_ = false;
-    uint32_t calls_ = 0;
     std::chrono::steady_clock::time_point next_;
 };
 
