@@ -2,6 +2,8 @@
 /* The XDP plane: the core's decision on each frame of the interface. */
 #include "ebpf/platform.h"
 
+#include <bpf/bpf_endian.h>
+
 /* Functions of the core that are out of line: a frame of the stack for each, and the verifier looks
  * at a global function once, by itself. State is in maps, so that they need nothing of the gate. */
 int take(struct mxg_attempt *attempt, __u32 place);
@@ -41,6 +43,14 @@ __attribute__((noinline)) __u64 hash_syn(struct mxg_packet *packet)
     return packet ? mxg_syn_hash(sources.key, packet) : 0;
 }
 
+static __always_inline void put_ipv6(__u32 *to, const struct mxg_address *address)
+{
+    to[0] = bpf_htonl((__u32)(address->hi >> 32));
+    to[1] = bpf_htonl((__u32)address->hi);
+    to[2] = bpf_htonl((__u32)(address->lo >> 32));
+    to[3] = bpf_htonl((__u32)address->lo);
+}
+
 __attribute__((noinline)) int limit(struct mxg_work *work)
 {
     struct mxg_gate gate = {};
@@ -49,6 +59,42 @@ __attribute__((noinline)) int limit(struct mxg_work *work)
         return -1;
     mxg_limit(&gate, &work->packet, &work->attempt, &work->decision);
     return 0;
+}
+
+/* 0: the frame belongs to no connection of this host, though it has the service. */
+__attribute__((noinline)) int is_of_connection(struct xdp_md *ctx, struct mxg_packet *packet)
+{
+    struct bpf_sock_tuple tuple;
+    struct bpf_sock *socket;
+    __u32 zero = 0, size, state;
+
+    if (!packet)
+        return 1;
+    if (settings.replay) {
+        struct mxg_replay_io *io = bpf_map_lookup_elem(&mxg_replay, &zero);
+
+        return !io || io->of_connection;
+    }
+    __builtin_memset(&tuple, 0, sizeof(tuple));
+    if (packet->source.family == MXG_FAMILY_IPV4) {
+        tuple.ipv4.saddr = bpf_htonl((__u32)(packet->source.hi >> 32));
+        tuple.ipv4.daddr = bpf_htonl((__u32)(packet->destination.hi >> 32));
+        tuple.ipv4.sport = bpf_htons(packet->source_port);
+        tuple.ipv4.dport = bpf_htons(packet->destination_port);
+        size = sizeof(tuple.ipv4);
+    } else {
+        put_ipv6(tuple.ipv6.saddr, &packet->source);
+        put_ipv6(tuple.ipv6.daddr, &packet->destination);
+        tuple.ipv6.sport = bpf_htons(packet->source_port);
+        tuple.ipv6.dport = bpf_htons(packet->destination_port);
+        size = sizeof(tuple.ipv6);
+    }
+    socket = bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+    if (!socket) /* the service is on another host */
+        return 1;
+    state = socket->state;
+    bpf_sk_release(socket);
+    return state != BPF_TCP_LISTEN && state != BPF_TCP_SYN_RECV && state != BPF_TCP_NEW_SYN_RECV;
 }
 
 static __always_inline void count(void *map, __u32 index)
@@ -148,7 +194,8 @@ int mxgate(struct xdp_md *ctx)
     __builtin_memset(&work->packet, 0, sizeof(work->packet));
     parse(ctx, &work->packet);
     decide(work);
-    if (work->attempt.pending)
+    if (work->attempt.pending &&
+        (mxg_is_attempt(&work->packet) || is_of_connection(ctx, &work->packet)))
         limit(work);
 
     if (settings.replay) {

@@ -35,9 +35,11 @@ struct mxg_socket {
     struct mxg_attempt attempt;
 };
 
-/* Memory shared with `mxgate replay`: the time in, the decision out. */
+/* Memory shared with `mxgate replay`: time in, decision out. */
 struct mxg_replay_io {
     __u64 now_ns;
+    __u32 of_connection; /* 0: the frame belongs to none that is open */
+    __u32 reserved;
     struct mxg_decision decision;
 };
 

@@ -7,8 +7,6 @@
 #ifndef MXG_EBPF_SOCKETS_H
 #define MXG_EBPF_SOCKETS_H
 
-#include <bpf/bpf_endian.h>
-
 #define MXG_AF_INET 2
 #define MXG_AF_INET6 10
 

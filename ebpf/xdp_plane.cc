@@ -379,6 +379,12 @@ TestRun::TestRun(const GateMaps& maps, XdpProgram& program)
     if (!stats_)
         throw BpfError(error_text("cannot enable the kernel's program statistics", errno));
     runs_before_ = program_info(program_fd_).run_cnt;
+    set_of_connection(true);
+}
+
+void TestRun::set_of_connection(bool is)
+{
+    static_cast<mxg_replay_io*>(io_.data())->of_connection = is;
 }
 
 mxg_decision TestRun::run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action,

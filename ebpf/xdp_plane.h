@@ -75,6 +75,10 @@ class TestRun
 public:
     TestRun(const GateMaps& maps, XdpProgram& program);
 
+    // Whether the next frames belong to an open connection, which else the kernel is asked; true at
+    // first.
+    void set_of_connection(bool is);
+
     // The decision on `frame` at `now_ns`; `action` is what the program returned (XDP_PASS, ...).
     // `out`, unless null: the frame as the program left it.
     mxg_decision run(const void* frame, uint32_t bytes, uint64_t now_ns, uint32_t* action,

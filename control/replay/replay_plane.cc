@@ -19,9 +19,10 @@ class StatefulPlane : public ReplayPlane
 {
 public:
     explicit StatefulPlane(uint64_t capacity)
-        : lines_(std::max<uint32_t>(buckets_for(capacity) / MXG_FLOW_WAYS, 64)),
-          flows_{lines_.data(), static_cast<uint32_t>(lines_.size() - 1), 0}
+        : lines_(mxg_flow_lines(buckets_for(capacity) - 1)),
+          flows_{lines_.data(), static_cast<uint32_t>(lines_.size() - 1), 0, 0}
     {
+        gate_.flows = &flows_;
     }
 
 protected:
@@ -33,10 +34,14 @@ protected:
         return packet;
     }
 
-    void learn(const mxg_packet& packet, const mxg_decision& decision, uint64_t now_ns)
+    void time_passes(uint64_t now_ns)
     {
         gate_.now_ns = now_ns;
-        mxg_sweep_flows(&gate_, &flows_, kSweptFlowLines);
+        mxg_sweep_flows(&gate_, &flows_, MXG_FLOW_REPLAY_SWEEP);
+    }
+
+    void learn(const mxg_packet& packet, const mxg_decision& decision)
+    {
         if (mxg_effect(&decision) == MXG_PASS)
             mxg_see_flow(&gate_, &flows_, &packet, &decision);
     }
@@ -44,8 +49,6 @@ protected:
     mxg_gate gate_{};
 
 private:
-    static constexpr uint32_t kSweptFlowLines = 64;  // a frame
-
     std::vector<mxg_flow_line> lines_;
     mxg_flows flows_;
 };
@@ -70,9 +73,9 @@ public:
     {
         const mxg_packet packet = parse(bytes);
         mxg_decision decision;
-        gate_.now_ns = now_ns;
+        time_passes(now_ns);
         mxg_decide(&gate_, &packet, &decision);
-        learn(packet, decision, now_ns);
+        learn(packet, decision);
         return decision;
     }
 
@@ -102,7 +105,10 @@ public:
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
     {
+        const mxg_packet packet = parse(bytes);
         uint32_t action = XDP_ABORTED;
+        time_passes(now_ns);
+        run_.set_of_connection(mxg_is_of_connection(&gate_, &packet));
         const mxg_decision decision =
             run_.run(bytes.data(), static_cast<uint32_t>(bytes.size()), now_ns, &action);
         const uint8_t effect = mxg_effect(&decision);
@@ -111,7 +117,7 @@ public:
         if (action != (effect == MXG_PASS ? XDP_PASS : XDP_DROP) && !(answers && action == XDP_TX))
             throw BpfError("the XDP program returned " + std::to_string(action) +
                            ", its verdict is " + verdict_name(effect));
-        learn(parse(bytes), decision, now_ns);
+        learn(packet, decision);
         return decision;
     }
 

@@ -7,15 +7,13 @@
 
 #include "dataplane/core/decide.h"
 
-/* One less, unless it is 0: a count that was lost must not wrap. */
-MXG_INLINE void mxg_count_down(__u32 *count)
+/* One more, or one less unless it is 0: a count that was lost must not wrap. */
+MXG_INLINE void mxg_count(__u32 *count, int one)
 {
-    for (int i = 0; i < MXG_TRIES; i++) {
-        __u32 old = mxg_load32(count);
-
-        if (old == 0 || __sync_val_compare_and_swap(count, old, old - 1) == old)
-            return;
-    }
+    if (one > 0)
+        __sync_fetch_and_add(count, 1);
+    else if ((__s32)__sync_fetch_and_add(count, -1) <= 0)
+        __sync_fetch_and_add(count, 1);
 }
 
 /* Counts the connection to one place; charges what the handshake is to be charged, and gives back
@@ -31,7 +29,12 @@ MXG_INLINE void mxg_open_at(struct mxg_gate *gate, struct mxg_attempt *attempt, 
     source = mxg_source_at(gate, &attempt->place[place]);
     if (!source)
         return;
-    __sync_fetch_and_add(&source->open, 1);
+    mxg_count(&source->open, 1);
+    /* Now it cannot be evicted; it may have been before. */
+    if (source->hi != attempt->prefix.address.hi || source->lo != attempt->prefix.address.lo) {
+        mxg_count(&source->open, -1);
+        return;
+    }
     connection->counted |= (__u8)(1u << place);
     if (ceiling->interval_ns && (attempt->limits.flags & MXG_CLASS_HANDSHAKE))
         mxg_debit_rate(&source->full_at_ns, ceiling->interval_ns,
@@ -60,7 +63,7 @@ MXG_INLINE void mxg_connection_opened(struct mxg_gate *gate, struct mxg_attempt 
             mxg_open_at(gate, attempt, i, connection);
     }
     if (open)
-        __sync_fetch_and_add(open, 1);
+        mxg_count(open, 1);
 }
 
 /* The same, from the source address: for a plane that has the whole gate at hand. 0, or -1: there
@@ -82,8 +85,9 @@ MXG_INLINE int mxg_handshake_done(struct mxg_gate *gate, const struct mxg_addres
     return 0;
 }
 
-/* The connection is over: once for each that was opened. */
-MXG_INLINE void mxg_connection_closed(struct mxg_gate *gate, struct mxg_connection *connection)
+/* `one`: 1, or -1: where the connection was counted when it was opened. */
+MXG_INLINE void mxg_connection_counts(struct mxg_gate *gate,
+                                      const struct mxg_connection *connection, int one)
 {
     const struct mxg_source_settings settings = mxg_settings(gate);
     __u32 *open = mxg_class_connections(gate, connection->class_id);
@@ -102,11 +106,17 @@ MXG_INLINE void mxg_connection_closed(struct mxg_gate *gate, struct mxg_connecti
         bucket = mxg_source_bucket(gate, mxg_bucket_at(settings.bucket_mask, i, hash));
         way = bucket ? mxg_find_way(bucket, &prefix, mxg_source_tag(hash, &prefix)) : MXG_WAYS;
         if (way < MXG_WAYS)
-            mxg_count_down(&bucket->way[way & (MXG_WAYS - 1)].open);
+            mxg_count(&bucket->way[way & (MXG_WAYS - 1)].open, one);
     }
-    connection->counted = 0;
     if (open)
-        mxg_count_down(open);
+        mxg_count(open, one);
+}
+
+/* The connection is over: once for each that was opened. */
+MXG_INLINE void mxg_connection_closed(struct mxg_gate *gate, struct mxg_connection *connection)
+{
+    mxg_connection_counts(gate, connection, -1);
+    connection->counted = 0;
 }
 
 #endif

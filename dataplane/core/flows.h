@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Open connections as they are seen from between the ends, user space only: for a plane that sees
- * both directions and no sockets (DPDK), and for captures.
+/* What frames in both directions say of open connections (RFC 9293), see flow_table.h.
  *
  * A flow is made by the SYN-ACK of the service, so that forged SYNs take no room; it is open once
- * the sender acknowledges that SYN-ACK (RFC 9293), and over with the FINs of both sides, a RST that
- * the service sent or would take, or when nothing was seen of it for too long. The table is a fixed
- * array of lines of four; where a line has four open flows a fifth is not counted.
- *
- * A sender can make its open connection look closed by a RST that is lost on the way to the
- * service; that is why RSTs of senders count only within the window that the service acknowledges.
+ * the sender acknowledges that SYN-ACK or the service sends data, and over with the FINs of both
+ * sides, a RST, or when nothing was seen of it for too long. The sender alone is not to be believed
+ * of an end: a RST or FIN that the service would not take changes nothing there. So its FIN counts
+ * when the service has acknowledged it, and its RST at once only where it is at the exact number
+ * with no data under way, else when the service stays silent after it (RFC 5961 3.2).
+ * Data of the service shows that a connection is open whatever was said before. What is left to a
+ * sender: a RST with a wrong checksum hides its connection until the service sends again.
  *
  * Include after native.h.
  */
@@ -16,52 +16,7 @@
 #define MXG_CORE_FLOWS_H
 
 #include "dataplane/core/connections.h"
-
-#define MXG_FLOW_WAYS 4
-#define MXG_FLOW_ANSWERED_NS (75 * 1000000000ULL)    /* for the sender's ACK */
-#define MXG_FLOW_IDLE_NS (15 * 60 * 1000000000ULL)   /* between frames; SMTP's own is 5 minutes */
-#define MXG_FLOW_CLOSING_NS (2 * 60 * 1000000000ULL) /* from one FIN to the other */
-#define MXG_FLOW_WINDOW (1u << 20)                   /* in which a RST counts */
-
-enum mxg_flow_phase {
-    MXG_FLOW_FREE = 0,
-    MXG_FLOW_BUSY, /* one core is at it */
-    MXG_FLOW_ANSWERED,
-    MXG_FLOW_OPEN,
-};
-
-struct mxg_flow {
-    __u64 tuple; /* keyed hash of addresses and ports */
-    __u64 until_ns;
-    __u32 phase;
-    __u32 service_sequence; /* of its SYN */
-    __u32 service_ack;      /* the last one it sent */
-    __u16 sender_fin, service_fin;
-    struct mxg_connection connection;
-    __u64 reserved;
-};
-
-struct mxg_flow_line {
-    struct mxg_flow way[MXG_FLOW_WAYS];
-};
-
-struct mxg_flows {
-    struct mxg_flow_line *lines;
-    __u32 mask;  /* lines - 1, a power of two - 1 */
-    __u32 swept; /* next line to look at for flows whose time is over */
-};
-
-_Static_assert(sizeof(struct mxg_flow) == 64, "one cache line");
-
-static inline struct mxg_flow_line *mxg_flow_line_of(const struct mxg_flows *flows, __u64 tuple)
-{
-    return &flows->lines[mxg_bucket_number(tuple, flows->mask)];
-}
-
-static inline __u32 mxg_flow_phase_of(const struct mxg_flow *flow)
-{
-    return __atomic_load_n(&flow->phase, __ATOMIC_ACQUIRE);
-}
+#include "dataplane/core/flow_table.h"
 
 /* From one phase to another; 0: it was in another one. */
 static inline int mxg_flow_turn(struct mxg_flow *flow, __u32 from, __u32 to)
@@ -69,31 +24,35 @@ static inline int mxg_flow_turn(struct mxg_flow *flow, __u32 from, __u32 to)
     return __sync_bool_compare_and_swap(&flow->phase, from, to);
 }
 
-static inline struct mxg_flow *mxg_find_flow(const struct mxg_flows *flows, __u64 tuple)
-{
-    struct mxg_flow_line *line = mxg_flow_line_of(flows, tuple);
-
-    for (int i = 0; i < MXG_FLOW_WAYS; i++)
-        if (line->way[i].tuple == tuple && mxg_flow_phase_of(&line->way[i]) >= MXG_FLOW_ANSWERED)
-            return &line->way[i];
-    return 0;
-}
-
-/* Ends a flow that is in `phase`; nothing if another core was faster. */
-static inline void mxg_end_flow(struct mxg_gate *gate, struct mxg_flow *flow, __u32 phase)
+/* From `phase` to FREE or OVER; nothing if another core was faster. */
+static inline void mxg_leave_flow(struct mxg_gate *gate, struct mxg_flow *flow, __u32 phase,
+                                  __u32 to)
 {
     if (!mxg_flow_turn(flow, phase, MXG_FLOW_BUSY))
         return;
     if (phase == MXG_FLOW_OPEN)
         mxg_connection_closed(gate, &flow->connection);
-    mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_FREE);
+    mxg_flow_turn(flow, MXG_FLOW_BUSY, to);
 }
 
-/* A way for a new flow, BUSY: free, or else of the handshake that waits longest; or 0. */
+static inline void mxg_end_flow(struct mxg_gate *gate, struct mxg_flow *flow, __u32 phase)
+{
+    mxg_leave_flow(gate, flow, phase, MXG_FLOW_FREE);
+}
+
+/* An open connection is over, by what was said. */
+static inline void mxg_flow_is_over(struct mxg_gate *gate, struct mxg_flow *flow, __u64 remember_ns)
+{
+    flow->until_ns = gate->now_ns + remember_ns;
+    mxg_leave_flow(gate, flow, MXG_FLOW_OPEN, MXG_FLOW_OVER);
+}
+
+/* A way for a new flow, BUSY: free, or the first to end of those that are not open; or 0. */
 static inline struct mxg_flow *mxg_take_flow(const struct mxg_flows *flows, __u64 tuple)
 {
     struct mxg_flow_line *line = mxg_flow_line_of(flows, tuple);
     struct mxg_flow *oldest = 0;
+    __u32 was = 0;
 
     for (int i = 0; i < MXG_FLOW_WAYS; i++) {
         struct mxg_flow *flow = &line->way[i];
@@ -101,10 +60,32 @@ static inline struct mxg_flow *mxg_take_flow(const struct mxg_flows *flows, __u6
 
         if (phase == MXG_FLOW_FREE && mxg_flow_turn(flow, MXG_FLOW_FREE, MXG_FLOW_BUSY))
             return flow;
-        if (phase == MXG_FLOW_ANSWERED && (!oldest || flow->until_ns < oldest->until_ns))
+        if ((phase == MXG_FLOW_ANSWERED || phase == MXG_FLOW_OVER) &&
+            (!oldest || flow->until_ns < oldest->until_ns)) {
             oldest = flow;
+            was = phase;
+        }
     }
-    return oldest && mxg_flow_turn(oldest, MXG_FLOW_ANSWERED, MXG_FLOW_BUSY) ? oldest : 0;
+    return oldest && mxg_flow_turn(oldest, was, MXG_FLOW_BUSY) ? oldest : 0;
+}
+
+/* A flow of the service's making; 0: no room. */
+static inline struct mxg_flow *mxg_new_flow(struct mxg_gate *gate, struct mxg_flows *flows,
+                                            __u64 tuple, const struct mxg_packet *packet)
+{
+    struct mxg_flow *flow = mxg_take_flow(flows, tuple);
+
+    if (!flow) {
+        flows->full++;
+        return 0;
+    }
+    flow->tuple = tuple;
+    flow->until_ns = gate->now_ns + MXG_FLOW_ANSWERED_NS;
+    flow->service_sequence = packet->sequence;
+    flow->service_ack = flow->sender_next = packet->acknowledgement;
+    flow->sender_fin = flow->service_fin = flow->sender_reset = 0;
+    mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_ANSWERED);
+    return flow;
 }
 
 /* The SYN-ACK of a service. */
@@ -118,66 +99,113 @@ static inline void mxg_flow_answered(struct mxg_gate *gate, struct mxg_flows *fl
         return; /* again */
     if (flow)
         mxg_end_flow(gate, flow, mxg_flow_phase_of(flow));
-    flow = mxg_take_flow(flows, tuple);
-    if (!flow)
-        return;
-    flow->tuple = tuple;
-    flow->until_ns = gate->now_ns + MXG_FLOW_ANSWERED_NS;
-    flow->service_sequence = packet->sequence;
-    flow->service_ack = packet->acknowledgement;
-    flow->sender_fin = flow->service_fin = 0;
-    mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_ANSWERED);
+    mxg_new_flow(gate, flows, tuple, packet);
+}
+
+/* The handshake is complete; 1: it counts now. */
+static inline int mxg_flow_opens(struct mxg_gate *gate, struct mxg_flow *flow,
+                                 const struct mxg_address *sender)
+{
+    if (!mxg_flow_turn(flow, MXG_FLOW_ANSWERED, MXG_FLOW_BUSY))
+        return 0;
+    if (mxg_handshake_done(gate, sender, &flow->connection)) {
+        mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_FREE);
+        return 0;
+    }
+    mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_OPEN);
+    return 1;
+}
+
+/* The service has acknowledged the sender's FIN, and so all before it. */
+static inline int mxg_sender_is_done(const struct mxg_flow *flow)
+{
+    return flow->sender_fin && flow->service_ack == flow->sender_next;
 }
 
 /* A frame of an open flow, from either side. */
-static inline void mxg_flow_goes_on(struct mxg_gate *gate, struct mxg_flow *flow, int reset)
+static inline void mxg_flow_goes_on(struct mxg_gate *gate, struct mxg_flow *flow)
 {
-    const int one = flow->sender_fin || flow->service_fin;
+    const int sender = mxg_sender_is_done(flow);
 
-    if (reset || (flow->sender_fin && flow->service_fin))
-        mxg_end_flow(gate, flow, MXG_FLOW_OPEN);
+    if (sender && flow->service_fin)
+        mxg_flow_is_over(gate, flow, MXG_FLOW_OVER_NS);
     else
-        flow->until_ns = gate->now_ns + (one ? MXG_FLOW_CLOSING_NS : MXG_FLOW_IDLE_NS);
+        flow->until_ns =
+            gate->now_ns + (sender || flow->service_fin || flow->sender_reset ? MXG_FLOW_CLOSING_NS
+                                                                              : MXG_FLOW_IDLE_NS);
+}
+
+/* What the frame takes of the sequence numbers. */
+static inline __u32 mxg_sequence_bytes(const struct mxg_packet *packet)
+{
+    return packet->end - packet->transport - packet->header + !!(packet->tcp_flags & MXG_TCP_FIN);
+}
+
+/* After its FIN a sender's RST has the number of the FIN or the next one: both are taken. */
+static inline void mxg_sender_resets(struct mxg_gate *gate, struct mxg_flow *flow,
+                                     const struct mxg_packet *packet)
+{
+    const __u32 before_end = flow->sender_next - packet->sequence;
+    const int exact = before_end <= flow->sender_fin;
+
+    if (!exact && packet->sequence - flow->service_ack >= MXG_FLOW_WINDOW)
+        return;
+    if (exact && (flow->sender_fin || packet->sequence == flow->service_ack)) {
+        mxg_flow_is_over(gate, flow, MXG_FLOW_RESET_NS);
+        return;
+    }
+    flow->sender_reset = 1;
+    mxg_flow_goes_on(gate, flow);
+    if (exact)
+        flow->until_ns = gate->now_ns + MXG_FLOW_RESET_NS;
 }
 
 static inline void mxg_flow_from_sender(struct mxg_gate *gate, struct mxg_flow *flow,
                                         const struct mxg_packet *packet)
 {
-    const int reset = packet->tcp_flags & MXG_TCP_RST;
+    const __u32 next = packet->sequence + mxg_sequence_bytes(packet);
 
-    if (mxg_flow_phase_of(flow) == MXG_FLOW_ANSWERED) {
-        if (reset || !(packet->tcp_flags & MXG_TCP_ACK) ||
-            packet->acknowledgement != flow->service_sequence + 1 ||
-            packet->sequence != flow->service_ack ||
-            !mxg_flow_turn(flow, MXG_FLOW_ANSWERED, MXG_FLOW_BUSY))
-            return;
-        if (mxg_handshake_done(gate, &packet->source, &flow->connection)) {
-            mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_FREE);
-            return;
-        }
-        mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_OPEN);
-    }
+    if (mxg_flow_phase_of(flow) == MXG_FLOW_ANSWERED &&
+        ((packet->tcp_flags & MXG_TCP_RST) || !(packet->tcp_flags & MXG_TCP_ACK) ||
+         packet->acknowledgement != flow->service_sequence + 1 ||
+         packet->sequence - flow->service_ack >= MXG_FLOW_WINDOW ||
+         !mxg_flow_opens(gate, flow, &packet->source)))
+        return;
     if (mxg_flow_phase_of(flow) != MXG_FLOW_OPEN)
         return;
-    if (packet->tcp_flags & MXG_TCP_FIN)
-        flow->sender_fin = 1;
-    mxg_flow_goes_on(gate, flow, reset && packet->sequence - flow->service_ack < MXG_FLOW_WINDOW);
+    if (packet->tcp_flags & MXG_TCP_RST) {
+        mxg_sender_resets(gate, flow, packet);
+        return;
+    }
+    if ((__s32)(next - flow->sender_next) > 0 &&
+        (__s32)(packet->sequence - flow->sender_next) <= 0) {
+        flow->sender_next = next;
+        flow->sender_reset = 0;
+        flow->sender_fin = !!(packet->tcp_flags & MXG_TCP_FIN);
+    }
+    mxg_flow_goes_on(gate, flow);
 }
 
+/* `sender`: the frame's destination. */
 static inline void mxg_flow_from_service(struct mxg_gate *gate, struct mxg_flow *flow,
-                                         const struct mxg_packet *packet)
+                                         const struct mxg_packet *packet,
+                                         const struct mxg_address *sender)
 {
-    const __u32 phase = mxg_flow_phase_of(flow);
-
-    if (phase == MXG_FLOW_ANSWERED && (packet->tcp_flags & MXG_TCP_RST))
-        mxg_end_flow(gate, flow, MXG_FLOW_ANSWERED);
-    if (phase != MXG_FLOW_OPEN)
+    if (packet->tcp_flags & MXG_TCP_RST) {
+        mxg_end_flow(gate, flow, mxg_flow_phase_of(flow));
+        return;
+    }
+    if (mxg_flow_phase_of(flow) == MXG_FLOW_ANSWERED && mxg_sequence_bytes(packet) > 0)
+        mxg_flow_opens(gate, flow, sender);
+    if (mxg_flow_phase_of(flow) != MXG_FLOW_OPEN)
         return;
     if (packet->tcp_flags & MXG_TCP_ACK)
         flow->service_ack = packet->acknowledgement;
+    if ((__s32)(flow->service_ack - flow->sender_next) > 0)
+        flow->sender_next = flow->service_ack;
     if (packet->tcp_flags & MXG_TCP_FIN)
         flow->service_fin = 1;
-    mxg_flow_goes_on(gate, flow, packet->tcp_flags & MXG_TCP_RST);
+    mxg_flow_goes_on(gate, flow);
 }
 
 /* The frame as the other side sees it: from the service to the sender. */
@@ -213,7 +241,8 @@ static inline void mxg_see_flow(struct mxg_gate *gate, struct mxg_flows *flows,
 
     if (packet->kind != MXG_FRAME_TCP)
         return;
-    if (decision->reason == MXG_ESTABLISHED) {
+    /* What is beyond a bandwidth passes in monitor mode. */
+    if (decision->reason == MXG_ESTABLISHED || decision->reason == MXG_BANDWIDTH) {
         flow = mxg_find_flow(flows, mxg_tuple_hash(gate->sources.key, packet, 0));
         if (flow)
             mxg_flow_from_sender(gate, flow, packet);
@@ -228,12 +257,19 @@ static inline void mxg_see_flow(struct mxg_gate *gate, struct mxg_flows *flows,
     if ((packet->tcp_flags & (MXG_TCP_SYN | MXG_TCP_ACK)) == (MXG_TCP_SYN | MXG_TCP_ACK))
         return mxg_flow_answered(gate, flows, tuple, packet);
     flow = mxg_find_flow(flows, tuple);
+    if (flow && mxg_flow_phase_of(flow) == MXG_FLOW_OVER && gate->now_ns >= flow->until_ns) {
+        mxg_end_flow(gate, flow, MXG_FLOW_OVER);
+        flow = 0;
+    }
+    /* Data shows a connection that is not known: from before the gate, or one that seemed over. */
+    if (!flow && mxg_sequence_bytes(packet) > 0 &&
+        !(packet->tcp_flags & (MXG_TCP_FIN | MXG_TCP_RST | MXG_TCP_SYN)))
+        flow = mxg_new_flow(gate, flows, tuple, packet);
     if (flow)
-        mxg_flow_from_service(gate, flow, packet);
+        mxg_flow_from_service(gate, flow, packet, &turned.source);
 }
 
-/* Ends what has been silent too long, in the next `count` lines. An entry that a core left BUSY
- * (it was killed) goes too. */
+/* Ends what has been silent too long, in the next `count` lines. */
 static inline void mxg_sweep_flows(struct mxg_gate *gate, struct mxg_flows *flows, __u32 count)
 {
     for (; count > 0; count--) {
@@ -243,14 +279,38 @@ static inline void mxg_sweep_flows(struct mxg_gate *gate, struct mxg_flows *flow
             struct mxg_flow *flow = &line->way[i];
             const __u32 phase = mxg_flow_phase_of(flow);
 
-            if (phase == MXG_FLOW_FREE || (__s64)(gate->now_ns - flow->until_ns) < 0)
-                continue;
-            if (phase != MXG_FLOW_BUSY)
+            if (phase >= MXG_FLOW_ANSWERED && (__s64)(gate->now_ns - flow->until_ns) >= 0)
                 mxg_end_flow(gate, flow, phase);
-            else if (gate->now_ns - flow->until_ns > MXG_FLOW_IDLE_NS)
-                mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_FREE);
         }
     }
+}
+
+/* After a process was killed, before another one goes on: what it left half done is undone, and
+ * every count of open connections is that of the flows. */
+static inline void mxg_recover(struct mxg_gate *gate, const struct mxg_flows *flows)
+{
+    const __u64 buckets = mxg_all_buckets(gate->sources.bucket_mask);
+
+    for (__u64 i = 0; i < buckets; i++)
+        for (int way = 0; way < MXG_WAYS; way++) {
+            struct mxg_source *source = &gate->buckets[i].way[way];
+
+            if (source->tag == MXG_TAG_BUSY)
+                source->tag = 0;
+            if (source->open != 0)
+                source->open = 0;
+        }
+    for (__u32 i = 0; i < MXG_MAX_CLASSES; i++)
+        gate->connections[i] = 0;
+    for (__u32 i = 0; i <= flows->mask; i++)
+        for (int way = 0; way < MXG_FLOW_WAYS; way++) {
+            struct mxg_flow *flow = &flows->lines[i].way[way];
+
+            if (flow->phase == MXG_FLOW_BUSY)
+                flow->phase = MXG_FLOW_FREE;
+            else if (flow->phase == MXG_FLOW_OPEN)
+                mxg_connection_counts(gate, &flow->connection, 1);
+        }
 }
 
 #endif

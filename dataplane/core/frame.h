@@ -103,12 +103,12 @@ MXG_INLINE void mxg_parse_tcp(struct mxg_frame *frame, struct mxg_packet *packet
     packet->sequence = mxg_be32(tcp->sequence);
     packet->acknowledgement = mxg_be32(tcp->acknowledgement);
     packet->end = end;
+    packet->header = (__u8)header;
     if (header < sizeof(*tcp) || offset + header > end)
         return;
     if ((tcp->flags & MXG_TCP_SYN) && (tcp->flags & (MXG_TCP_FIN | MXG_TCP_RST)))
         return;
     packet->transport = (__u16)offset;
-    packet->end = end;
     packet->kind = MXG_FRAME_TCP;
 }
 

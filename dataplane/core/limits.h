@@ -7,6 +7,7 @@
  *
  * The platform gives
  *   __u32 *mxg_class_connections(gate, class_id)   open in the whole class
+ *   int mxg_is_of_connection(gate, packet)         0: to none that is open
  */
 #ifndef MXG_CORE_LIMITS_H
 #define MXG_CORE_LIMITS_H
@@ -93,6 +94,9 @@ MXG_INLINE void mxg_shape(struct mxg_gate *gate, const struct mxg_packet *packet
     const __u64 most = MXG_BYTES_BURST_NS + mxg_bytes_cost(&attempt->limits, 0x10000);
     struct mxg_source *source;
 
+    /* Anyone can forge it, so it must cost the sender nothing. */
+    if (!mxg_is_of_connection(gate, packet))
+        return;
     attempt->now_ns = decision->time_ns = mxg_now(gate);
     /* A sender with open connections has an entry; without one there is nothing to charge. */
     if (MXG_TAKE_PLACE(gate, attempt, 0) >= MXG_WAYS)
@@ -130,8 +134,8 @@ MXG_INLINE void mxg_limit_attempt(struct mxg_gate *gate, const struct mxg_packet
     }
     decision->reason = (__u8)mxg_weigh_attempt(gate, attempt);
     decision->verdict = MXG_PASS;
-    /* A sender that the guard holds up is to come again, so it is never sent away. */
-    if (decision->reason == MXG_SYN_GUARD)
+    /* Who is to come again is never sent away. */
+    if (decision->reason == MXG_SYN_GUARD || decision->reason == MXG_CONTENDED)
         decision->verdict = MXG_DROP;
     else if (decision->reason != MXG_CONFORMS)
         decision->verdict = attempt->limits.deny_verdict & 3;

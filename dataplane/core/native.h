@@ -7,6 +7,7 @@
 
 #include "dataplane/core/address.h"
 #include "dataplane/core/attempt.h"
+#include "dataplane/core/flow_table.h"
 #include "dataplane/core/image.h"
 #include "dataplane/core/overrides.h"
 #include "dataplane/core/retransmissions.h"
@@ -58,6 +59,7 @@ struct mxg_gate {
     struct mxg_seen_line *seen; /* sources.bucket_mask + 1; or 0: every SYN is an attempt */
     __u32 *connections;         /* open, of each class: MXG_MAX_CLASSES; or 0: not known */
     const struct mxg_overrides *overrides; /* or 0: none */
+    const struct mxg_flows *flows;         /* or 0: open connections are not known one by one */
     __u64 now_ns;
 };
 
@@ -84,6 +86,11 @@ MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number
 MXG_INLINE __u32 *mxg_class_connections(struct mxg_gate *gate, __u32 class_id)
 {
     return gate->connections ? &gate->connections[class_id & (MXG_MAX_CLASSES - 1)] : 0;
+}
+
+MXG_INLINE int mxg_is_of_connection(const struct mxg_gate *gate, const struct mxg_packet *packet)
+{
+    return !gate->flows || mxg_is_of_flow(gate->flows, gate->sources.key, packet);
 }
 
 MXG_INLINE struct mxg_attempt *mxg_attempt_memory(struct mxg_gate *gate, struct mxg_attempt *local)

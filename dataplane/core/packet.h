@@ -26,6 +26,7 @@ struct mxg_packet {
     __u16 transport; /* where in the frame the TCP header begins, for TCP */
     __u32 end;       /* and where the IP packet ends */
     __u8 network;    /* where the IP header begins, for IPv4 and IPv6 */
+    __u8 header;     /* bytes of the TCP header, for TCP */
 };
 
 #define MXG_TCP_FIN 0x01

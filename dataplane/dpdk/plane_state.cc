@@ -61,16 +61,10 @@ std::string huge_page_folder()
     return {};
 }
 
-// A flow for each four sources: most senders hold none.
-uint64_t flow_lines(const mxg_source_settings& settings)
-{
-    return std::max<uint64_t>((settings.bucket_mask + uint64_t{1}) / MXG_FLOW_WAYS, 64);
-}
-
 size_t sources_bytes(const mxg_source_settings& settings)
 {
     return up_to(state_bytes((settings.bucket_mask + uint64_t{1}) * MXG_WAYS) +
-                     flow_lines(settings) * sizeof(mxg_flow_line),
+                     mxg_flow_lines(settings.bucket_mask) * sizeof(mxg_flow_line),
                  kHugePage);
 }
 
@@ -221,6 +215,9 @@ PlaneState PlaneState::take_over(const std::string& dir, uint64_t capacity,
     }
     if (!known)
         out.make_sources(dir, capacity);
+    mxg_gate gate = out.gate();
+    const mxg_flows flows = out.flows();
+    mxg_recover(&gate, &flows);
     auto& meta = out.state().meta;
     meta.magic = MXG_IMAGE_MAGIC;
     meta.schema = MXG_SCHEMA;
@@ -255,7 +252,7 @@ mxg_gate PlaneState::gate() const
 mxg_flows PlaneState::flows() const
 {
     auto* lines = reinterpret_cast<mxg_flow_line*>(seen() + source_settings().bucket_mask + 1);
-    return {lines, static_cast<uint32_t>(flow_lines(source_settings()) - 1), 0};
+    return {lines, mxg_flow_lines(source_settings().bucket_mask) - 1, 0, 0};
 }
 
 bool PlaneState::alive() const

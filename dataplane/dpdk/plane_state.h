@@ -35,7 +35,8 @@ inline constexpr uint32_t kMaxWorkers = 128;
     X(send_full, "send-full", "frames that passed and were lost: no room to send") \
     X(answers_lost, "answers-lost", "answers made and lost: no room to send")      \
     X(exception_capped, "exception-capped",                                        \
-      "connection attempts that passed and were lost so that the exception path has room")
+      "connection attempts that passed and were lost so that the exception path has room")  \
+    X(flows_full, "flows-full", "connections that are not counted: no room in the table of flows")
 
 enum class PortCounter {
 #define MXG_PORT_COUNTER_ENUM(enumerator, name, text) enumerator,

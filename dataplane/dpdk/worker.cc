@@ -18,7 +18,6 @@ namespace {
 constexpr uint32_t kHeaderBytes = 2048;
 constexpr uint32_t kIdlePolls = 1000;
 constexpr int kSendTries = 4;
-constexpr uint32_t kSweptFlowLines = 1;  // a poll
 // A port that fills whole bursts has more waiting. Then at most this many connection attempts of a
 // burst go to the kernel, which is slower than the port, so that what keeps the host reachable
 // (neighbour discovery, routing, path MTU) is not lost in the port's queue behind them.
@@ -26,9 +25,11 @@ constexpr uint32_t kExceptionAttempts = MXG_BURST / 4;
 
 }  // namespace
 
-Worker::Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table)
+Worker::Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table,
+               uint32_t swept_lines)
     : number_(number),
       lanes_(std::move(lanes)),
+      swept_lines_(swept_lines),
       table_(table),
       counters_(state.counters_of(number)),
       ring_(state.ring_of(number))
@@ -53,6 +54,7 @@ mxg_frame Worker::view_of(rte_mbuf* frame, uint8_t* scratch) const
 void Worker::judge(uint32_t count, uint64_t now_ns)
 {
     gate_.table = table_.table();
+    gate_.flows = &flows_;
     gate_.now_ns = now_ns;
     parse(count);
     mxg_decide_burst(&gate_, packet_, count, decision_);
@@ -160,7 +162,8 @@ void Worker::sort_out(const Lane& lane, uint32_t count)
                 back.frame[back.count++] = answer;
         if (effect != MXG_PASS)
             drop.frame[drop.count++] = frame_[i];
-        else if (!lane.exception || decision.source_family == MXG_FAMILY_NONE)
+        else if (!lane.exception || decision.source_family == MXG_FAMILY_NONE ||
+                 !mxg_is_attempt(&packet_[i]))
             pass.frame[pass.count++] = frame_[i];
         else if (attempts.count < room)
             attempts.frame[attempts.count++] = frame_[i];
@@ -181,7 +184,7 @@ uint32_t Worker::poll(uint64_t now_ns)
 {
     uint32_t total = 0;
     gate_.now_ns = now_ns;
-    mxg_sweep_flows(&gate_, &flows_, kSweptFlowLines);
+    mxg_sweep_flows(&gate_, &flows_, swept_lines_);
     for (const Lane& lane : lanes_) {
         const uint32_t count = rte_eth_rx_burst(lane.from, lane.queue, frame_, MXG_BURST);
         if (count == 0)
@@ -198,6 +201,8 @@ uint32_t Worker::poll(uint64_t now_ns)
         judge(count, now_ns);
         sort_out(lane, count);
     }
+    port_counter(PortCounter::flows_full) += flows_.full;
+    flows_.full = 0;
     return total;
 }
 

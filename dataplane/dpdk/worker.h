@@ -29,7 +29,9 @@ class Worker
 {
 public:
     // `number`: of the worker's counters, below kMaxWorkers. State and table outlive the worker.
-    Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table);
+    // `swept_lines`: of the table of flows, a poll.
+    Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table,
+           uint32_t swept_lines = 1);
 
     // One burst of every lane at `now_ns` (monotonic); how many frames came.
     uint32_t poll(uint64_t now_ns);
@@ -63,6 +65,7 @@ private:
 
     uint32_t number_;
     std::vector<Lane> lanes_;
+    uint32_t swept_lines_;
     LiveTable& table_;
     WorkerCounters& counters_;
     mxg_ring& ring_;

@@ -90,6 +90,49 @@ TEST_F(PlaneStateTest, KeptOverARestart)
     EXPECT_EQ(state.state().meta.generation, 0u) << "this process has no table yet";
 }
 
+// Killed while it made an entry and a flow, with counts that are off: an entry that stays busy
+// would deny its bucket for ever, a count that is too high its sender.
+TEST_F(PlaneStateTest, WhatAKilledProcessLeftHalfDoneIsUndone)
+{
+    mxg_connection connection{};
+    {
+        PlaneState state = take_over();
+        mxg_gate gate = state.gate();
+        const mxg_prefix prefix{{0x20010db800050001, 0, MXG_FAMILY_IPV6, 0}, 64};
+        const uint64_t hash = mxg_prefix_hash(gate.sources.key, &prefix);
+        mxg_bucket& bucket = gate.buckets[mxg_bucket_at(gate.sources.bucket_mask, 0, hash)];
+        const uint32_t way = mxg_take_way(&bucket, &prefix, mxg_source_tag(hash, &prefix), 1);
+        ASSERT_LT(way, unsigned{MXG_WAYS});
+        bucket.way[way].open = 7;
+        bucket.way[(way + 1) % MXG_WAYS].tag = MXG_TAG_BUSY;
+        state.state().connections[3] = 9;
+        const mxg_flows flows = state.flows();
+        mxg_flow& flow = flows.lines[5].way[1];
+        flow.phase = MXG_FLOW_OPEN;
+        flow.connection.hi = prefix.address.hi;
+        flow.connection.family = MXG_FAMILY_IPV6;
+        flow.connection.class_id = 3;
+        flow.connection.length[0] = 64;
+        flow.connection.counted = 1;
+        connection = flow.connection;
+        flows.lines[5].way[2].phase = MXG_FLOW_BUSY;
+    }
+    PlaneState state = take_over();
+    mxg_gate gate = state.gate();
+    EXPECT_EQ(state.state().connections[3], 1u);
+    EXPECT_EQ(state.flows().lines[5].way[2].phase, unsigned{MXG_FLOW_FREE});
+    uint64_t open = 0, used = 0;
+    for (uint64_t i = 0; i < mxg_all_buckets(gate.sources.bucket_mask); i++)
+        for (const mxg_source& source : gate.buckets[i].way) {
+            open += source.open;
+            used += source.tag != 0;
+        }
+    EXPECT_EQ(open, 1u);
+    EXPECT_EQ(used, 1u);
+    mxg_connection_closed(&gate, &connection);
+    EXPECT_EQ(state.state().connections[3], 0u);
+}
+
 // mxgated reads, and moves the rings' tails, while the plane works.
 TEST_F(PlaneStateTest, ReadBesideTheWriter)
 {

@@ -23,7 +23,9 @@ protected:
         info_ = policy.compile();
         publish(table_, info_.plane);
         model_.emplace(info_);
+        model_->without_connections();
         reference_.emplace(policy.config, policy.reference());
+        reference_->without_connections();
     }
 
     void set_by_hand(const std::vector<reference::Gate::ByHand>& by_hand)
@@ -89,10 +91,24 @@ protected:
             expect_burst(burst, now);
             now += step * burst.size();
         }
+        tell_of_flows(now);
         expect_counters();
         for (const mxg_reason reason : {MXG_NOT_GATED, MXG_ESTABLISHED, MXG_CLASS, MXG_CONFORMS,
                                         MXG_MALFORMED, MXG_FRAGMENT, MXG_MARTIAN, MXG_RATE})
             EXPECT_GT(reasons_[reason], 50u) << "reason " << reason;
+    }
+
+    // Frames that seem to be a service's data show connections: their senders are known too.
+    void tell_of_flows(uint64_t now_ns)
+    {
+        const mxg_flows flows = state_.flows();
+        for (uint32_t i = 0; i <= flows.mask; i++)
+            for (const mxg_flow& flow : flows.lines[i].way)
+                if (flow.phase == MXG_FLOW_OPEN)
+                    reference_->opened(
+                        reference::from(mxg_address{flow.connection.hi, flow.connection.lo,
+                                                    flow.connection.family, 0}),
+                        now_ns);
     }
 
     void expect_counters()

@@ -37,6 +37,8 @@ public:
     mxg_reply_outcome answer(const Bytes& frame, mxg_verdict verdict, uint64_t now_ns);
     mxg_connection opened(const reference::Address& source, uint64_t now_ns);
     void closed(mxg_connection connection);
+    // As for a plane that sees connections one by one, where no frame belongs to one.
+    void without_connections() { gate_.flows = &no_flows_; }
     void put_overrides(const std::vector<mxg_override>& overrides);
     // Another table, the state stays.
     void publish(const PolicyTable& table);
@@ -54,6 +56,8 @@ private:
     std::unique_ptr<mxg_overrides> overrides_ = std::make_unique<mxg_overrides>();
     std::vector<uint64_t> counters_;
     mxg_replies replies_{};
+    mxg_flow_line no_flow_{};
+    mxg_flows no_flows_{&no_flow_, 0, 0, 0};
     mxg_gate gate_{};
 };
 

@@ -320,7 +320,7 @@ void Gate::established(const Parsed& packet, uint64_t now_ns, Decision* decision
     if (!limited)
         return;
     const ClassConfig c = name(*packet.source, now_ns, decision);
-    if (c.bandwidth > 0 &&
+    if (c.bandwidth > 0 && !without_connections_ &&
         !senders_[to_string(*decision->source)].bytes.take_bytes(packet.end, c.bandwidth, now_ns)) {
         decision->verdict = MXG_DROP;
         decision->reason = MXG_BANDWIDTH;

@@ -119,6 +119,8 @@ public:
         uint64_t until_ns;
     };
     void set_by_hand(std::vector<ByHand> by_hand) { by_hand_ = std::move(by_hand); }
+    // The planes see connections one by one, and no frame belongs to one: bandwidth binds none.
+    void without_connections() { without_connections_ = true; }
     // Another configuration and policy; what is remembered stays.
     void publish(const Config& config, PolicyMap policy)
     {
@@ -150,6 +152,7 @@ private:
     ClassConfig shared(ClassConfig c, uint32_t end_sites) const;
     ClassConfig name(const Address& source, uint64_t now_ns, Decision* decision) const;
 
+    bool without_connections_ = false;
     Config config_;
     PolicyMap policy_;
     std::vector<ByHand> by_hand_;

@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 
+#include "dataplane/core/flow_table.h"
 #include "tests/frames/pair.h"
 #include "tests/xdp/plane.h"
 
@@ -140,6 +141,68 @@ TEST_F(HandshakesTest, ResetsOutsideOfTheWindowAreNotBelieved)
     EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 79, 0), kSecond), MXG_CONFORMS);
 }
 
+// What a sender's own TCP would never send hides no connection.
+TEST_F(HandshakesTest, NoSenderHidesItsConnection)
+{
+    const char* const from = "2001:db8:5:1::1";
+    uint32_t other = 500;
+    const auto another = [&](uint64_t now) {
+        return see(client("2001:db8:5:1::2", kSyn, ++other, 0), now);
+    };
+    // Complete for the service, which takes what is in its window, though not to the letter.
+    see(client(from, kSyn, 1, 0), kSecond);
+    see(server(from, kSyn | kAck, 7000, 2), kSecond);
+    see(client(from, kAck, 4, 7001), kSecond);
+    EXPECT_EQ(another(kSecond), MXG_CONNECTIONS);
+    // A RST, a FIN beyond what the service has: it answers the one, and ignores the other.
+    see(client(from, kRst, 1000, 0), kSecond);
+    see(server(from, kAck, 7001, 2), kSecond);
+    see(client(from, kFin | kAck, 2000, 7001), kSecond);
+    see(server(from, kFin | kAck, 7001, 2), kSecond);
+    EXPECT_EQ(another(kSecond), MXG_CONNECTIONS);
+    // Data on the way, of which the gate cannot know whether it came; the answer to a RST says no.
+    see(client(from, kAck, 2, 7001).data(10), kSecond);
+    see(client(from, kRst, 12, 0), kSecond);
+    see(server(from, kAck, 7002, 2), kSecond);
+    for (int i = 0; i < 2 * MXG_FLOW_LEAST_LINES / MXG_FLOW_REPLAY_SWEEP; i++)
+        EXPECT_EQ(another(3 * kSecond), MXG_CONNECTIONS);
+}
+
+// The banner opens what no acknowledgement did, and shows a connection that seemed to be over.
+TEST_F(HandshakesTest, DataOfTheServiceShowsAConnection)
+{
+    const char* const from = "2001:db8:5:1::1";
+    see(client(from, kSyn, 1, 0), kSecond);
+    see(server(from, kSyn | kAck, 7000, 2), kSecond);
+    see(client(from, kAck, 2, 7005), kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 77, 0), kSecond), MXG_CONFORMS);
+    see(server(from, kAck, 7001, 2).data(30), kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 78, 0), kSecond), MXG_CONNECTIONS);
+    see(client(from, kRst, 2, 0), kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 79, 0), kSecond), MXG_CONFORMS);
+    see(server(from, kAck, 7031, 2).data(30), 60 * kSecond);
+    EXPECT_EQ(see(client("2001:db8:5:1::2", kSyn, 80, 0), 60 * kSecond), MXG_CONNECTIONS);
+}
+
+// Anyone can forge the frames of a sender, but not those of its connection.
+TEST_F(HandshakesTest, ForgedDataCostsNoBandwidth)
+{
+    start(reference::PolicyCase::from_yaml(
+              "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+              "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+              "classes: {c: {action: limit, bandwidth: 1kB/s}}\ndefault_class: c\n")
+              .compile());
+    const auto data = [&](const char* from) {
+        return see(client(from, kAck, 2, 7001).data(900), kSecond);
+    };
+    shake("2001:db8:5:1::1", 1, kSecond);
+    for (int i = 0; i < 100; i++)
+        EXPECT_EQ(data("2001:db8:5:1::2"), MXG_ESTABLISHED);
+    EXPECT_EQ(data("2001:db8:5:1::1"), MXG_ESTABLISHED);
+    EXPECT_EQ(data("2001:db8:5:1::1"), MXG_ESTABLISHED);
+    EXPECT_EQ(data("2001:db8:5:1::1"), MXG_BANDWIDTH);
+}
+
 // 10,000 connections of one prefix, five at a time, each from an address of its own, with frames
 // lost before the gate (never seen) and behind it (seen again): a sixth is refused at any moment.
 TEST_F(HandshakesTest, CountIsExactUnderLoss)
@@ -187,6 +250,7 @@ TEST_F(HandshakesTest, CountIsExactUnderLoss)
                 send(server(address(one), kRst | kAck, 7001, one + 11));
                 break;
             default:
+                send(server(address(one), kAck, 7001, one + 11));
                 send(client(address(one), kRst, one + 11, 0));
         }
     }
