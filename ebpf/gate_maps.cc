@@ -326,7 +326,7 @@ void GateMaps::publish(const std::vector<mxg_line>& image)
         throw BpfError(error_text("cannot put the policy table in force", errno));
 }
 
-std::vector<mxg_line> GateMaps::current_image() const
+Mapping GateMaps::map_image() const
 {
     const uint32_t zero = 0;
     uint32_t id = 0;
@@ -335,11 +335,17 @@ std::vector<mxg_line> GateMaps::current_image() const
     const Fd pages(bpf_map_get_fd_by_id(id));
     if (!pages)
         return {};
-    const size_t bytes = entries_of(pages.get()) * sizeof(mxg_page);
-    const Mapping memory(pages.get(), bytes, false);
+    return {pages.get(), entries_of(pages.get()) * sizeof(mxg_page), false};
+}
+
+std::vector<mxg_line> GateMaps::current_image() const
+{
+    const Mapping memory = map_image();
+    if (memory.bytes() == 0)
+        return {};
     const auto* lines = static_cast<const mxg_line*>(memory.data());
     const size_t count = static_cast<const mxg_image_header*>(memory.data())->lines;
-    return {lines, lines + std::min(count, bytes / sizeof(mxg_line))};
+    return {lines, lines + std::min(count, memory.bytes() / sizeof(mxg_line))};
 }
 
 int64_t GateMaps::generation() const

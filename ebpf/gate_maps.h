@@ -75,7 +75,8 @@ public:
     // Generation of the image in force, or -1 if there is none.
     int64_t generation() const;
 
-    // A copy of the image in force; empty if there is none.
+    // The image in force, without bytes if there is none; and a copy of its lines.
+    Mapping map_image() const;
     std::vector<mxg_line> current_image() const;
 
     std::vector<CounterValue> counters() const;        // those that are not 0

@@ -161,14 +161,17 @@ private:
     // Sets counts of open connections right, now and then.
     void reconcile()
     {
-        const std::vector<mxg_line> image = maps_.current_image();
-        mxg_gate gate = maps_.gate();
-        gate.table = {image.data(), static_cast<uint32_t>(image.size())};
         try {
+            const Mapping image = maps_.map_image();
+            mxg_gate gate = maps_.gate();
+            gate.table = {static_cast<const mxg_line*>(image.data()),
+                          static_cast<uint32_t>(image.bytes() / sizeof(mxg_line))};
+            if (image.bytes() == 0)
+                return;
             const size_t mended = reconciler_.compare(gate, sockets_open());
             if (mended > 0)
                 spdlog::info("{} counts of open connections were off and are set right", mended);
-        } catch (const BpfError& error) {
+        } catch (const PlaneError& error) {
             spdlog::warn("{}", error.what());
         }
         reconcile_at_ns_ =
