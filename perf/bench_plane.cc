@@ -26,6 +26,7 @@
 #include "dataplane/image/verify.h"
 #include "perf/dpdk_tables.h"
 #include "perf/plane_peer.h"
+#include "perf/plane_stages.h"
 #include "perf/workload.h"
 
 namespace mxgate::perf {
@@ -41,7 +42,7 @@ struct Options {
     unsigned turns = 200;
     uint32_t misses = 50;
     std::string charge = "syn";
-    bool huge = false, no_lpm6 = false, ungated = false;
+    bool huge = false, no_lpm6 = false, ungated = false, stages = false;
 };
 
 // A SYN to the service of build_table().
@@ -76,10 +77,14 @@ struct Sources {
     uint32_t sequence = 0;
 };
 
+// What a NIC writes is in memory before anybody is told of it: so the stores are waited for, or
+// else the parser would wait for them.
 uint16_t write_sources(uint16_t, uint16_t, rte_mbuf* frames[], uint16_t count, uint16_t,
                        void* argument)
 {
     auto& sources = *static_cast<Sources*>(argument);
+    for (uint16_t i = 0; i < count; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frames[i], char*));
     for (uint16_t i = 0; i < count; i++) {
         char* frame = rte_pktmbuf_mtod(frames[i], char*);
         std::memcpy(frame + kSourceAt, &sources.wire[sources.at], 16);
@@ -87,6 +92,7 @@ uint16_t write_sources(uint16_t, uint16_t, rte_mbuf* frames[], uint16_t count, u
         sources.sequence++;
         sources.at = sources.at + 1 == sources.wire.size() ? 0 : sources.at + 1;
     }
+    rte_mb();
     return count;
 }
 
@@ -199,6 +205,38 @@ void make_sources(const Options& options, const std::vector<TableEntry>& entries
         out.wire.push_back({__builtin_bswap64(key.hi), __builtin_bswap64(key.lo)});
 }
 
+// Medians of the turns, by stage.
+void report_stages(uint16_t port, const PlaneState& state, const LiveTable& table,
+                   const Options& options)
+{
+    mxg_gate gate = state.gate();
+    gate.table = table.table();
+    StageCycles warm, total;
+    const auto poll = [&](StageCycles* cycles) {
+        gate.now_ns = monotonic_ns();
+        poll_in_stages(port, gate, state.counters_of(0), cycles);
+    };
+    while (warm.packets < options.live)
+        poll(&warm);
+    std::vector<StageCycles> turns(options.turns);
+    for (StageCycles& turn : turns)
+        for (uint64_t i = 0; i < kBurstsPerTurn; i++)
+            poll(&turn);
+    double sum = 0, best = 0;
+    for (size_t stage = 0; stage < kStages.size(); stage++) {
+        std::vector<double> cycles;
+        for (const StageCycles& turn : turns)
+            cycles.push_back(static_cast<double>(turn.cycles[stage]) /
+                             static_cast<double>(turn.packets));
+        std::sort(cycles.begin(), cycles.end());
+        const double median = cycles[cycles.size() / 2];
+        sum += median;
+        best += cycles[0];
+        std::printf("%-16s %8.1f cycles a packet, best %.1f\n", kStages[stage], median, cycles[0]);
+    }
+    std::printf("%-16s %8.1f cycles a packet, best %.1f\n", "sum", sum, best);
+}
+
 void run(const Options& options)
 {
     std::vector<std::string> words = {"mxgate-bench-plane",
@@ -247,6 +285,8 @@ void run(const Options& options)
                        table.quiet(0);
                        return count;
                    }});
+    if (options.stages)
+        return report_stages(port.id, state, table, options);
     if (options.ungated) {
         race(all, 1 << 16, options.turns);
         return report(all);
@@ -300,6 +340,7 @@ int main(int argc, char** argv)
         ->check(CLI::IsMember({"syn", "handshake"}));
     app.add_flag("--huge", options.huge, "reserved 2 MiB pages for DPDK's memory");
     app.add_flag("--no-lpm6", options.no_lpm6, "leave rte_lpm6 out");
+    app.add_flag("--stages", options.stages, "only where the cycles of mxgate go");
     app.add_flag("--ungated", options.ungated, "frames that are not for a protected service");
     CLI11_PARSE(app, argc, argv);
     try {

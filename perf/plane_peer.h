@@ -153,7 +153,8 @@ private:
     {
         const uint64_t interval = limits.own.interval_ns, empty = interval * limits.own.burst;
         mxg_seen_line& line = line_of(syn);
-        if (const uint64_t seen = mxg_recall(&line, syn, now)) {
+        uint32_t place = 0;
+        if (const uint64_t seen = mxg_recall(&line, syn, now, &place)) {
             mxg_set(&decision, seen >> 8 & 3, static_cast<uint8_t>(seen));
             return;
         }
@@ -163,7 +164,7 @@ private:
             mxg_set(&decision, MXG_PASS, MXG_CONFORMS);
         else
             mxg_set(&decision, MXG_DROP, MXG_RATE);
-        mxg_remember(&line, syn, now, decision.verdict, decision.reason);
+        mxg_remember(&line, place, syn, now, decision.verdict, decision.reason);
     }
 
     void sort_out(uint32_t count)
