@@ -11,7 +11,7 @@ __u64 hash_syn(struct mxg_packet *packet);
 int by_hand(struct mxg_address *view);
 #define MXG_OVERRIDE_CLASS(gate, view) by_hand((struct mxg_address *)(view))
 #define MXG_TAKE_PLACE(gate, attempt, place) (__u32) take(attempt, place)
-#define MXG_SYN_HASH(gate, packet) hash_syn((struct mxg_packet *)(packet))
+#define MXG_SYN_HASH(gate, packet, attempt) hash_syn((struct mxg_packet *)(packet))
 /* Limits come last: they are applied when the stack of the look-up is free again. */
 #define MXG_LIMIT(gate, packet, attempt, decision) ((attempt)->pending = 1)
 

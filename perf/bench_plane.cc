@@ -3,13 +3,12 @@
 // the same pipeline over DPDK's own parts: rte_fib6 or rte_lpm6, and rte_hash for the states.
 //
 // Every buffer holds a SYN; a receive callback writes the next source address into each frame, so
-// that caches see as many senders as are said to live. The callback and the port are the same for
-// all; "port alone" is what they cost.
+// that caches see as many senders as are said to live, and a sequence number of its own, so that
+// each is an attempt and none a retransmission. The callback and the port are the same for all;
+// "port alone" is what they cost.
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_fib6.h>
-#include <rte_hash.h>
-#include <rte_hash_crc.h>
 #include <rte_lpm6.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
@@ -26,12 +25,14 @@
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/image/verify.h"
 #include "perf/dpdk_tables.h"
+#include "perf/plane_peer.h"
+#include "perf/plane_stages.h"
 #include "perf/workload.h"
 
 namespace mxgate::perf {
 namespace {
 
-constexpr uint32_t kSourceAt = 14 + 8;
+constexpr uint32_t kSequenceAt = 14 + 40 + 4;
 constexpr uint64_t kBurstsPerTurn = 256;
 
 struct Options {
@@ -39,7 +40,9 @@ struct Options {
     size_t prefixes = 1'000'000;
     uint64_t live = 1'000'000;
     unsigned turns = 200;
-    bool huge = false, no_lpm6 = false, ungated = false;
+    uint32_t misses = 50;
+    std::string charge = "syn";
+    bool huge = false, no_lpm6 = false, ungated = false, stages = false;
 };
 
 // A SYN to the service of build_table().
@@ -71,16 +74,25 @@ std::vector<uint8_t> syn(bool gated)
 struct Sources {
     std::vector<std::array<uint64_t, 2>> wire;
     size_t at = 0;
+    uint32_t sequence = 0;
 };
 
+// What a NIC writes is in memory before anybody is told of it: so the stores are waited for, or
+// else the parser would wait for them.
 uint16_t write_sources(uint16_t, uint16_t, rte_mbuf* frames[], uint16_t count, uint16_t,
                        void* argument)
 {
     auto& sources = *static_cast<Sources*>(argument);
+    for (uint16_t i = 0; i < count; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frames[i], char*));
     for (uint16_t i = 0; i < count; i++) {
-        std::memcpy(rte_pktmbuf_mtod(frames[i], char*) + kSourceAt, &sources.wire[sources.at], 16);
+        char* frame = rte_pktmbuf_mtod(frames[i], char*);
+        std::memcpy(frame + kSourceAt, &sources.wire[sources.at], 16);
+        std::memcpy(frame + kSequenceAt, &sources.sequence, 4);
+        sources.sequence++;
         sources.at = sources.at + 1 == sources.wire.size() ? 0 : sources.at + 1;
     }
+    rte_mb();
     return count;
 }
 
@@ -118,146 +130,6 @@ public:
 
 private:
     rte_mempool* pool_ = nullptr;
-};
-
-// rte_hash keys and what a GCRA needs beside them.
-class HashStates
-{
-public:
-    explicit HashStates(uint64_t capacity) : full_at_(capacity)
-    {
-        rte_hash_parameters parameters{};
-        static int number = 0;
-        const std::string name = "states" + std::to_string(number++);
-        parameters.name = name.c_str();
-        parameters.entries = static_cast<uint32_t>(capacity);
-        parameters.key_len = sizeof(uint64_t);
-        parameters.hash_func = rte_hash_crc;
-        parameters.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE;
-        hash_ = rte_hash_create(&parameters);
-        if (!hash_)
-            throw PlaneError("rte_hash_create: no memory");
-    }
-    ~HashStates() { rte_hash_free(hash_); }
-    HashStates(const HashStates&) = delete;
-    HashStates& operator=(const HashStates&) = delete;
-
-    // GCRA of each key, which is added where it is new.
-    void charge(const uint64_t* keys, uint32_t count, uint64_t now, const mxg_ceiling& limit,
-                bool* denied)
-    {
-        const uint64_t interval = limit.interval_ns, empty = interval * limit.burst;
-        const void* pointers[MXG_BURST];
-        int32_t at[MXG_BURST];
-        for (uint32_t i = 0; i < count; i++)
-            pointers[i] = &keys[i];
-        rte_hash_lookup_bulk(hash_, pointers, count, at);
-        for (uint32_t i = 0; i < count; i++)
-            if (at[i] >= 0)
-                __builtin_prefetch(&full_at_[static_cast<size_t>(at[i])], 1);
-        for (uint32_t i = 0; i < count; i++) {
-            const int32_t place = at[i] >= 0 ? at[i] : rte_hash_add_key(hash_, &keys[i]);
-            denied[i] =
-                place < 0 || mxg_charge_rate(&full_at_[static_cast<size_t>(place)], interval,
-                                             empty - interval, empty, now) != MXG_CHARGE_OK;
-        }
-    }
-
-private:
-    rte_hash* hash_;
-    std::vector<__u64> full_at_;
-};
-
-// The plane's own steps, with the peers' parts where ours are: as Worker::poll and sort_out.
-template <typename Lookup>
-class PeerWorker
-{
-public:
-    PeerWorker(uint16_t port, const std::vector<mxg_line>& image, const Lookup& lookup,
-               uint64_t capacity)
-        : port_(port),
-          table_{image.data(), static_cast<uint32_t>(image.size())},
-          lookup_(lookup),
-          states_(capacity),
-          counters_(std::make_unique<WorkerCounters>())
-    {
-        const auto* header = reinterpret_cast<const mxg_image_header*>(image.data());
-        classes_ = reinterpret_cast<const mxg_class*>(&image[header->classes]);
-    }
-
-    uint32_t poll(uint64_t now)
-    {
-        rte_mbuf* frames[MXG_BURST];
-        mxg_packet packets[MXG_BURST];
-        mxg_decision decisions[MXG_BURST];
-        const uint32_t count = rte_eth_rx_burst(port_, 0, frames, MXG_BURST);
-        uint8_t keys[MXG_BURST][16];
-        uint8_t place[MXG_BURST];
-        uint32_t attempts = 0;
-        for (uint32_t i = 0; i < count; i++)
-            rte_prefetch0(rte_pktmbuf_mtod(frames[i], const void*));
-        for (uint32_t i = 0; i < count; i++) {
-            mxg_frame frame{rte_pktmbuf_mtod(frames[i], const uint8_t*), frames[i]->data_len, 0};
-            packets[i] = {};
-            mxg_parse_frame(&frame, &packets[i]);
-            if (!mxg_screen(&table_, &packets[i], &decisions[i]))
-                continue;
-            std::memcpy(keys[attempts], frame.data + kSourceAt, 16);
-            place[attempts++] = static_cast<uint8_t>(i);
-        }
-        judge(packets, keys, place, attempts, now, decisions);
-        rte_mbuf *pass[MXG_BURST], *drop[MXG_BURST];
-        uint32_t passed = 0, dropped = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            counters_->packets[mxg_counter_index(&decisions[i])]++;
-            if (mxg_effect(&decisions[i]) == MXG_PASS)
-                pass[passed++] = frames[i];
-            else
-                drop[dropped++] = frames[i];
-        }
-        rte_eth_tx_burst(port_, 0, pass, static_cast<uint16_t>(passed));
-        rte_pktmbuf_free_bulk(drop, dropped);
-        return count;
-    }
-
-    uint64_t packets(uint32_t verdict) const
-    {
-        uint64_t out = 0;
-        for (uint32_t i = 0; i < MXG_COUNTERS; i++)
-            if (i / 2 % MXG_VERDICTS == verdict)
-                out += counters_->packets[i];
-        return out;
-    }
-
-private:
-    void judge(const mxg_packet* packets, uint8_t (*keys)[16], const uint8_t* place,
-               uint32_t attempts, uint64_t now, mxg_decision* decisions)
-    {
-        uint64_t prefix[MXG_BURST];
-        uint32_t class_id[MXG_BURST];
-        bool denied[MXG_BURST];
-        if (attempts == 0)
-            return;
-        lookup_(keys, attempts, class_id);
-        for (uint32_t i = 0; i < attempts; i++)
-            prefix[i] = packets[place[i]].source.hi;
-        states_.charge(prefix, attempts, now, classes_[0].own, denied);
-        for (uint32_t i = 0; i < attempts; i++) {
-            mxg_decision& decision = decisions[place[i]];
-            decision.class_id = static_cast<uint8_t>(class_id[i]);
-            decision.source_hi = prefix[i];
-            decision.source_family = MXG_FAMILY_IPV6;
-            mxg_set(&decision, denied[i] ? MXG_DROP : MXG_PASS,
-                    denied[i] ? MXG_RATE : MXG_CONFORMS);
-        }
-    }
-
-    uint16_t port_;
-    mxg_table table_;
-    const Lookup& lookup_;
-    HashStates states_;
-    std::unique_ptr<WorkerCounters> counters_;
-    const mxg_class* classes_ = nullptr;
 };
 
 // Cycles per packet of many short turns, taken in rotation, so that all see the same machine.
@@ -311,13 +183,13 @@ void report(const std::vector<Contestant>& all)
 }
 
 // All classes limit, at a rate nobody reaches: every SYN touches its state and passes.
-std::vector<mxg_line> limiting(std::vector<mxg_line> image)
+std::vector<mxg_line> limiting(std::vector<mxg_line> image, bool handshake)
 {
     auto* header = reinterpret_cast<mxg_image_header*>(image.data());
     auto* classes = reinterpret_cast<mxg_class*>(&image[header->classes]);
     for (uint32_t i = 0; i <= kDefaultClass; i++) {
         classes[i].action = MXG_ACTION_LIMIT;
-        classes[i].flags = MXG_CLASS_LIMITS;
+        classes[i].flags = MXG_CLASS_LIMITS | (handshake ? MXG_CLASS_HANDSHAKE : 0);
         classes[i].own.interval_ns = 1000;
         classes[i].own.burst = 1'000'000;
     }
@@ -325,12 +197,44 @@ std::vector<mxg_line> limiting(std::vector<mxg_line> image)
     return image;
 }
 
-// One /64 each, half of them in no prefix, in random order.
+// One /64 each, a share of them in no prefix, in random order.
 void make_sources(const Options& options, const std::vector<TableEntry>& entries,
                   const std::vector<mxg_line>& image, Sources& out)
 {
-    for (const mxg_address& key : make_keys(entries, image, options.live))
+    for (const mxg_address& key : make_keys(entries, image, options.live, options.misses))
         out.wire.push_back({__builtin_bswap64(key.hi), __builtin_bswap64(key.lo)});
+}
+
+// Medians of the turns, by stage.
+void report_stages(uint16_t port, const PlaneState& state, const LiveTable& table,
+                   const Options& options)
+{
+    mxg_gate gate = state.gate();
+    gate.table = table.table();
+    StageCycles warm, total;
+    const auto poll = [&](StageCycles* cycles) {
+        gate.now_ns = monotonic_ns();
+        poll_in_stages(port, gate, state.counters_of(0), cycles);
+    };
+    while (warm.packets < options.live)
+        poll(&warm);
+    std::vector<StageCycles> turns(options.turns);
+    for (StageCycles& turn : turns)
+        for (uint64_t i = 0; i < kBurstsPerTurn; i++)
+            poll(&turn);
+    double sum = 0, best = 0;
+    for (size_t stage = 0; stage < kStages.size(); stage++) {
+        std::vector<double> cycles;
+        for (const StageCycles& turn : turns)
+            cycles.push_back(static_cast<double>(turn.cycles[stage]) /
+                             static_cast<double>(turn.packets));
+        std::sort(cycles.begin(), cycles.end());
+        const double median = cycles[cycles.size() / 2];
+        sum += median;
+        best += cycles[0];
+        std::printf("%-16s %8.1f cycles a packet, best %.1f\n", kStages[stage], median, cycles[0]);
+    }
+    std::printf("%-16s %8.1f cycles a packet, best %.1f\n", "sum", sum, best);
 }
 
 void run(const Options& options)
@@ -356,7 +260,8 @@ void run(const Options& options)
                 static_cast<double>(rte_get_tsc_hz()) / 1e9, MXG_BURST, options.prefixes,
                 static_cast<unsigned long>(options.live));
     const auto entries = make_entries(routes_for(options.routes), options.prefixes);
-    const std::vector<mxg_line> image = limiting(build_table(entries));
+    const std::vector<mxg_line> image =
+        limiting(build_table(entries), options.charge == "handshake");
     Sources sources;
     make_sources(options, entries, image, sources);
     const NullPort port(syn(!options.ungated));
@@ -380,6 +285,8 @@ void run(const Options& options)
                        table.quiet(0);
                        return count;
                    }});
+    if (options.stages)
+        return report_stages(port.id, state, table, options);
     if (options.ungated) {
         race(all, 1 << 16, options.turns);
         return report(all);
@@ -393,7 +300,7 @@ void run(const Options& options)
         rte_fib6_lookup_bulk(fib.get(), keys, hops, static_cast<int>(count));
         std::copy(hops, hops + count, out);
     };
-    PeerWorker with_fib(port.id, image, ask_fib, options.live * 2);
+    PeerWorker with_fib(port.id, image, ask_fib, state.source_settings());
     all.push_back(
         {"rte_fib6 AVX-512 + rte_hash", [&](uint64_t now) { return with_fib.poll(now); }});
     std::unique_ptr<rte_lpm6, void (*)(rte_lpm6*)> lpm(nullptr, rte_lpm6_free);
@@ -407,7 +314,7 @@ void run(const Options& options)
     if (!options.no_lpm6) {
         lpm.reset(make_lpm6("bench", entries));
         with_lpm = std::make_unique<PeerWorker<decltype(ask_lpm)>>(port.id, image, ask_lpm,
-                                                                   options.live * 2);
+                                                                   state.source_settings());
         all.push_back({"rte_lpm6 + rte_hash", [&](uint64_t now) { return with_lpm->poll(now); }});
     }
     race(all, options.live, options.turns);
@@ -425,8 +332,15 @@ int main(int argc, char** argv)
     app.add_option("--prefixes", options.prefixes, "in the policy table")->capture_default_str();
     app.add_option("--live", options.live, "senders that take turns")->capture_default_str();
     app.add_option("--turns", options.turns, "turns of each pipeline")->capture_default_str();
+    app.add_option("--misses", options.misses, "per cent of the senders in no prefix")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 100));
+    app.add_option("--charge", options.charge, "what is charged: syn or handshake")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"syn", "handshake"}));
     app.add_flag("--huge", options.huge, "reserved 2 MiB pages for DPDK's memory");
     app.add_flag("--no-lpm6", options.no_lpm6, "leave rte_lpm6 out");
+    app.add_flag("--stages", options.stages, "only where the cycles of mxgate go");
     app.add_flag("--ungated", options.ungated, "frames that are not for a protected service");
     CLI11_PARSE(app, argc, argv);
     try {

@@ -11,6 +11,13 @@
 #include <linux/types.h>
 
 #define MXG_INLINE static inline __attribute__((always_inline, unused))
+/* What the common packet does not need is kept out of its way; BPF has no room for another frame.
+ */
+#ifdef __bpf__
+#define MXG_SELDOM MXG_INLINE
+#else
+#define MXG_SELDOM static inline __attribute__((noinline, cold, unused))
+#endif
 
 enum mxg_family { MXG_FAMILY_NONE = 0, MXG_FAMILY_IPV4 = 1, MXG_FAMILY_IPV6 = 2 };
 
@@ -26,10 +33,14 @@ struct mxg_prefix {
     __u32 length;
 };
 
-/* 1 for 0, else 0; branch-free, for the BPF verifier's sake. */
+/* 1 for 0, else 0; in BPF branch-free, for the verifier's sake. */
 MXG_INLINE __u64 mxg_is_zero(__u64 value)
 {
+#ifdef __bpf__
     return ~(value | -value) >> 63;
+#else
+    return value == 0;
+#endif
 }
 
 /* The top `length` bits of a 64-bit half; length 0..64 (more counts as 64). */
@@ -40,11 +51,18 @@ MXG_INLINE __u64 mxg_mask64(__u32 length)
     return ~(~0ULL >> length);
 }
 
-/* `address` with everything beyond `length` bits cleared. */
+/* *from with everything beyond `length` bits cleared. Field by field: a copy of the whole, a moment
+ * later, would have to wait until the fields are in the cache. */
+MXG_INLINE void mxg_cut_into(struct mxg_address *to, const struct mxg_address *from, __u32 length)
+{
+    to->hi = from->hi & mxg_mask64(length);
+    to->lo = from->lo & (length > 64 ? mxg_mask64(length - 64) : 0);
+    to->family = from->family;
+}
+
 MXG_INLINE struct mxg_address mxg_cut(struct mxg_address address, __u32 length)
 {
-    address.hi &= mxg_mask64(length);
-    address.lo &= length > 64 ? mxg_mask64(length - 64) : 0;
+    mxg_cut_into(&address, &address, length);
     return address;
 }
 

@@ -13,6 +13,12 @@ struct mxg_place {
     __u32 way; /* MXG_WAYS: nowhere */
 };
 
+/* Keyed hashes of a packet; 0: not known yet. */
+struct mxg_hashes {
+    __u64 source; /* of the source prefix: mxg_prefix_hash */
+    __u64 syn;    /* mxg_syn_hash */
+};
+
 /* All that is to be known of an attempt; a copy, so that it may lie in memory that holds no
  * pointers (ebpf/gate.bpf.c). */
 struct mxg_attempt {
@@ -23,7 +29,8 @@ struct mxg_attempt {
     struct mxg_prefix source;
     struct mxg_prefix prefix; /* of the place at hand */
     __u32 class_id;
-    __u64 hash; /* of the source prefix; 0: not known yet */
+    struct mxg_hashes hashes;
+    __u32 seen; /* the place of its SYN in the line of SYNs seen */
     __u64 now_ns;
     __u32 coarse;  /* 1: there was no entry for the source prefix, a parent stands in for it */
     __u32 pending; /* 1: the platform is still to apply the limits (MXG_LIMIT) */

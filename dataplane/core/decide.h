@@ -30,7 +30,24 @@ MXG_INLINE __u64 mxg_in_service(const struct mxg_service *service,
                        (service->family ^ address->family));
 }
 
-/* Branch-free, like the look-up, so that a list of services costs the verifier one path. */
+/* In BPF branch-free, like the look-up, so that a list of services costs the verifier one path. */
+MXG_INLINE __u64 mxg_in_ranges(const struct mxg_service *service, __u64 port)
+{
+#ifdef __bpf__
+    __u64 in_range = 0;
+
+#pragma GCC unroll 8
+    for (int r = 0; r < MXG_MAX_PORT_RANGES; r++)
+        in_range |= ~((port - service->range[r].first) | (service->range[r].last - port)) >> 63;
+    return in_range;
+#else
+    for (int r = 0; r < MXG_MAX_PORT_RANGES; r++)
+        if (port >= service->range[r].first && port <= service->range[r].last)
+            return 1;
+    return 0;
+#endif
+}
+
 MXG_INLINE int mxg_match_services(const struct mxg_table *table,
                                   const struct mxg_image_header *header,
                                   const struct mxg_packet *packet, struct mxg_service_match *match)
@@ -40,16 +57,13 @@ MXG_INLINE int mxg_match_services(const struct mxg_table *table,
     for (__u32 i = 0; i < MXG_MAX_SERVICE_ADDRESSES && i < header->service_count; i++) {
         const struct mxg_service *service =
             (const struct mxg_service *)mxg_hot_line(table, header->services + i);
-        __u64 address, in_range = 0;
+        __u64 address;
 
         if (!service)
             return -1;
-#pragma GCC unroll 8
-        for (int r = 0; r < MXG_MAX_PORT_RANGES; r++)
-            in_range |= ~((port - service->range[r].first) | (service->range[r].last - port)) >> 63;
         address = mxg_in_service(service, &packet->destination);
         match->address |= address;
-        match->port |= address & in_range;
+        match->port |= address & mxg_in_ranges(service, port);
         match->own_host |= service->host & mxg_in_service(service, &packet->source);
     }
     return 0;
@@ -68,7 +82,6 @@ MXG_INLINE int mxg_martian_source(const struct mxg_address *source)
 /* The policy of a source and the class that goes with it. */
 struct mxg_judgement {
     struct mxg_prefix source; /* canonical source, cut to its end-site length */
-    __u64 hash;               /* of the source prefix, or 0: mxg_find_state was not asked */
     const struct mxg_class *class_of_service;
     __u16 feed;
     __u8 class_id;
@@ -96,7 +109,7 @@ MXG_INLINE int mxg_weigh(const struct mxg_table *table, const struct mxg_image_h
     if (!found)
         return -1;
     if (!before) {
-        judgement->source.address = mxg_cut(*view, policy->length);
+        mxg_cut_into(&judgement->source.address, view, policy->length);
         judgement->source.length = policy->length;
         judgement->share = policy->share;
     }
@@ -181,18 +194,6 @@ MXG_INLINE int mxg_ends(struct mxg_decision *decision, __u8 verdict, __u8 reason
     return 0;
 }
 
-/* Where the state of the source prefix is, or 0: its class has no limits. A plane that has other
- * packets to see to calls this before mxg_act and prefetches what it gives. */
-MXG_INLINE struct mxg_bucket *mxg_find_state(struct mxg_gate *gate, struct mxg_judgement *judgement)
-{
-    const struct mxg_source_settings sources = mxg_settings(gate);
-
-    if (!mxg_has_limits(judgement->class_of_service) && !judgement->class_of_service->byte_cost)
-        return 0;
-    judgement->hash = mxg_prefix_hash(sources.key, &judgement->source);
-    return mxg_source_bucket(gate, mxg_bucket_number(judgement->hash, sources.bucket_mask));
-}
-
 /* An attempt, weighed by the class of the judgement as it is. 0, or -1 if the image is damaged. */
 MXG_INLINE int mxg_attempt_by_class(struct mxg_gate *gate, const struct mxg_judgement *judgement,
                                     struct mxg_attempt *attempt)
@@ -205,7 +206,7 @@ MXG_INLINE int mxg_attempt_by_class(struct mxg_gate *gate, const struct mxg_judg
     attempt->ceiling[0] = limits->own;
     attempt->source = judgement->source;
     attempt->class_id = judgement->class_id;
-    attempt->hash = judgement->hash;
+    attempt->hashes.source = attempt->hashes.syn = 0;
     attempt->ceiling[1].length = attempt->ceiling[2].length = attempt->ceiling[3].length = 0;
     if (line == 0)
         return 0;
@@ -236,8 +237,10 @@ MXG_INLINE int mxg_prepare_attempt(struct mxg_gate *gate, const struct mxg_judge
 #define MXG_LIMIT(gate, packet, attempt, decision) mxg_limit(gate, packet, attempt, decision)
 #endif
 
+/* `hashes`: what a plane that has other packets to see to has found out before, or 0. */
 MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_packet *packet,
-                        const struct mxg_judgement *judgement, struct mxg_decision *decision)
+                        const struct mxg_judgement *judgement, const struct mxg_hashes *hashes,
+                        struct mxg_decision *decision)
 {
     const struct mxg_class *class_of_service = judgement->class_of_service;
     struct mxg_attempt local, *attempt;
@@ -261,6 +264,8 @@ MXG_INLINE void mxg_act(struct mxg_gate *gate, const struct mxg_packet *packet,
     attempt = mxg_attempt_memory(gate, &local);
     if (!attempt || mxg_prepare_attempt(gate, judgement, attempt))
         return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
+    if (hashes)
+        attempt->hashes = *hashes;
     MXG_LIMIT(gate, packet, attempt, decision);
 }
 
@@ -289,7 +294,7 @@ MXG_INLINE void mxg_decide_by_policy(struct mxg_gate *gate, const struct mxg_pac
     if (!header || mxg_judge(gate, header, &packet->source, &judgement))
         return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
     mxg_name_sender(&judgement, decision);
-    mxg_act(gate, packet, &judgement, decision);
+    mxg_act(gate, packet, &judgement, 0, decision);
 }
 
 /* Of an address that carries another one, neither may be a martian. */

@@ -33,6 +33,10 @@ MXG_INLINE void mxg_look_inside(const struct mxg_embedding *embedding,
     const __u64 fits =
         mxg_is_zero(((address->hi ^ embedding->hi) & embedding->hi_mask) |
                     ((address->lo ^ embedding->lo) & embedding->lo_mask) | inside->kind);
+#ifndef __bpf__ /* a branch that is hardly ever taken; to the verifier it would be a path more */
+    if (!fits)
+        return;
+#endif
     const __u64 of_hi = address->hi << (embedding->hi_left & 63) >> (embedding->hi_right & 63);
     const __u64 of_lo = address->lo << (embedding->lo_left & 63) >> (embedding->lo_right & 63);
     const __u64 hi =

@@ -69,16 +69,34 @@ MXG_INLINE __u32 mxg_be32(const __u8 *at)
     return (__u32)at[0] << 24 | (__u32)at[1] << 16 | (__u32)at[2] << 8 | at[3];
 }
 
+/* Field by field: a copy of the whole would wait until what was just written is in the cache. */
+MXG_INLINE void mxg_take_ipv4(struct mxg_address *address, __u32 host_order)
+{
+    address->hi = (__u64)host_order << 32;
+    address->lo = 0;
+    address->family = MXG_FAMILY_IPV4;
+}
+
+MXG_INLINE void mxg_take_ipv6(struct mxg_address *address, const __u64 *wire)
+{
+    address->hi = __builtin_bswap64(wire[0]);
+    address->lo = __builtin_bswap64(wire[1]);
+    address->family = MXG_FAMILY_IPV6;
+}
+
 MXG_INLINE struct mxg_address mxg_ipv4_address(__u32 host_order)
 {
-    struct mxg_address address = {(__u64)host_order << 32, 0, MXG_FAMILY_IPV4, 0};
+    struct mxg_address address = {0, 0, 0, 0};
+
+    mxg_take_ipv4(&address, host_order);
     return address;
 }
 
 MXG_INLINE struct mxg_address mxg_ipv6_address(const __u64 *wire)
 {
-    struct mxg_address address = {__builtin_bswap64(wire[0]), __builtin_bswap64(wire[1]),
-                                  MXG_FAMILY_IPV6, 0};
+    struct mxg_address address = {0, 0, 0, 0};
+
+    mxg_take_ipv6(&address, wire);
     return address;
 }
 
@@ -127,8 +145,8 @@ MXG_INLINE void mxg_parse_ipv4(struct mxg_frame *frame, struct mxg_packet *packe
     packet->kind = MXG_FRAME_NOT_IP;
     if (mxg_frame_load(frame, offset, &wire->ipv4, sizeof(*ip)) || ip->version_ihl >> 4 != 4)
         return;
-    packet->source = mxg_ipv4_address(mxg_be32(ip->source));
-    packet->destination = mxg_ipv4_address(mxg_be32(ip->destination));
+    mxg_take_ipv4(&packet->source, mxg_be32(ip->source));
+    mxg_take_ipv4(&packet->destination, mxg_be32(ip->destination));
     packet->kind = MXG_FRAME_NOT_TCP;
     if (ip->protocol != MXG_TCP)
         return;
@@ -203,8 +221,8 @@ MXG_INLINE void mxg_parse_ipv6(struct mxg_frame *frame, struct mxg_packet *packe
     packet->kind = MXG_FRAME_NOT_IP;
     if (mxg_frame_load(frame, offset, &wire->ipv6, sizeof(*ip)) || ip->version_class >> 4 != 6)
         return;
-    packet->source = mxg_ipv6_address(ip->source);
-    packet->destination = mxg_ipv6_address(ip->destination);
+    mxg_take_ipv6(&packet->source, ip->source);
+    mxg_take_ipv6(&packet->destination, ip->destination);
     packet->kind = MXG_FRAME_BROKEN;
     offset += sizeof(*ip);
     payload = mxg_be16(ip->payload_length);

@@ -54,4 +54,18 @@ MXG_INLINE __u64 mxg_sip_end(struct mxg_sip *s, __u64 last, __u64 bytes)
     return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
+#define MXG_MAX_HASH_WORDS 6 /* that anything here is hashed from */
+
+/* Of `words` words, each `stride` behind the one before; the last one is of at most 7 bytes. */
+MXG_INLINE __u64 mxg_sip_words(const __u64 *key, const __u64 *word, __u32 stride, __u32 words,
+                               __u64 bytes)
+{
+    struct mxg_sip sip = mxg_sip_start(key);
+
+#pragma GCC unroll 6
+    for (__u32 i = 0; i + 1 < words; i++)
+        mxg_sip_word(&sip, word[i * stride]);
+    return mxg_sip_end(&sip, word[(words - 1) * stride], bytes);
+}
+
 #endif

@@ -26,17 +26,29 @@ MXG_INLINE int mxg_has_parent(const struct mxg_attempt *attempt, __u32 place)
     return length > 0 && length < attempt->source.length;
 }
 
+/* How many places may have a say. A bound that is not constant is more paths to the BPF verifier.
+ */
+MXG_INLINE __u32 mxg_places(const struct mxg_attempt *attempt)
+{
+#ifdef __bpf__
+    return MXG_PLACES;
+#else
+    return attempt->limits.levels ? MXG_PLACES : 1;
+#endif
+}
+
 /* Takes the entry of one place; its way, as mxg_take_way. */
 MXG_INLINE __u32 mxg_take_place(struct mxg_gate *gate, struct mxg_attempt *attempt, __u32 place)
 {
     const struct mxg_source_settings settings = mxg_settings(gate);
-    struct mxg_prefix *prefix = &attempt->prefix;
+    struct mxg_prefix *prefix = &attempt->source;
     __u32 number, way = MXG_CONTESTED;
     struct mxg_bucket *bucket;
-    __u64 hash = attempt->hash;
+    __u64 hash = attempt->hashes.source;
 
-    *prefix = attempt->source;
     if (place > 0) {
+        prefix = &attempt->prefix;
+        *prefix = attempt->source;
         prefix->length = attempt->ceiling[place].length;
         prefix->address = mxg_cut(prefix->address, prefix->length);
     }
@@ -74,7 +86,7 @@ MXG_INLINE enum mxg_reason mxg_take_places(struct mxg_gate *gate, struct mxg_att
     struct mxg_ceiling *missing = &attempt->missing;
 
     missing->interval_ns = missing->guard_interval_ns = missing->connections = 0;
-    for (__u32 i = 0; i < MXG_PLACES; i++) {
+    for (__u32 i = 0; i < mxg_places(attempt); i++) {
         struct mxg_ceiling *ceiling = &attempt->ceiling[i];
         const __u32 length = ceiling->length;
         const int stands_in = mxg_has_ceiling(missing);

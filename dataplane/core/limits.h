@@ -42,14 +42,14 @@ MXG_INLINE enum mxg_reason mxg_charge_places(struct mxg_gate *gate, struct mxg_a
     enum mxg_reason reason = MXG_CONFORMS;
     __u32 i, charged;
 
-    for (i = 0; i < MXG_PLACES && reason == MXG_CONFORMS; i++)
+    for (i = 0; i < mxg_places(attempt) && reason == MXG_CONFORMS; i++)
         if (attempt->place[i].way < MXG_WAYS)
             reason = mxg_charge_place(gate, attempt, i);
-    charged = reason == MXG_CONFORMS ? MXG_PLACES : i - 1;
+    charged = reason == MXG_CONFORMS ? i : i - 1;
     if (reason == MXG_CONFORMS && open && mxg_load32(open) >= total)
         reason = MXG_TOTAL;
     if (reason != MXG_CONFORMS)
-        for (i = 0; i < MXG_PLACES; i++)
+        for (i = 0; i < mxg_places(attempt); i++)
             if (i < charged && attempt->place[i].way < MXG_WAYS)
                 mxg_refund_place(gate, attempt, i);
     return reason;
@@ -112,7 +112,8 @@ MXG_INLINE void mxg_shape(struct mxg_gate *gate, const struct mxg_packet *packet
 
 /* Out of line where the platform wants that. */
 #ifndef MXG_SYN_HASH
-#define MXG_SYN_HASH(gate, packet) mxg_syn_hash(mxg_settings(gate).key, packet)
+#define MXG_SYN_HASH(gate, packet, attempt) \
+    ((attempt)->hashes.syn ? (attempt)->hashes.syn : mxg_syn_hash(mxg_settings(gate).key, packet))
 #endif
 
 /* Sets verdict, reason and time of *decision. */
@@ -120,12 +121,12 @@ MXG_INLINE void mxg_limit_attempt(struct mxg_gate *gate, const struct mxg_packet
                                   struct mxg_attempt *attempt, struct mxg_decision *decision)
 {
     const struct mxg_source_settings settings = mxg_settings(gate);
-    const __u64 syn = MXG_SYN_HASH(gate, packet);
+    const __u64 syn = MXG_SYN_HASH(gate, packet, attempt);
     struct mxg_seen_line *line = mxg_seen_at(gate, mxg_bucket_number(syn, settings.bucket_mask));
     __u64 seen;
 
     attempt->now_ns = decision->time_ns = mxg_now(gate);
-    seen = line ? mxg_recall(line, syn, attempt->now_ns) : 0;
+    seen = line ? mxg_recall(line, syn, attempt->now_ns, &attempt->seen) : 0;
     attempt->known = seen && (__u8)seen == MXG_SYN_GUARD;
     if (seen && !attempt->known) {
         decision->verdict = (__u8)(seen >> 8 & 3);
@@ -143,7 +144,8 @@ MXG_INLINE void mxg_limit_attempt(struct mxg_gate *gate, const struct mxg_packet
         decision->reason = MXG_COARSE;
     /* Who met other cores may try again. */
     if (line && decision->reason != MXG_CONTENDED)
-        mxg_remember(line, syn, attempt->now_ns, decision->verdict, decision->reason);
+        mxg_remember(line, attempt->seen, syn, attempt->now_ns, decision->verdict,
+                     decision->reason);
 }
 
 MXG_INLINE void mxg_limit(struct mxg_gate *gate, const struct mxg_packet *packet,

@@ -38,18 +38,28 @@ struct mxg_seen_line {
 #endif
 _Static_assert(sizeof(struct mxg_seen_line) == 64, "one cache line");
 
-/* Of addresses and ports, with `sequence`. */
+#define MXG_TUPLE_WORDS 6
+#define MXG_TUPLE_BYTES 41
+
+/* What addresses and ports, with `sequence`, are hashed from: words, `stride` apart. */
+MXG_INLINE void mxg_tuple_words(const struct mxg_packet *packet, __u32 sequence, __u64 *word,
+                                __u32 stride)
+{
+    word[0] = packet->source.hi;
+    word[stride] = packet->source.lo;
+    word[2 * stride] = packet->destination.hi;
+    word[3 * stride] = packet->destination.lo;
+    word[4 * stride] =
+        (__u64)sequence << 32 | (__u32)packet->source_port << 16 | packet->destination_port;
+    word[5 * stride] = packet->source.family;
+}
+
 MXG_INLINE __u64 mxg_tuple_hash(const __u64 *key, const struct mxg_packet *packet, __u32 sequence)
 {
-    struct mxg_sip sip = mxg_sip_start(key);
+    __u64 word[MXG_TUPLE_WORDS];
 
-    mxg_sip_word(&sip, packet->source.hi);
-    mxg_sip_word(&sip, packet->source.lo);
-    mxg_sip_word(&sip, packet->destination.hi);
-    mxg_sip_word(&sip, packet->destination.lo);
-    mxg_sip_word(
-        &sip, (__u64)sequence << 32 | (__u32)packet->source_port << 16 | packet->destination_port);
-    return mxg_sip_end(&sip, packet->source.family, 41);
+    mxg_tuple_words(packet, sequence, word, 1);
+    return mxg_sip_words(key, word, 1, MXG_TUPLE_WORDS, MXG_TUPLE_BYTES);
 }
 
 MXG_INLINE __u64 mxg_syn_hash(const __u64 *key, const struct mxg_packet *packet)
@@ -57,15 +67,23 @@ MXG_INLINE __u64 mxg_syn_hash(const __u64 *key, const struct mxg_packet *packet)
     return mxg_tuple_hash(key, packet, packet->sequence);
 }
 
-/* What was said of the SYN with this hash, as `info`; 0: it is a new attempt. */
-MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now)
+/* What was said of the SYN with this hash, as `info`; 0: it is a new attempt. *place: of its
+ * record, old or to be, in the line. */
+MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now, __u32 *place)
 {
-    for (int i = 0; i < MXG_SEEN_WAYS; i++) {
+    __u64 least = ~0ULL;
+
+    *place = 0;
+    for (__u32 i = 0; i < MXG_SEEN_WAYS; i++) {
         struct mxg_seen *seen = &line->way[i];
         __u64 info = mxg_load64(&seen->info);
 
-        if ((mxg_load64(&seen->check) ^ info) != hash || !(info & MXG_SEEN_THERE))
+        if ((mxg_load64(&seen->check) ^ info) != hash || !(info & MXG_SEEN_THERE)) {
+            *place = info < least ? i : *place;
+            least = info < least ? info : least;
             continue;
+        }
+        *place = i;
         if ((__s64)((now >> 16) - (info >> 16)) >= MXG_SEEN_WINDOW ||
             (info >> 11 & 15) >= MXG_SEEN_COPIES)
             return 0;
@@ -77,26 +95,15 @@ MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now)
     return 0;
 }
 
-MXG_INLINE void mxg_remember(struct mxg_seen_line *line, __u64 hash, __u64 now, __u32 verdict,
-                             __u32 reason)
+/* `place`: what mxg_recall gave. */
+MXG_INLINE void mxg_remember(struct mxg_seen_line *line, __u32 place, __u64 hash, __u64 now,
+                             __u32 verdict, __u32 reason)
 {
     const __u64 info = now >> 16 << 16 | MXG_SEEN_THERE | 1u << 11 | (verdict & 3) << 8 | reason;
-    struct mxg_seen *oldest = &line->way[0];
-    __u64 least = ~0ULL;
+    struct mxg_seen *seen = &line->way[place & (MXG_SEEN_WAYS - 1)];
 
-    for (int i = 0; i < MXG_SEEN_WAYS; i++) {
-        struct mxg_seen *seen = &line->way[i];
-        __u64 old = mxg_load64(&seen->info);
-
-        if ((mxg_load64(&seen->check) ^ old) == hash)
-            old = 0;
-        if (old < least) {
-            least = old;
-            oldest = seen;
-        }
-    }
-    mxg_store64(&oldest->info, info);
-    mxg_store64(&oldest->check, hash ^ info);
+    mxg_store64(&seen->info, info);
+    mxg_store64(&seen->check, hash ^ info);
 }
 
 #endif

@@ -60,14 +60,24 @@ struct mxg_source_settings {
 #endif
 _Static_assert(sizeof(struct mxg_source) == 64, "one cache line");
 
+#define MXG_PREFIX_WORDS 3
+#define MXG_PREFIX_BYTES 17
+
+/* What a prefix is hashed from: words, `stride` apart. */
+MXG_INLINE void mxg_prefix_words(const struct mxg_prefix *prefix, __u64 *word, __u32 stride)
+{
+    word[0] = prefix->address.hi;
+    word[stride] = prefix->address.lo;
+    word[2 * stride] = (__u64)prefix->address.family << 8 | prefix->length;
+}
+
 /* The tag of a prefix is mxg_source_tag of this. */
 MXG_INLINE __u64 mxg_prefix_hash(const __u64 *key, const struct mxg_prefix *prefix)
 {
-    struct mxg_sip sip = mxg_sip_start(key);
+    __u64 word[MXG_PREFIX_WORDS];
 
-    mxg_sip_word(&sip, prefix->address.hi);
-    mxg_sip_word(&sip, prefix->address.lo);
-    return mxg_sip_end(&sip, (__u64)prefix->address.family << 8 | prefix->length, 17);
+    mxg_prefix_words(prefix, word, 1);
+    return mxg_sip_words(key, word, 1, MXG_PREFIX_WORDS, MXG_PREFIX_BYTES);
 }
 
 MXG_INLINE __u32 mxg_source_tag(__u64 hash, const struct mxg_prefix *prefix)
@@ -231,15 +241,13 @@ MXG_INLINE __u32 mxg_find_victim(const struct mxg_bucket *bucket, __u32 tag, __u
     return victim;
 }
 
-/* The way of `prefix`, new if need be; MXG_FULL or MXG_CONTESTED if there is none. */
-MXG_INLINE __u32 mxg_take_way(struct mxg_bucket *bucket, const struct mxg_prefix *prefix, __u32 tag,
+/* A way for `prefix`, which has none; MXG_FULL or MXG_CONTESTED if there is none to be had. */
+MXG_SELDOM __u32 mxg_make_way(struct mxg_bucket *bucket, const struct mxg_prefix *prefix, __u32 tag,
                               __u64 now)
 {
-    __u32 way = mxg_find_way(bucket, prefix, tag), old = 0, rival;
+    __u32 old = 0, rival, way;
     struct mxg_source *victim;
 
-    if (way < MXG_WAYS)
-        return way;
     way = mxg_find_victim(bucket, tag, now, &old);
     if (way >= MXG_WAYS)
         return way;
@@ -256,6 +264,15 @@ MXG_INLINE __u32 mxg_take_way(struct mxg_bucket *bucket, const struct mxg_prefix
     mxg_fill_source(victim, prefix, now);
     __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, tag);
     return way;
+}
+
+/* The way of `prefix`, new if need be; MXG_FULL or MXG_CONTESTED if there is none. */
+MXG_INLINE __u32 mxg_take_way(struct mxg_bucket *bucket, const struct mxg_prefix *prefix, __u32 tag,
+                              __u64 now)
+{
+    const __u32 way = mxg_find_way(bucket, prefix, tag);
+
+    return way < MXG_WAYS ? way : mxg_make_way(bucket, prefix, tag, now);
 }
 
 #endif

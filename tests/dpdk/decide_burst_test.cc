@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <random>
 
 #include "dataplane/core/native.h"
 
@@ -128,6 +129,29 @@ TEST_F(DecideBurst, OneSenderByThreeAddresses)
     expect_equal(burst, kSecond);
     EXPECT_EQ(seen_[MXG_CONFORMS], 10u);
     EXPECT_EQ(seen_[MXG_RATE], 11u);
+}
+
+// Side by side and one by one, whole lots and parts of one.
+TEST(HashLot, HashesOfEachInput)
+{
+    std::mt19937_64 random(25);
+    const __u64 key[2] = {random(), random()};
+    mxg_hash_words in;
+    for (auto& word : in.word)
+        for (__u64& of_input : word)
+            of_input = random() >> 8;
+    for (const int wide : {0, mxg_burst_is_wide()})
+        for (uint32_t words = 1; words <= MXG_MAX_HASH_WORDS; words++)
+            for (uint32_t count = 1; count <= MXG_LOT; count++) {
+                __u64 out[MXG_LOT] = {};
+                mxg_hash_lot(key, &in, words, words * 8 - 1, count, out, wide);
+                for (uint32_t n = 0; n < count; n++) {
+                    mxg_sip sip = mxg_sip_start(key);
+                    for (uint32_t i = 0; i + 1 < words; i++)
+                        mxg_sip_word(&sip, in.word[i][n]);
+                    ASSERT_EQ(out[n], mxg_sip_end(&sip, in.word[words - 1][n], words * 8 - 1));
+                }
+            }
 }
 
 TEST_F(DecideBurst, WithoutTable)

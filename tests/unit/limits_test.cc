@@ -380,6 +380,7 @@ public:
         mxg_attempt out{};
         out.limits = limits_;
         out.ceiling[0] = limits_.own;
+        out.limits.levels = 1;  // there are some; where in an image does not matter here
         for (size_t i = 0; i < MXG_LEVELS; i++)
             out.ceiling[i + 1] = level_[i];
         out.source = {{prefix, 0, MXG_FAMILY_IPV6, 0}, 64};

@@ -45,7 +45,7 @@ public:
         attempt.limits = class_;
         attempt.ceiling[0] = class_.own;
         attempt.source = prefix(number);
-        attempt.hash = mxg_prefix_hash(gate_.sources.key, &attempt.source);
+        attempt.hashes.source = mxg_prefix_hash(gate_.sources.key, &attempt.source);
         attempt.now_ns = now;
         return mxg_weigh_attempt(&gate_, &attempt);
     }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "perf/plane_stages.h"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+
+namespace {
+
+uint64_t* stage_cycles;
+uint64_t last_stamp;
+
+void stage_is_over(size_t stage)
+{
+    const uint64_t now = rte_rdtsc();
+    stage_cycles[stage] += now - last_stamp;
+    last_stamp = now;
+}
+
+}  // namespace
+
+#define MXG_STAGE_IS_OVER(stage) stage_is_over(stage)
+
+#include "dataplane/core/decide_burst.h"
+
+namespace mxgate::perf {
+
+void poll_in_stages(uint16_t port, mxg_gate& gate, WorkerCounters& counters, StageCycles* out)
+{
+    rte_mbuf* frames[MXG_BURST];
+    mxg_packet packets[MXG_BURST];
+    mxg_decision decisions[MXG_BURST];
+    stage_cycles = out->cycles.data();
+    last_stamp = rte_rdtsc();
+    const uint16_t count = rte_eth_rx_burst(port, 0, frames, MXG_BURST);
+    stage_is_over(0);
+    for (uint32_t i = 0; i < count; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frames[i], const void*));
+    for (uint32_t i = 0; i < count; i++) {
+        mxg_frame frame{rte_pktmbuf_mtod(frames[i], const uint8_t*), frames[i]->data_len, 0};
+        packets[i] = {};
+        mxg_parse_frame(&frame, &packets[i]);
+    }
+    stage_is_over(1);
+    mxg_decide_burst(&gate, packets, count, decisions);
+    stage_is_over(6);
+    for (uint32_t i = 0; i < count; i++) {
+        counters.packets[mxg_counter_index(&decisions[i])]++;
+        if (decisions[i].feed <= MXG_MAX_FEEDS)
+            counters.feeds[decisions[i].feed * MXG_VERDICTS + decisions[i].verdict]++;
+    }
+    stage_is_over(7);
+    rte_eth_tx_burst(port, 0, frames, count);
+    stage_is_over(8);
+    out->packets += count;
+}
+
+}  // namespace mxgate::perf
