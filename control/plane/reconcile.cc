@@ -20,7 +20,7 @@ void Reconciler::count_place(mxg_gate& gate, mxg_attempt& attempt, uint32_t plac
     attempt.now_ns = gate.now_ns;
     if (mxg_take_place(&gate, &attempt, place) >= MXG_WAYS)
         return;  // no room: nor would it have been counted
-    const mxg_prefix& p = attempt.prefix;
+    const mxg_prefix& p = *mxg_prefix_at(&attempt, place);
     Count& count = counts_[{place, p.address.hi, p.address.lo, p.address.family, p.length}];
     count.source = mxg_source_at(&gate, &attempt.place[place]);
     count.now = &count.source->open;

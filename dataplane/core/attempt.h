@@ -27,7 +27,7 @@ struct mxg_attempt {
     struct mxg_ceiling missing; /* of an entry for which there was no room */
     struct mxg_place place[MXG_PLACES];
     struct mxg_prefix source;
-    struct mxg_prefix prefix; /* of the place at hand */
+    struct mxg_prefix prefix; /* of the parent at hand */
     __u32 class_id;
     struct mxg_hashes hashes;
     __u32 seen; /* the place of its SYN in the line of SYNs seen */

@@ -22,6 +22,7 @@ MXG_INLINE void mxg_open_at(struct mxg_gate *gate, struct mxg_attempt *attempt, 
                             struct mxg_connection *connection)
 {
     const struct mxg_ceiling *ceiling = &attempt->ceiling[place];
+    const struct mxg_prefix *prefix = mxg_prefix_at(attempt, place);
     struct mxg_source *source;
 
     if (MXG_TAKE_PLACE(gate, attempt, place) >= MXG_WAYS)
@@ -31,7 +32,7 @@ MXG_INLINE void mxg_open_at(struct mxg_gate *gate, struct mxg_attempt *attempt, 
         return;
     mxg_count(&source->open, 1);
     /* Now it cannot be evicted; it may have been before. */
-    if (source->hi != attempt->prefix.address.hi || source->lo != attempt->prefix.address.lo) {
+    if (source->hi != prefix->address.hi || source->lo != prefix->address.lo) {
         mxg_count(&source->open, -1);
         return;
     }

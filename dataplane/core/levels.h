@@ -37,6 +37,12 @@ MXG_INLINE __u32 mxg_places(const struct mxg_attempt *attempt)
 #endif
 }
 
+/* The prefix of the place that was taken last. */
+MXG_INLINE const struct mxg_prefix *mxg_prefix_at(const struct mxg_attempt *attempt, __u32 place)
+{
+    return place == 0 ? &attempt->source : &attempt->prefix;
+}
+
 /* Takes the entry of one place; its way, as mxg_take_way. */
 MXG_INLINE __u32 mxg_take_place(struct mxg_gate *gate, struct mxg_attempt *attempt, __u32 place)
 {
