@@ -221,13 +221,20 @@ static inline struct mxg_packet mxg_turned_round(const struct mxg_packet *packet
 }
 
 /* 1: the source is a protected service, by its port too. */
-static inline int mxg_is_from_service(struct mxg_gate *gate, const struct mxg_packet *turned)
+static inline int mxg_is_from_service(struct mxg_gate *gate, const struct mxg_packet *packet)
 {
-    const struct mxg_image_header *header =
-        (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
-    struct mxg_service_match match = {0, 0, 0};
+    const struct mxg_table *table = &gate->table;
+    const struct mxg_image_header *header = (const struct mxg_image_header *)mxg_hot_line(table, 0);
 
-    return header && !mxg_match_services(&gate->table, header, turned, &match) && match.port;
+    for (__u32 i = 0; header && i < header->service_count; i++) {
+        const struct mxg_service *service =
+            (const struct mxg_service *)mxg_hot_line(table, header->services + i);
+
+        if (service && mxg_in_service(service, &packet->source) &&
+            mxg_in_ranges(service, packet->source_port))
+            return 1;
+    }
+    return 0;
 }
 
 /* A frame that is passed on, in either direction; `decision` is what was said of it. */
@@ -250,9 +257,9 @@ static inline void mxg_see_flow(struct mxg_gate *gate, struct mxg_flows *flows,
     }
     if (decision->reason != MXG_NOT_GATED)
         return;
-    turned = mxg_turned_round(packet);
-    if (!mxg_is_from_service(gate, &turned))
+    if (!mxg_is_from_service(gate, packet))
         return;
+    turned = mxg_turned_round(packet);
     tuple = mxg_tuple_hash(gate->sources.key, &turned, 0);
     if ((packet->tcp_flags & (MXG_TCP_SYN | MXG_TCP_ACK)) == (MXG_TCP_SYN | MXG_TCP_ACK))
         return mxg_flow_answered(gate, flows, tuple, packet);
