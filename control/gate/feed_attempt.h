@@ -9,7 +9,7 @@
 
 #include "control/config/config.h"
 #include "control/gate/feed_keeper.h"
-#include "control/table/compile.h"
+#include "control/gate/list_compile.h"
 
 namespace mxgate {
 
@@ -40,17 +40,11 @@ public:
     void hold_back(const std::string& why);
 
 private:
-    Feed read(const FeedConfig& feed);
-    Feed read_version(const FeedConfig& feed, const std::string& path, const std::string& before,
-                      bool* only_change);
-    void resolve_lengths();
-    void fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now);
-    bool try_delivered_lengths(LengthFeedConfig& feed, const SourceKey& key);
-    void note(const SourceKey& key, InForce now, const Feed& list);
-    void refuse(const SourceKey& key, const Feed& list, bool of_delivery, bool hold);
+    ListVersions versions_of(const SourceKey& key, const Source& source) const;
+    void take(const SourceKey& key, ListOutcome outcome);
 
     FeedKeeper& keeper_;
-    Config config_;  // length feeds have the paths of the versions to read
+    const Config config_;
     const How how_;
     std::map<SourceKey, Source> sources_;
     std::map<SourceKey, Delivery> deliveries_;

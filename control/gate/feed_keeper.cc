@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kPolite{900};
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr unsigned kAlarmFailures = 3;
-constexpr uint64_t kMaxLengthBytes = 1ULL << 30;
 
 // Of a folder the newest of its files.
 int64_t date_of(const std::string& path)
@@ -75,25 +74,6 @@ json text_or_null(const std::string& text)
 int64_t seconds_now()
 {
     return static_cast<int64_t>(std::time(nullptr));
-}
-
-std::vector<Source> sources_of(const Config& config)
-{
-    std::vector<Source> out;
-    const auto add = [&](const auto& feed, bool lengths, uint64_t max_size) {
-        Source& source = out.emplace_back();
-        source.key.lengths = lengths;
-        source.key.name = feed.name;
-        source.path = feed.path;
-        source.fetch = feed.fetch;
-        source.expire_ns = feed.expire_ns;
-        source.max_size = max_size;
-    };
-    for (const FeedConfig& feed : config.feeds)
-        add(feed, false, feed.max_size);
-    for (const LengthFeedConfig& feed : config.length_feeds)
-        add(feed, true, kMaxLengthBytes);
-    return out;
 }
 
 FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
