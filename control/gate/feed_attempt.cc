@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "control/worker/apart.h"
+
 namespace mxgate {
 
 FeedAttempt::FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
@@ -50,7 +52,7 @@ CompileResult FeedAttempt::compile(uint64_t generation, const TableInfo* previou
     job.force = how_.force;
     for (const auto& [key, source] : sources_)
         job.lists.emplace(key, versions_of(key, source));
-    CompileAnswer answer = compile_lists(job);
+    CompileAnswer answer = compile_apart(job);
     for (auto& [key, outcome] : answer.lists)
         take(key, std::move(outcome));
     return std::move(answer.result);
@@ -104,6 +106,12 @@ void FeedAttempt::hold_back(const std::string& why)
         held_.insert(key);
         keeper_.refuse(key, why, true);
     }
+}
+
+void FeedAttempt::refuse_delivered(const std::string& why)
+{
+    for (const auto& [key, delivery] : std::exchange(deliveries_, {}))
+        keeper_.refuse(key, why, true);
 }
 
 }  // namespace mxgate

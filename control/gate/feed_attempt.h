@@ -31,6 +31,9 @@ public:
     // The deliveries that the table was made from.
     std::set<SourceKey> used() const;
 
+    // How many deliveries it still has, used or not.
+    size_t delivered() const { return deliveries_.size(); }
+
     // Gives the deliveries back, used or not.
     std::map<SourceKey, Delivery> release();
 
@@ -38,6 +41,8 @@ public:
     void accept();
     // It is not: it would deny too much. What was delivered for it may be forced.
     void hold_back(const std::string& why);
+    // What was delivered cannot be read: it is given up.
+    void refuse_delivered(const std::string& why);
 
 private:
     ListVersions versions_of(const SourceKey& key, const Source& source) const;

@@ -12,8 +12,8 @@
 #include <limits>
 #include <random>
 
-#include "control/fetch/fetch.h"
 #include "control/fetch/schedule.h"
+#include "control/worker/apart.h"
 
 namespace mxgate {
 namespace {
@@ -150,9 +150,9 @@ bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
         const auto known = files.last_good(name, source.fetch.source());
         FeedStore::Candidate candidate = files.begin(name);
         if (lock)
-            result = fetch_source(source.fetch, source.max_size,
-                                  known ? known->validators : Validators{}, candidate.fd(), &cancel,
-                                  progress);
+            result =
+                fetch_apart(source.fetch, source.max_size, known ? known->validators : Validators{},
+                            candidate.fd(), &cancel, progress);
         else
             result.error = "another process fetches it";
         const bool fresh = result.state == FetchResult::State::fresh;
