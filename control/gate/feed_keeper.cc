@@ -377,6 +377,16 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
     events_.add(EventKind::feed_refused, key.name, why + "; the last good version stays");
 }
 
+int64_t FeedKeeper::confirmed() const
+{
+    std::optional<int64_t> oldest;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, state] : states_)
+        if (state.source.fetch.is_fetched())
+            oldest = std::min(oldest.value_or(state.now.date), state.now.date);
+    return oldest.value_or(0);
+}
+
 bool FeedKeeper::is_expiry_due() const
 {
     const std::lock_guard lock(mutex_);

@@ -69,6 +69,10 @@ public:
     // A version is not used, and why; `of_delivery`: one that was just fetched.
     void refuse(const SourceKey& key, const std::string& why, bool of_delivery);
 
+    // Unix time at which all lists that are fetched were last known to be what is in force; 0: of
+    // one that is not known, or none is fetched.
+    int64_t confirmed() const;
+
     // Whether time alone has changed what should be in force.
     bool is_expiry_due() const;
 

@@ -182,6 +182,25 @@ TEST_F(GateFetch, UnchangedIsNoNewTable)
     EXPECT_EQ(feed("drop").at("state"), "ok");
 }
 
+TEST_F(GateFetch, UnchangedIsNotStale)
+{
+    configure_feed("", "  stale_after: 2s\n");
+    start();
+    ASSERT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+    const uint64_t before = generation();
+    const auto stale = [&] { return gate_->status().at("table").at("stale") == true; };
+    EXPECT_FALSE(stale());
+    EXPECT_TRUE(await(stale));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return !stale(); }));
+    EXPECT_EQ(generation(), before);
+    answer([](const Request&, Response& r) { r.status = 500; });
+    EXPECT_TRUE(await(stale));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return feed("drop").at("state") == "failing"; }));
+    EXPECT_TRUE(stale());
+}
+
 TEST_F(GateFetch, ShrinksOnlyByForce)
 {
     start_good(", guard: {max_change: 50%}");
