@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "control/table/rules.h"
 #include "control/worker/messages.h"
 #include "control/worker/process.h"
 
@@ -31,6 +32,18 @@ std::set<std::string> files_of(const CompileJob& job)
     }
     out.erase("");
     return out;
+}
+
+// Of a table only what prefixes are in it is the worker's to say.
+PolicyTable checked(PolicyTable table, const CompileJob& job)
+{
+    const PolicyTable own = empty_table(job.config, job.previous ? &*job.previous : nullptr);
+    if (table.info.generation != job.generation ||
+        reinterpret_cast<const mxg_image_header*>(table.plane.data())->generation != job.generation)
+        throw WorkerError("mxgate-worker: the table is of another generation");
+    if (const std::string what = compare_rules(table, own); !what.empty())
+        throw WorkerError("mxgate-worker: not as the configuration says: " + what);
+    return table;
 }
 
 }  // namespace
@@ -76,7 +89,7 @@ CompileAnswer compile_apart(const CompileJob& job)
     try {
         CompileAnswer answer = compile_answer_from(done->text);
         if (done->fd)
-            answer.result.table = read_sealed_table(std::move(done->fd));
+            answer.result.table = checked(read_sealed_table(std::move(done->fd)), job);
         return answer;
     } catch (const nlohmann::json::exception& error) {
         throw WorkerError(std::string("mxgate-worker makes no sense: ") + error.what());

@@ -18,6 +18,7 @@
 #include <map>
 #include <sstream>
 
+#include "control/table/rules.h"
 #include "control/worker/apart.h"
 #include "control/worker/messages.h"
 #include "control/worker/process.h"
@@ -137,6 +138,41 @@ TEST(SealedTable, IsVerified)
                 HasSubstr("default length"));
     Fd open_one(::memfd_create("test", MFD_ALLOW_SEALING));
     EXPECT_THROW(read_sealed_table(std::move(open_one)), TableError);
+}
+
+TEST(Rules, DifferInEveryPart)
+{
+    constexpr const char* kConfig =
+        "gate: {interfaces: [gate0], services: [{name: mx, addresses: [192.0.2.25], ports: [25]}], "
+        "replies: {rate: 10/s, burst: 5}}\n"
+        "aggregation: {embedded: {nat64: [\"2001:db8:64::/96\"]}}\n"
+        "sources: {levels: {ipv6: [48]}}\n"
+        "classes:\n"
+        "  good: {action: pass}\n"
+        "  some: {action: limit, rate: 6/min, burst: 3, levels: {ipv6: {48: {rate: 60/min}}}}\n"
+        "default_class: some\n";
+    const auto made = [&](const std::string& from, const std::string& to) {
+        std::string text = kConfig;
+        if (!from.empty())
+            text.replace(text.find(from), from.size(), to);
+        const ConfigResult result = parse_config(text, "f");
+        if (!result.config)
+            throw std::runtime_error(to_string(result.diagnostics[0]));
+        return empty_table(*result.config);
+    };
+    const PolicyTable table = made("", "");
+    EXPECT_EQ(compare_rules(table, made("", "")), "");
+    for (const auto& [from, to, what] : {
+             std::tuple{"action: pass", "action: drop", "names"},
+             std::tuple{"192.0.2.25", "192.0.2.26", "services"},
+             std::tuple{"ports: [25]", "ports: [25, 587]", "services"},
+             std::tuple{"64::/96", "65::/96", "embedded"},
+             std::tuple{"rate: 10/s", "rate: 11/s", "answers"},
+             std::tuple{"burst: 3", "burst: 4", "classes"},
+             std::tuple{"rate: 60/min", "rate: 61/min", "classes"},
+             std::tuple{"gate: {", "gate: {mode: monitor, ", "flags"},
+         })
+        EXPECT_THAT(compare_rules(table, made(from, to)), HasSubstr(what)) << to;
 }
 
 TEST(WorkerMessages, ComeAsTheyWent)
