@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kFetchers = 4;  // a slow server holds up one of them, for `timeout` at the most
 constexpr std::chrono::seconds kLookAgain{30};  // the clock may be set
-constexpr int kCalmMs = 200;                    // one change seldom comes alone
+constexpr int kCalmMs = 50;                     // one change seldom comes alone
 constexpr std::chrono::seconds kLongestUnrest{2};
 constexpr std::chrono::seconds kFirstWait{1}, kLongestWait{300};  // after updates that failed
 

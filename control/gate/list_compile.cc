@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <future>
 #include <utility>
 
 #include "control/gate/guards.h"
@@ -59,16 +60,21 @@ private:
     Feed read_version(const FeedConfig& feed, const std::string& path, const std::string& before,
                       bool* only_change)
     {
-        FeedConfig from = feed;
-        from.path = path;
-        Feed list = read_feed(from);
+        const auto read_path = [&feed](const std::string& from) {
+            FeedConfig config = feed;
+            config.path = from;
+            return read_feed(config);
+        };
+        std::future<Feed> old;  // read at the same time
+        if (feed.guard.max_change && !before.empty() && !job_.force)
+            old = std::async(std::launch::async, read_path, before);
+        Feed list = read_path(path);
         if (!list.errors.empty())
             return list;
         if (auto why = forbidden_entry(list, feed, config_)) {
             refuse_list(list, path, std::move(*why));
-        } else if (feed.guard.max_change && !before.empty() && !job_.force) {
-            from.path = before;
-            if (auto change = too_much_change(read_feed(from), list, *feed.guard.max_change)) {
+        } else if (old.valid()) {
+            if (auto change = too_much_change(old.get(), list, *feed.guard.max_change)) {
                 refuse_list(list, path, std::move(*change));
                 *only_change = true;
             }

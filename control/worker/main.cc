@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <mutex>
 #include <system_error>
 #include <thread>
 
@@ -29,6 +30,8 @@ constexpr std::chrono::milliseconds kProgressEvery{100};
 // By asking for it.
 int open_for(Channel& channel, const std::string& path)
 {
+    static std::mutex mutex;  // lists are read by threads
+    const std::lock_guard lock(mutex);
     channel.send(MessageKind::open, path);
     const std::optional<Message> answer = channel.receive();
     if (!answer || answer->kind != MessageKind::opened)

@@ -143,8 +143,7 @@ constexpr int kNetwork[] = {SCMP_SYS(connect),     SCMP_SYS(bind),
                             SCMP_SYS(readlinkat),  SCMP_SYS(getcwd),
                             SCMP_SYS(getuid),      SCMP_SYS(geteuid),
                             SCMP_SYS(getgid),      SCMP_SYS(getegid),
-                            SCMP_SYS(getppid),     SCMP_SYS(set_robust_list),
-                            SCMP_SYS(rseq),        SCMP_SYS(set_tid_address),
+                            SCMP_SYS(getppid),     SCMP_SYS(set_tid_address),
                             SCMP_SYS(mmap),        SCMP_SYS(mprotect),
                             SCMP_SYS(membarrier),  SCMP_SYS(rt_sigtimedwait)};
 
@@ -232,6 +231,16 @@ constexpr uint32_t refuse(int error)
     return SCMP_ACT_ERRNO(static_cast<uint32_t>(error));
 }
 
+// But no processes.
+void add_threads(Filter& filter)
+{
+    for (const int call : {SCMP_SYS(set_robust_list), SCMP_SYS(rseq)})
+        filter.add(SCMP_ACT_ALLOW, call, {});
+    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone),
+               {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
+    filter.add(refuse(ENOSYS), SCMP_SYS(clone3), {});  // whose flags no filter sees
+}
+
 Filter compile_filter()
 {
     Filter filter(SCMP_ACT_KILL_PROCESS);
@@ -240,6 +249,7 @@ Filter compile_filter()
     // fstat() of glibc.
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat),
                {SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)});
+    add_threads(filter);
     // No new code.
     for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
         filter.add(SCMP_ACT_ALLOW, call, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
@@ -260,9 +270,7 @@ Filter fetch_filter()
                    {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))});
     // Nobody's control socket; name services that have one can do without.
     filter.add(refuse(EACCES), SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)});
-    filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone),
-               {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
-    filter.add(refuse(ENOSYS), SCMP_SYS(clone3), {});  // whose flags no filter sees
+    add_threads(filter);
     return filter;
 }
 

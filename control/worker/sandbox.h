@@ -15,7 +15,7 @@ void give_up_rights();
 
 enum class Task {
     compile,  // computes with what it is handed: opens nothing, no sockets, no processes
-    fetch,    // besides, TCP and UDP, files that everybody may read, threads
+    fetch,    // besides, TCP and UDP, files that everybody may read
     program,  // runs a program: all but what changes the system, which fails with EPERM
 };
 
