@@ -257,6 +257,7 @@ struct Endpoint {
 
 struct Config {
     std::string file;
+    std::string text;  // of the file, as it was read
     GateConfig gate;
     uint64_t source_capacity = 1'000'000;  // sources.capacity, as written (not yet rounded up)
     std::vector<uint32_t> levels_ipv6, levels_ipv4;  // sources.levels, the longest first

@@ -164,6 +164,7 @@ ConfigResult parse_config(const std::string& text, const std::string& path)
     const YamlTree tree = parse_yaml(text, report);
     if (tree.root != nullptr && tree.root->kind != YamlNode::Kind::null) {
         Config config = Reader(path, tree, report).read();
+        config.text = text;
         if (!report.has_errors())
             result.config = std::move(config);
     } else if (!tree.truncated) {

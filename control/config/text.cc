@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/config/text.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <numeric>
+
+#include "control/config/open_file.h"
 
 namespace mxgate {
 namespace {
@@ -72,8 +73,7 @@ std::string_view nearest(std::string_view text, const std::vector<std::string_vi
 std::optional<std::string> read_file(const std::string& path, size_t max_bytes, std::string& out)
 {
     out.clear();
-    const int fd =
-        open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not hold us
+    const int fd = open_file(path);
     if (fd < 0)
         return std::strerror(errno);
     struct stat status {

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/feeds/feed.h"
 
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <filesystem>
+#include <cerrno>
+#include <cstring>
+#include <memory>
 #include <vector>
 
+#include "control/config/open_file.h"
 #include "control/feeds/readers.h"
 
 namespace mxgate {
@@ -50,15 +57,38 @@ Feed read(FeedInput input, const FeedConfig& config, bool one_of_many = false)
     return failed.take();
 }
 
-std::vector<std::string> files_of(const std::string& folder, std::error_code& error)
+using Folder = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+// A regular file, or a link to one; one that cannot be opened says so when it is read.
+bool is_file(const dirent& entry, const std::string& path)
+{
+    if (entry.d_type != DT_LNK && entry.d_type != DT_UNKNOWN)
+        return entry.d_type == DT_REG;
+    struct stat status {
+    };
+    const int fd = open_file(path);
+    if (fd < 0)
+        return errno != ENOENT;
+    const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    ::close(fd);
+    return regular;
+}
+
+// `error`: errno where the folder cannot be read.
+std::vector<std::string> files_of(const std::string& path, int& error)
 {
     std::vector<std::string> out;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename().string();
-        std::error_code gone;
-        if (!name.starts_with('.') && !name.ends_with('~') && entry.is_regular_file(gone))
-            out.push_back(entry.path().string());
+    const int fd = open_file(path);
+    const Folder folder(fd < 0 ? nullptr : ::fdopendir(fd), ::closedir);
+    errno = folder ? 0 : errno;
+    while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
+        const std::string name = entry->d_name;
+        const std::string file = path + (path.ends_with('/') ? "" : "/") + name;
+        if (!name.starts_with('.') && !name.ends_with('~') && is_file(*entry, file))
+            out.push_back(file);
+        errno = 0;
     }
+    error = errno;
     std::sort(out.begin(), out.end());
     return out;
 }
@@ -66,15 +96,16 @@ std::vector<std::string> files_of(const std::string& folder, std::error_code& er
 Feed read_folder(const FeedConfig& config)
 {
     FeedBuilder whole(config);
-    std::error_code error;
-    for (const std::string& path : files_of(config.path, error)) {
+    int error = 0;
+    const std::vector<std::string> files = files_of(config.path, error);
+    if (error != 0)
+        whole.refuse(std::strerror(error));
+    for (const std::string& path : files) {
         FeedConfig part = config;
         part.path = path;
         part.min_entries = 0;  // of all files together
         whole.append(read(FeedInput::of_file(path, config.max_size), part, true), path);
     }
-    if (error)
-        whole.refuse(error.message());
     return whole.finish();
 }
 
@@ -87,10 +118,8 @@ Feed parse_feed(std::string_view bytes, const FeedConfig& config)
 
 Feed read_feed(const FeedConfig& config)
 {
-    std::error_code ignored;
-    if (std::filesystem::is_directory(config.path, ignored))
-        return read_folder(config);
-    return read(FeedInput::of_file(config.path, config.max_size), config);
+    FeedInput input = FeedInput::of_file(config.path, config.max_size);
+    return input.is_folder() ? read_folder(config) : read(std::move(input), config);
 }
 
 }  // namespace mxgate

@@ -2,7 +2,6 @@
 #include "control/feeds/input.h"
 
 #include <archive.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "control/config/open_file.h"
 #include "control/feeds/words.h"
 
 namespace mxgate {
@@ -61,9 +61,7 @@ FeedInput FeedInput::of_file(const std::string& path, uint64_t max_size)
 
 void FeedInput::open_file(const std::string& path)
 {
-    // Standard input may take its time; a FIFO must not hold us.
-    const int fd = path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                               : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int fd = mxgate::open_file(path);
     if (fd < 0) {
         fail(std::strerror(errno));
         return;
@@ -73,7 +71,7 @@ void FeedInput::open_file(const std::string& path)
     };
     if (::fstat(fd, &status) != 0)
         fail(std::strerror(errno));
-    else if (S_ISDIR(status.st_mode))
+    else if (folder_ = S_ISDIR(status.st_mode); folder_)
         fail(std::strerror(EISDIR));
     else
         begin(archive_read_open_fd(reader_.get(), fd, kBlockBytes));

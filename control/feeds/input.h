@@ -36,6 +36,9 @@ public:
     // Of the line given last, or the one that the last byte stands in; from 1.
     uint32_t line() const { return line_; }
 
+    // That of_file() was given a folder, which is a failure.
+    bool is_folder() const { return folder_; }
+
     // Of the file, packed as it is, so far.
     uint64_t bytes_read() const;
 
@@ -62,7 +65,7 @@ private:
     std::string joined_;       // a line that does not lie in one window
     uint32_t line_ = 0;
     bool newline_before_ = false;  // of get(): the line ends before the next byte
-    bool ended_ = false;
+    bool ended_ = false, folder_ = false;
     std::optional<std::string> failure_;
 };
 

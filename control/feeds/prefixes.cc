@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `prefixes`: a prefix, an address or a range a line, `!` before what is carved out.
+#include <algorithm>
+
 #include "control/feeds/readers.h"
 #include "control/feeds/words.h"
 
@@ -9,7 +11,9 @@ void read_prefixes(FeedInput& input, FeedBuilder& to)
 {
     std::string_view line;
     while (!to.is_full() && input.next_line(line)) {
-        line = trim(line.substr(0, line.find_first_of("#;")));
+        const auto comment =
+            std::find_if(line.begin(), line.end(), [](char c) { return c == '#' || c == ';'; });
+        line = trim({line.begin(), comment});
         if (line.empty())
             continue;
         to.count_line();

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "control/config/text.h"
@@ -105,19 +106,35 @@ void set_limits(CURL* curl, const HttpOptions& options)
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, is_tls ? "https" : "http,https");
 }
 
-void set_peers(CURL* curl, const HttpOptions& options)
+// Reads a PEM file itself: libcurl may not have the right to. The reason if that fails.
+std::optional<std::string> set_pem(CURL* curl, CURLoption option, const std::string& path)
+{
+    constexpr size_t kMaxBytes = 16 << 20;
+    std::string text;
+    if (path.empty())
+        return std::nullopt;
+    if (const auto failure = read_file(path, kMaxBytes, text))
+        return path + ": " + *failure;
+    curl_blob blob{text.data(), text.size(), CURL_BLOB_COPY};
+    curl_easy_setopt(curl, option, &blob);
+    return std::nullopt;
+}
+
+std::optional<std::string> set_peers(CURL* curl, const HttpOptions& options)
 {
     curl_easy_setopt(curl, CURLOPT_PROXY, options.proxy.c_str());
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    if (!options.ca_file.empty()) {
-        curl_easy_setopt(curl, CURLOPT_CAINFO, options.ca_file.c_str());
-        curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);  // that one, and no other
-    }
-    if (!options.client_certificate.empty())
-        curl_easy_setopt(curl, CURLOPT_SSLCERT, options.client_certificate.c_str());
-    if (!options.client_key.empty())
-        curl_easy_setopt(curl, CURLOPT_SSLKEY, options.client_key.c_str());
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "mxgate/" MXGATE_VERSION);
+    if (!options.ca_file.empty()) {  // that one, and no other
+        curl_easy_setopt(curl, CURLOPT_CAINFO, nullptr);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+    }
+    for (const auto& [option, path] : {std::pair{CURLOPT_CAINFO_BLOB, &options.ca_file},
+                                       std::pair{CURLOPT_SSLCERT_BLOB, &options.client_certificate},
+                                       std::pair{CURLOPT_SSLKEY_BLOB, &options.client_key}})
+        if (auto failure = set_pem(curl, option, *path))
+            return failure;
+    return std::nullopt;
 }
 
 void set_callbacks(CURL* curl, Transfer& transfer, char* reason)
@@ -173,7 +190,10 @@ FetchResult fetch_http(const HttpOptions& options, const Validators& known, int 
     char reason[CURL_ERROR_SIZE] = "";
     curl_easy_setopt(curl.get(), CURLOPT_URL, options.url.c_str());
     set_limits(curl.get(), options);
-    set_peers(curl.get(), options);
+    if (const auto failure = set_peers(curl.get(), options)) {
+        result.error = *failure;
+        return result;
+    }
     set_callbacks(curl.get(), transfer, reason);
     const Headers headers = conditions(known);
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());

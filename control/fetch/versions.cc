@@ -85,8 +85,8 @@ std::string SourceVersions::sha256_of(const std::string& path) const
             return known->second.sha256;
     }
     now.sha256 = digest_of(path);
-    // What was written a moment ago may be written again within the clock's resolution.
-    constexpr int64_t kSettledNs = 1'000'000'000;
+    // What was written a moment ago may be written again within the clock's resolution, a tick.
+    constexpr int64_t kSettledNs = 40'000'000;
     timespec clock{};
     clock_gettime(CLOCK_REALTIME, &clock);
     if (clock.tv_sec * 1'000'000'000 + clock.tv_nsec - now.changed_ns > kSettledNs) {

@@ -3,36 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "control/gate/guards.h"
-#include "control/lengths/read.h"
+#include "control/worker/apart.h"
 
 namespace mxgate {
-namespace {
-
-// The errors of a version, without the path that everybody knows.
-std::string summary(const Feed& list)
-{
-    std::string out;
-    for (const Diagnostic& error : list.errors) {
-        const std::string line =
-            error.where.line > 0 ? fmt::format("line {}: ", error.where.line) : "";
-        out += (out.empty() ? "" : "; ") + line + error.text;
-    }
-    return out;
-}
-
-void refuse_list(Feed& list, const std::string& path, std::string why)
-{
-    Diagnostic error;
-    error.where.file = path;
-    error.text = std::move(why);
-    list.errors.push_back(std::move(error));
-}
-
-}  // namespace
 
 FeedAttempt::FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
                          std::map<SourceKey, Delivery> deliveries)
@@ -49,159 +24,53 @@ FeedAttempt::~FeedAttempt()
     keeper_.take_back(std::move(deliveries_), held_);
 }
 
+ListVersions FeedAttempt::versions_of(const SourceKey& key, const Source& source) const
+{
+    ListVersions out;
+    const SourceVersions& kept = keeper_.versions(key.lengths);
+    if (const auto found = deliveries_.find(key);
+        found != deliveries_.end() && source.fetch.is_fetched()) {
+        const std::string& path = found->second.candidate.path();
+        out.delivered = {path, found->second.copy.fetched,
+                         !key.lengths && kept.choose(key.name, path).refused.has_value()};
+    }
+    out.now = keeper_.current(source);
+    out.before = keeper_.last_good(source, out.now.path);
+    out.is_newest = kept.is_newest(key.name, out.now.path);
+    out.is_in_force = keeper_.is_in_force(key, out.now);
+    return out;
+}
+
 CompileResult FeedAttempt::compile(uint64_t generation, const TableInfo* previous)
 {
-    resolve_lengths();
-    CompileResult result = mxgate::compile(config_, generation, previous, &keeper_.versions(true),
-                                           [this](const FeedConfig& feed) { return read(feed); });
-    for (const LengthReport& report : result.lengths) {
-        InForce& now = now_[{true, report.name}];
-        now.entries = report.entries;
-        now.rejected = report.rejected;
-    }
-    return result;
+    CompileJob job;
+    job.config = config_;
+    job.generation = generation;
+    if (previous != nullptr)
+        job.previous = *previous;
+    job.strict = how_.strict;
+    job.force = how_.force;
+    for (const auto& [key, source] : sources_)
+        job.lists.emplace(key, versions_of(key, source));
+    CompileAnswer answer = compile_apart(job);
+    for (auto& [key, outcome] : answer.lists)
+        take(key, std::move(outcome));
+    return std::move(answer.result);
 }
 
-// `before`: the version to hold it against for `max_change`; empty: none. `only_change`: nothing
-// but that is wrong with it.
-Feed FeedAttempt::read_version(const FeedConfig& feed, const std::string& path,
-                               const std::string& before, bool* only_change)
+void FeedAttempt::take(const SourceKey& key, ListOutcome outcome)
 {
-    FeedConfig from = feed;
-    from.path = path;
-    Feed list = read_feed(from);
-    if (!list.errors.empty())
-        return list;
-    if (auto why = forbidden_entry(list, feed, config_)) {
-        refuse_list(list, path, std::move(*why));
-    } else if (feed.guard.max_change && !before.empty() && !how_.force) {
-        from.path = before;
-        if (auto change = too_much_change(read_feed(from), list, *feed.guard.max_change)) {
-            refuse_list(list, path, std::move(*change));
-            *only_change = true;
-        }
+    for (const ListOutcome::Refusal& refusal : outcome.refusals) {
+        keeper_.refuse(key, refusal.why, refusal.of_delivery);
+        if (refusal.hold)
+            held_.insert(key);
+        else if (refusal.of_delivery)
+            deliveries_.erase(key);
     }
-    return list;
-}
-
-void FeedAttempt::note(const SourceKey& key, InForce now, const Feed& list)
-{
-    now.entries = list.entries.size();
-    now.rejected = list.rejected;
-    now_[key] = std::move(now);
-}
-
-void FeedAttempt::refuse(const SourceKey& key, const Feed& list, bool of_delivery, bool hold)
-{
-    keeper_.refuse(key, summary(list), of_delivery);
-    if (hold)
-        held_.insert(key);
-    else if (of_delivery)
-        deliveries_.erase(key);
-}
-
-Feed FeedAttempt::read(const FeedConfig& feed)
-{
-    const SourceKey key{false, feed.name};
-    const Source& source = sources_.at(key);
-    InForce now = keeper_.current(source);
-    if (const auto delivered = deliveries_.find(key); delivered != deliveries_.end()) {
-        const Delivery& delivery = delivered->second;
-        const std::string path = delivery.candidate.path();
-        bool only_change = false;
-        Feed list = read_version(feed, path, now.path, &only_change);
-        if (keeper_.versions(false).choose(feed.name, path).refused)
-            refuse_list(list, path, "an operator rolled this version back");
-        if (list.errors.empty()) {
-            InForce fresh;
-            fresh.path = path;
-            fresh.date = delivery.copy.fetched;
-            used_.insert(key);
-            note(key, std::move(fresh), list);
-            return list;
-        }
-        refuse(key, list, true, only_change);
-    }
-    if (now.path.empty() || now.expired) {
-        note(key, std::move(now), {});
-        return {};  // not fetched yet, or too old
-    }
-    const bool is_file = !feed.fetch.is_fetched() && !now.rolled_back;
-    const InForce before = keeper_.last_good(source, now.path);
-    const bool is_new =
-        is_file && feed.guard.max_change && !keeper_.versions(false).is_newest(feed.name, now.path);
-    bool only_change = false;
-    Feed list = read_version(feed, now.path, is_new ? before.path : "", &only_change);
-    if (list.errors.empty()) {
-        note(key, std::move(now), list);
-        return list;
-    }
-    if (how_.strict && is_file)
-        return list;
-    refuse(key, list, false, false);
-    if (before.path.empty())
-        return list;
-    Feed good = read_version(feed, before.path, "", &only_change);
-    if (!good.errors.empty())
-        return list;
-    note(key, before, good);
-    return good;
-}
-
-// A version that was fetched is looked at before it is used; of what is not there yet, nothing is.
-void FeedAttempt::resolve_lengths()
-{
-    auto& feeds = config_.length_feeds;
-    for (auto feed = feeds.begin(); feed != feeds.end();) {
-        const SourceKey key{true, feed->name};
-        const Source& source = sources_.at(key);
-        if (feed->fetch.is_fetched() && try_delivered_lengths(*feed, key)) {
-            ++feed;
-            continue;
-        }
-        InForce now = keeper_.current(source);
-        const bool unusable = now.path.empty() || now.expired;
-        // Its own file is what the reader chooses versions for.
-        if (!unusable && feed->fetch.is_fetched())
-            feed->path = now.path;
-        if (!unusable && !how_.strict && !keeper_.is_in_force(key, now))
-            fall_back_of_lengths(*feed, key, now);
-        now_[key] = std::move(now);
-        feed = unusable ? feeds.erase(feed) : feed + 1;
-    }
-}
-
-// To the last good version, if the one there is now is at fault.
-void FeedAttempt::fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now)
-{
-    const std::string error = read_length_file(feed, now.path).error;
-    if (error.empty())
-        return;
-    keeper_.refuse(key, error, false);
-    const InForce before = keeper_.last_good(sources_.at(key), now.path);
-    if (before.path.empty())
-        return;
-    feed.path = before.path;
-    now = before;
-}
-
-bool FeedAttempt::try_delivered_lengths(LengthFeedConfig& feed, const SourceKey& key)
-{
-    const auto delivered = deliveries_.find(key);
-    if (delivered == deliveries_.end())
-        return false;
-    const std::string path = delivered->second.candidate.path();
-    const LengthList list = read_length_file(feed, path);
-    if (!list.error.empty()) {
-        keeper_.refuse(key, list.error, true);
-        deliveries_.erase(delivered);
-        return false;
-    }
-    feed.path = path;
-    used_.insert(key);
-    now_[key].path = path;
-    now_[key].date = delivered->second.copy.fetched;
-    return true;
+    if (outcome.used_delivery)
+        used_.insert(key);
+    if (outcome.now)
+        now_[key] = std::move(*outcome.now);
 }
 
 std::set<SourceKey> FeedAttempt::used() const
@@ -237,6 +106,12 @@ void FeedAttempt::hold_back(const std::string& why)
         held_.insert(key);
         keeper_.refuse(key, why, true);
     }
+}
+
+void FeedAttempt::refuse_delivered(const std::string& why)
+{
+    for (const auto& [key, delivery] : std::exchange(deliveries_, {}))
+        keeper_.refuse(key, why, true);
 }
 
 }  // namespace mxgate

@@ -9,7 +9,7 @@
 
 #include "control/config/config.h"
 #include "control/gate/feed_keeper.h"
-#include "control/table/compile.h"
+#include "control/gate/list_compile.h"
 
 namespace mxgate {
 
@@ -31,6 +31,9 @@ public:
     // The deliveries that the table was made from.
     std::set<SourceKey> used() const;
 
+    // How many deliveries it still has, used or not.
+    size_t delivered() const { return deliveries_.size(); }
+
     // Gives the deliveries back, used or not.
     std::map<SourceKey, Delivery> release();
 
@@ -38,19 +41,15 @@ public:
     void accept();
     // It is not: it would deny too much. What was delivered for it may be forced.
     void hold_back(const std::string& why);
+    // What was delivered cannot be read: it is given up.
+    void refuse_delivered(const std::string& why);
 
 private:
-    Feed read(const FeedConfig& feed);
-    Feed read_version(const FeedConfig& feed, const std::string& path, const std::string& before,
-                      bool* only_change);
-    void resolve_lengths();
-    void fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now);
-    bool try_delivered_lengths(LengthFeedConfig& feed, const SourceKey& key);
-    void note(const SourceKey& key, InForce now, const Feed& list);
-    void refuse(const SourceKey& key, const Feed& list, bool of_delivery, bool hold);
+    ListVersions versions_of(const SourceKey& key, const Source& source) const;
+    void take(const SourceKey& key, ListOutcome outcome);
 
     FeedKeeper& keeper_;
-    Config config_;  // length feeds have the paths of the versions to read
+    const Config config_;
     const How how_;
     std::map<SourceKey, Source> sources_;
     std::map<SourceKey, Delivery> deliveries_;

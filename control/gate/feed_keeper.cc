@@ -12,8 +12,8 @@
 #include <limits>
 #include <random>
 
-#include "control/fetch/fetch.h"
 #include "control/fetch/schedule.h"
+#include "control/worker/apart.h"
 
 namespace mxgate {
 namespace {
@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kPolite{900};
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr unsigned kAlarmFailures = 3;
-constexpr uint64_t kMaxLengthBytes = 1ULL << 30;
 
 // Of a folder the newest of its files.
 int64_t date_of(const std::string& path)
@@ -75,25 +74,6 @@ json text_or_null(const std::string& text)
 int64_t seconds_now()
 {
     return static_cast<int64_t>(std::time(nullptr));
-}
-
-std::vector<Source> sources_of(const Config& config)
-{
-    std::vector<Source> out;
-    const auto add = [&](const auto& feed, bool lengths, uint64_t max_size) {
-        Source& source = out.emplace_back();
-        source.key.lengths = lengths;
-        source.key.name = feed.name;
-        source.path = feed.path;
-        source.fetch = feed.fetch;
-        source.expire_ns = feed.expire_ns;
-        source.max_size = max_size;
-    };
-    for (const FeedConfig& feed : config.feeds)
-        add(feed, false, feed.max_size);
-    for (const LengthFeedConfig& feed : config.length_feeds)
-        add(feed, true, kMaxLengthBytes);
-    return out;
 }
 
 FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
@@ -170,9 +150,9 @@ bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
         const auto known = files.last_good(name, source.fetch.source());
         FeedStore::Candidate candidate = files.begin(name);
         if (lock)
-            result = fetch_source(source.fetch, source.max_size,
-                                  known ? known->validators : Validators{}, candidate.fd(), &cancel,
-                                  progress);
+            result =
+                fetch_apart(source.fetch, source.max_size, known ? known->validators : Validators{},
+                            candidate.fd(), &cancel, progress);
         else
             result.error = "another process fetches it";
         const bool fresh = result.state == FetchResult::State::fresh;
@@ -395,6 +375,16 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
         state.refused_delivery = of_delivery;
     }
     events_.add(EventKind::feed_refused, key.name, why + "; the last good version stays");
+}
+
+int64_t FeedKeeper::confirmed() const
+{
+    std::optional<int64_t> oldest;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, state] : states_)
+        if (state.source.fetch.is_fetched())
+            oldest = std::min(oldest.value_or(state.now.date), state.now.date);
+    return oldest.value_or(0);
 }
 
 bool FeedKeeper::is_expiry_due() const

@@ -16,39 +16,14 @@
 #include "control/fetch/store.h"
 #include "control/fetch/versions.h"
 #include "control/gate/events.h"
+#include "control/gate/sources.h"
 
 namespace mxgate {
-
-// A list: of `feeds`, or (`lengths`) of `aggregation.feeds`.
-struct SourceKey {
-    bool lengths = false;
-    std::string name;
-    auto operator<=>(const SourceKey&) const = default;
-};
-
-struct Source {
-    SourceKey key;
-    std::string path;  // of a local list
-    FetchConfig fetch;
-    std::optional<uint64_t> expire_ns;
-    uint64_t max_size = 0;
-};
-std::vector<Source> sources_of(const Config& config);
 
 // A version that was fetched and has not been in force yet. Its file goes away with it.
 struct Delivery {
     FeedStore::Candidate candidate;
     StoredCopy copy;
-};
-
-// What became of a list in the table that is in force.
-struct InForce {
-    std::string path;  // of the version; empty: there is none
-    int64_t date = 0;  // Unix time it was fetched or last found unchanged; of a file: written
-    uint64_t entries = 0, rejected = 0;
-    bool expired = false;      // too old: it does not count
-    bool rolled_back = false;  // an older one, by the operator's word
-    bool fallback = false;     // an older one, for what came after it is at fault
 };
 
 class FeedKeeper
@@ -93,6 +68,10 @@ public:
     void accept(const Source& source, InForce now, std::optional<Delivery> delivery);
     // A version is not used, and why; `of_delivery`: one that was just fetched.
     void refuse(const SourceKey& key, const std::string& why, bool of_delivery);
+
+    // Unix time at which all lists that are fetched were last known to be what is in force; 0: of
+    // one that is not known, or none is fetched.
+    int64_t confirmed() const;
 
     // Whether time alone has changed what should be in force.
     bool is_expiry_due() const;

@@ -14,20 +14,21 @@ namespace {
 
 constexpr int kFetchers = 4;  // a slow server holds up one of them, for `timeout` at the most
 constexpr std::chrono::seconds kLookAgain{30};  // the clock may be set
-constexpr int kCalmMs = 200;                    // one change seldom comes alone
+constexpr int kCalmMs = 50;                     // one change seldom comes alone
 constexpr std::chrono::seconds kLongestUnrest{2};
+constexpr std::chrono::seconds kFirstWait{1}, kLongestWait{300};  // after updates that failed
 
 }  // namespace
 
-FeedService::FeedService(FeedKeeper& keeper, std::function<void(bool)> update,
-                         std::vector<std::string> paths)
+FeedService::FeedService(FeedKeeper& keeper, std::function<bool(bool)> update,
+                         std::vector<std::string> paths, bool again)
     : keeper_(keeper),
       update_(std::move(update)),
       paths_(std::move(paths)),
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
 {
     files_.follow(paths_);
-    threads_.emplace_back([this] { watch(); });
+    threads_.emplace_back([this, again] { watch(again); });
     for (int i = 0; i < kFetchers; i++)
         threads_.emplace_back([this] { fetch_in_turn(); });
 }
@@ -107,13 +108,20 @@ FeedService::Change FeedService::wait_for_change()
     }
 }
 
-void FeedService::watch()
+void FeedService::watch(bool again)
 {
+    using Clock = std::chrono::steady_clock;
+    std::chrono::seconds wait = kFirstWait;
+    Clock::time_point next = Clock::now() + wait;
     while (!ending_) {
         const Change change = wait_for_change();
-        const bool files = change.files || keeper_.is_expiry_due();
-        if ((files || change.deliveries) && !ending_)
-            update_(files);
+        const bool due = again && Clock::now() >= next;
+        const bool files = change.files || keeper_.is_expiry_due() || due;
+        if ((!files && !change.deliveries) || ending_)
+            continue;
+        again = !update_(files) || (again && !files);
+        wait = again ? std::min(wait * 2, kLongestWait) : kFirstWait;
+        next = Clock::now() + wait;
     }
 }
 

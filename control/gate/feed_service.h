@@ -20,9 +20,10 @@ class FeedService
 {
 public:
     // `update`: makes a table of what there is now; true: files have changed, or time alone has
-    // changed what counts. `paths`: of the files to watch.
-    FeedService(FeedKeeper& keeper, std::function<void(bool)> update,
-                std::vector<std::string> paths);
+    // changed what counts. Where it answers false it is asked again, with a back-off. `paths`: of
+    // the files to watch. `again`: the first table is still to be made.
+    FeedService(FeedKeeper& keeper, std::function<bool(bool)> update,
+                std::vector<std::string> paths, bool again);
     // Ends what is under way.
     ~FeedService();
     FeedService(const FeedService&) = delete;
@@ -35,14 +36,14 @@ public:
 
 private:
     void fetch_in_turn();
-    void watch();
+    void watch(bool again);
     struct Change {
         bool files = false, deliveries = false;
     };
     Change wait_for_change();
 
     FeedKeeper& keeper_;
-    const std::function<void(bool)> update_;
+    const std::function<bool(bool)> update_;
     FileWatch files_;
     std::atomic<bool> ending_ = false;
     std::mutex mutex_;  // of what follows

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "control/net/address_text.h"
+#include "control/worker/apart.h"
 #include "dataplane/core/image.h"
 
 namespace mxgate {
@@ -116,14 +117,19 @@ PolicyTable Gate::first_table()
     const auto in_force = plane_->generation();
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
     FeedAttempt attempt(keeper_, config_, {});
-    CompileResult compiled = attempt.compile(generation, last_good ? &last_good->info : nullptr);
-    log_feeds(compiled);
-    std::string errors = errors_of(compiled.diagnostics);
+    CompileResult compiled;
+    std::string errors;
     try {
+        compiled = attempt.compile(generation, last_good ? &last_good->info : nullptr);
+        log_feeds(compiled);
+        errors = errors_of(compiled.diagnostics);
         if (compiled.table && last_good)
             check_blast_radius(*last_good, *compiled.table, config_.gate.blast_radius);
     } catch (const DeniesTooMuch& error) {
         errors = error.what();
+    } catch (const WorkerError& error) {
+        errors = error.what();
+        again_ = true;
     }
     if (compiled.table && errors.empty()) {
         attempt.accept();

@@ -63,8 +63,8 @@ public:
     void follow_feeds();
 
     // Makes a new table of the versions that came, or (`files_changed`) of what files have now;
-    // what goes wrong is an event.
-    void update_feeds(bool files_changed);
+    // what goes wrong is an event. False: the process that reads lists died; try again later.
+    bool update_feeds(bool files_changed);
 
     // Fetches a list, or (empty) all, as soon as can be; the answer does not wait for it.
     nlohmann::json fetch(const std::string& name);
@@ -138,6 +138,7 @@ private:
     Refusals refusals_;
     Overrides overrides_;
     Exhaustion exhaustion_;
+    bool again_ = false;  // the first table could not be made, for no list's fault
     uint64_t failed_reloads_ = 0;
     std::string last_error_;
     Events events_;

@@ -43,7 +43,8 @@ std::vector<Key> keys_of(const Feed& list)
         const TableEntry e = table_entry(entry.prefix, 0);
         out.emplace_back(e.family, e.hi, e.lo, e.length, entry.exclusion, entry.value);
     }
-    std::sort(out.begin(), out.end());
+    if (!std::is_sorted(out.begin(), out.end()))  // which lists mostly are
+        std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
 }

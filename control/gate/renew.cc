@@ -4,12 +4,14 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "control/gate/gate.h"
 #include "control/net/address_text.h"
 #include "control/table/table_diff.h"
 #include "control/text/json.h"
 #include "control/text/names.h"
+#include "control/worker/apart.h"
 
 namespace mxgate {
 namespace {
@@ -110,33 +112,45 @@ void Gate::check_blast_radius(const PolicyTable& before, const PolicyTable& afte
                             "; if that is meant, `mxgate reload --force` takes it");
 }
 
-// False: together the versions that came would deny too much; one alone is held back for that, of
-// several each is given back to be tried alone.
+// False: together the versions that came would deny too much, or the process that read them died
+// twice; one alone is held back or refused for that, of several each is given back to be tried
+// alone.
 bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed)
 {
     const Config config = config_;
-    FeedAttempt attempt(keeper_, config, {}, std::move(deliveries));
-    deliveries.clear();
-    try {
-        renew(attempt, config, false, !files_changed);
-        return true;
-    } catch (const DeniesTooMuch& error) {
-        if (attempt.used().empty())
-            throw;
-        if (attempt.used().size() == 1)
-            attempt.hold_back(error.what());
-        else
-            deliveries = attempt.release();
-        return false;
+    FeedAttempt attempt(keeper_, config, {}, std::exchange(deliveries, {}));
+    for (bool died = false;; died = true) {
+        try {
+            renew(attempt, config, false, !files_changed);
+            return true;
+        } catch (const DeniesTooMuch& error) {
+            if (attempt.used().empty())
+                throw;
+            if (attempt.used().size() == 1)
+                attempt.hold_back(error.what());
+            else
+                deliveries = attempt.release();
+            return false;
+        } catch (const WorkerError& error) {
+            if (died && attempt.delivered() == 0)
+                throw;
+            if (died && attempt.delivered() == 1)
+                attempt.refuse_delivered(error.what());
+            else if (died)
+                deliveries = attempt.release();
+            if (died)
+                return false;
+            spdlog::warn("{}; once more", error.what());
+        }
     }
 }
 
-void Gate::update_feeds(bool files_changed)
+bool Gate::update_feeds(bool files_changed)
 {
     const std::lock_guard one(publishing_);
     std::map<SourceKey, Delivery> deliveries = keeper_.hand_out(false), alone;
     if (deliveries.empty() && !files_changed)
-        return;  // a reload took them
+        return true;  // a reload took them
     try {
         bool done = try_update(deliveries, files_changed);
         while (!deliveries.empty()) {
@@ -145,9 +159,11 @@ void Gate::update_feeds(bool files_changed)
         }
         if (!done && files_changed)
             try_update(alone, true);
+        return true;
     } catch (const std::exception& error) {
         keeper_.take_back(std::move(deliveries), {});
         fail("feeds changed, but there is no new table", error.what());
+        return dynamic_cast<const WorkerError*>(&error) == nullptr;
     }
 }
 
@@ -155,7 +171,8 @@ void Gate::follow_feeds()
 {
     const std::lock_guard one(publishing_);
     service_ = std::make_unique<FeedService>(
-        keeper_, [this](bool files_changed) { update_feeds(files_changed); }, local_files(config_));
+        keeper_, [this](bool files_changed) { return update_feeds(files_changed); },
+        local_files(config_), std::exchange(again_, false));
 }
 
 json Gate::fetch(const std::string& name)

@@ -27,12 +27,15 @@ const mxg_image_header& header_of(const std::vector<mxg_line>& image)
     return *reinterpret_cast<const mxg_image_header*>(image.data());
 }
 
-json table_report(const std::vector<mxg_line>& image, const TableInfo& info)
+// `confirmed`: when its lists were last found to be what their sources have, 0: unknown.
+json table_report(const std::vector<mxg_line>& image, const TableInfo& info, int64_t confirmed)
 {
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&image[1]);
-    const int64_t age = info.created > 0 ? std::time(nullptr) - info.created : 0;
+    const int64_t since = std::max(info.created, confirmed);
+    const int64_t age = since > 0 ? std::time(nullptr) - since : 0;
     return {{"generation", header_of(image).generation},
             {"created", info.created},
+            {"confirmed", since},
             {"age_seconds", std::max<int64_t>(age, 0)},
             {"prefixes", counts->prefixes},
             {"intervals", counts->intervals},
@@ -253,7 +256,7 @@ json Gate::status()
              {"daemon", true},
              {"config", paths_.config},
              {"mode", mode_of(table_.plane)},
-             {"table", table_report(table_.plane, table_.info)},
+             {"table", table_report(table_.plane, table_.info, keeper_.confirmed())},
              {"interfaces", plane_->places()},
              {"sources", sources_report(*plane_)},
              {"connections", connections_report(*plane_, table_.info)},
@@ -436,7 +439,7 @@ json status_without_daemon(const GatePaths& paths)
         info.created = 0;  // the planes' image has no names: say what it holds
     }
     out["mode"] = mode_of(image);
-    out["table"] = table_report(image, info);
+    out["table"] = table_report(image, info, 0);
     return out;
 }
 

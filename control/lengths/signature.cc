@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "control/config/text.h"
 #include "control/feeds/words.h"
 
 namespace mxgate {
@@ -37,6 +38,7 @@ void free_blocks(IPAddrBlocks* blocks)
     sk_IPAddressFamily_pop_free(blocks, IPAddressFamily_free);
 }
 using Bio = std::unique_ptr<BIO, Freed<BIO, free_bio>>;
+using Certificate = std::unique_ptr<X509, Freed<X509, X509_free>>;
 using Cms = std::unique_ptr<CMS_ContentInfo, Freed<CMS_ContentInfo, CMS_ContentInfo_free>>;
 using Oid = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT, ASN1_OBJECT_free>>;
 using Signers = std::unique_ptr<STACK_OF(X509), Freed<STACK_OF(X509), free_signers>>;
@@ -162,8 +164,17 @@ void TrustStore::Free::operator()(x509_store_st* store) const
 
 TrustStore::TrustStore(const std::string& path) : store_(X509_STORE_new())
 {
-    if (!store_ || X509_STORE_load_file(store_.get(), path.c_str()) != 1)
+    constexpr size_t kMaxBytes = 64 << 20;
+    std::string text;
+    if (const auto failure = read_file(path, kMaxBytes, text))
+        throw std::runtime_error(path + ": " + *failure);
+    const Bio bytes(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    size_t count = 0;
+    while (const Certificate one{PEM_read_bio_X509_AUX(bytes.get(), nullptr, nullptr, nullptr)})
+        count += store_ && X509_STORE_add_cert(store_.get(), one.get()) == 1 ? 1 : 0;
+    if (count == 0)
         throw std::runtime_error(path + ": " + last_error("no certificates to be read"));
+    ERR_clear_error();
 }
 
 SignatureCheck TrustStore::check(std::string_view text, const LengthList& list) const

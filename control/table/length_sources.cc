@@ -2,10 +2,12 @@
 #include "control/table/length_sources.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
+#include "control/config/open_file.h"
 #include "control/lengths/read.h"
 
 namespace mxgate {
@@ -24,7 +26,12 @@ int64_t date_of(const std::string& path)
 {
     struct stat status {
     };
-    return ::stat(path.c_str(), &status) == 0 ? static_cast<int64_t>(status.st_mtime) : 0;
+    const int fd = open_file(path);
+    if (fd < 0)
+        return 0;
+    const bool known = ::fstat(fd, &status) == 0;
+    ::close(fd);
+    return known ? static_cast<int64_t>(status.st_mtime) : 0;
 }
 
 class Collector

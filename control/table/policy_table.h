@@ -11,6 +11,7 @@
 
 #include "control/table/entries.h"
 #include "dataplane/core/image.h"
+#include "dataplane/state/memory.h"
 
 struct mxg_table;
 
@@ -79,6 +80,11 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
 // Reads and verifies; throws TableError, which names the file and what is wrong with it.
 PolicyTable read_table(const std::string& path);
 
+// The same in memory that nobody can change any more, and from there; throw TableError. What is
+// read is a copy, and verified.
+Fd sealed_table(const PolicyTable& table);
+PolicyTable read_sealed_table(Fd memfd);
+
 // What the table says of one address, seen as one family.
 struct TableView {
     mxg_address address{};
@@ -86,7 +92,7 @@ struct TableView {
     uint32_t winner = kNoEntry;        // entry that decided the class; kNoEntry: default class
     uint32_t length_entry = kNoEntry;  // entry that decided the length; kNoEntry: default
     uint8_t end_site_length = 0;
-    uint32_t end_sites = 0;  // that share an address or end-site prefix here; 0: not stated
+    uint32_t end_sites = 0;     // that share an address or end-site prefix here; 0: not stated
     uint32_t limits_times = 1;  // limits are so many times those of the class
     mxg_prefix source_prefix{};
     std::vector<uint32_t> chain;  // all entries that contain the address, outermost first

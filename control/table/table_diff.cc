@@ -43,8 +43,7 @@ class Judge
 {
 public:
     explicit Judge(const PolicyTable& table)
-        : table_(table),
-          header_(reinterpret_cast<const mxg_image_header*>(table.plane.data()))
+        : table_(table), header_(reinterpret_cast<const mxg_image_header*>(table.plane.data()))
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
     }

@@ -3,6 +3,7 @@
 // little-endian.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/table/policy_table.h"
+#include "control/table/table_info.h"
 #include "dataplane/image/verify.h"
 
 namespace mxgate {
@@ -56,72 +58,21 @@ uint64_t file_checksum(FileHeader header, const PolicyTable& table, const std::s
     return mix(sum, info.data(), info.size());
 }
 
-json to_json(const TableInfo& info)
-{
-    json out{{"generation", info.generation},
-             {"created", info.created},
-             {"config", info.config},
-             {"default_class", info.default_class},
-             {"default_length_ipv4", info.default_length_ipv4},
-             {"default_length_ipv6", info.default_length_ipv6},
-             {"classes", json::array()},
-             {"feeds", json::array()},
-             {"length_sources", json::array()}};
-    for (const ClassInfo& c : info.classes)
-        out["classes"].push_back({{"name", c.name}, {"action", c.action}, {"retired", c.retired}});
-    for (const FeedInfo& f : info.feeds)
-        out["feeds"].push_back({{"name", f.name},
-                                {"path", f.path},
-                                {"class", f.class_name},
-                                {"priority", f.priority},
-                                {"order", f.order},
-                                {"retired", f.retired}});
-    for (const LengthSourceInfo& s : info.length_sources)
-        out["length_sources"].push_back({{"name", s.name},
-                                         {"path", s.path},
-                                         {"origin", s.origin},
-                                         {"date", s.date},
-                                         {"applied", s.applied}});
-    return out;
-}
-
-TableInfo info_from(const json& in)
-{
-    TableInfo info;
-    info.generation = in.at("generation");
-    info.created = in.at("created");
-    info.config = in.at("config");
-    info.default_class = in.at("default_class");
-    info.default_length_ipv4 = in.at("default_length_ipv4");
-    info.default_length_ipv6 = in.at("default_length_ipv6");
-    for (const json& c : in.at("classes"))
-        info.classes.push_back({c.at("name"), c.at("action"), c.at("retired")});
-    for (const json& f : in.at("feeds"))
-        info.feeds.push_back({f.at("name"), f.at("path"), f.at("class"), f.at("priority"),
-                              f.at("order"), f.at("retired")});
-    for (const json& s : in.at("length_sources"))
-        info.length_sources.push_back(
-            {s.at("name"), s.at("path"), s.at("origin"), s.at("date"), s.at("applied")});
-    return info;
-}
-
 class File
 {
 public:
-    File(const std::string& path, int flags) : path_(path), fd_(::open(path.c_str(), flags, 0644))
+    File(Fd fd, std::string name) : name_(std::move(name)), fd_(std::move(fd))
     {
-        if (fd_ < 0)
+        if (!fd_)
             fail(std::strerror(errno));
     }
-    ~File() { ::close(fd_); }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
+    File(const std::string& path, int flags) : File(Fd(::open(path.c_str(), flags, 0644)), path) {}
 
     void write(const void* data, size_t bytes)
     {
         const char* at = static_cast<const char*>(data);
         while (bytes > 0) {
-            const ssize_t done = ::write(fd_, at, bytes);
+            const ssize_t done = ::write(fd_.get(), at, bytes);
             if (done < 0)
                 fail(std::strerror(errno));
             at += done;
@@ -133,7 +84,7 @@ public:
     {
         char* at = static_cast<char*>(data);
         while (bytes > 0) {
-            const ssize_t got = ::read(fd_, at, bytes);
+            const ssize_t got = ::read(fd_.get(), at, bytes);
             if (got <= 0)
                 fail(got == 0 ? "truncated" : std::strerror(errno));
             at += got;
@@ -143,7 +94,13 @@ public:
 
     void sync()
     {
-        if (::fsync(fd_) != 0)
+        if (::fsync(fd_.get()) != 0)
+            fail(std::strerror(errno));
+    }
+
+    void rewind()
+    {
+        if (::lseek(fd_.get(), 0, SEEK_SET) != 0)
             fail(std::strerror(errno));
     }
 
@@ -151,16 +108,32 @@ public:
     {
         struct stat status {
         };
-        if (::fstat(fd_, &status) != 0)
+        if (::fstat(fd_.get(), &status) != 0)
             fail(std::strerror(errno));
         return static_cast<uint64_t>(status.st_size);
     }
 
-    [[noreturn]] void fail(const std::string& what) const { throw TableError(path_ + ": " + what); }
+    [[noreturn]] void fail(const std::string& what) const { throw TableError(name_ + ": " + what); }
+
+    // So that nobody can change it any more.
+    Fd seal()
+    {
+        if (::fcntl(fd_.get(), F_ADD_SEALS, kSeals) != 0)
+            fail(std::strerror(errno));
+        return std::move(fd_);
+    }
+    void check_seals() const
+    {
+        const int seals = ::fcntl(fd_.get(), F_GET_SEALS);
+        if (seals < 0 || (seals & kSeals) != kSeals)
+            fail("not sealed");
+    }
 
 private:
-    std::string path_;
-    int fd_;
+    static constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+    std::string name_;
+    Fd fd_;
 };
 
 // The entries are what `lookup` and `explain` walk: their links must lead up and stay inside.
@@ -173,8 +146,11 @@ std::string verify_entries(const PolicyTable& table)
         if (is_length(entry) ? length_source(entry) >= table.info.length_sources.size()
                              : entry.feed >= table.info.feeds.size())
             return "an entry names a feed that is not there";
-        if ((entry.family != MXG_FAMILY_IPV4 && entry.family != MXG_FAMILY_IPV6) ||
-            entry.length > mxg_family_bits(entry.family))
+        const uint32_t bits = entry.family == MXG_FAMILY_IPV4   ? 32
+                              : entry.family == MXG_FAMILY_IPV6 ? 128
+                                                                : 0;
+        if (bits == 0 || entry.length > bits || entry.site_length > bits ||
+            entry.class_id >= table.info.classes.size())
             return "an entry is damaged";
     }
     for (size_t i = 0; i < table.shared.size(); i++) {
@@ -194,6 +170,8 @@ std::string verify_names(const PolicyTable& table)
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);
     if (counts->classes != table.info.classes.size() || counts->feeds != table.info.feeds.size())
         return "names and numbers of classes or feeds differ";
+    if (table.info.default_length_ipv4 > 32 || table.info.default_length_ipv6 > 128)
+        return "a default length is damaged";
     return {};
 }
 
@@ -217,9 +195,7 @@ void remove_abandoned(const std::string& path)
     }
 }
 
-}  // namespace
-
-uint64_t write_table(const PolicyTable& table, const std::string& path, bool durable)
+uint64_t write(const PolicyTable& table, File& file)
 {
     std::string info = to_json(table.info).dump();
     FileHeader header{};
@@ -231,31 +207,17 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
     header.info_bytes = info.size();
     info.resize((info.size() + 7) / 8 * 8, '\0');
     header.checksum = file_checksum(header, table, info);
-
-    remove_abandoned(path);
-    const std::string fresh = fresh_prefix(path) + std::to_string(::getpid());
-    try {
-        File file(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
-        file.write(&header, sizeof(header));
-        file.write(table.plane.data(), table.plane_bytes());
-        file.write(table.entries.data(), table.entries.size() * sizeof(TableEntry));
-        file.write(table.shared.data(), table.shared.size() * sizeof(SharedEntry));
-        file.write(info.data(), info.size());
-        if (durable)
-            file.sync();  // a name that outlives a power cut must not lead to an empty file
-        if (::rename(fresh.c_str(), path.c_str()) != 0)
-            throw TableError(path + ": " + std::strerror(errno));
-    } catch (...) {
-        ::unlink(fresh.c_str());
-        throw;
-    }
+    file.write(&header, sizeof(header));
+    file.write(table.plane.data(), table.plane_bytes());
+    file.write(table.entries.data(), table.entries.size() * sizeof(TableEntry));
+    file.write(table.shared.data(), table.shared.size() * sizeof(SharedEntry));
+    file.write(info.data(), info.size());
     return sizeof(header) + table.plane_bytes() + table.entries.size() * sizeof(TableEntry) +
            table.shared.size() * sizeof(SharedEntry) + info.size();
 }
 
-PolicyTable read_table(const std::string& path)
+PolicyTable read(File& file)
 {
-    File file(path, O_RDONLY | O_CLOEXEC);
     FileHeader header;
     PolicyTable table;
     const uint64_t size = file.size();
@@ -288,7 +250,7 @@ PolicyTable read_table(const std::string& path)
         file.fail(error);
     info.resize(header.info_bytes);
     try {
-        table.info = info_from(json::parse(info));
+        table.info = table_info_from(json::parse(info));
     } catch (const json::exception& error) {
         file.fail(std::string("names: ") + error.what());
     }
@@ -296,6 +258,47 @@ PolicyTable read_table(const std::string& path)
         if (!error.empty())
             file.fail(error);
     return table;
+}
+
+}  // namespace
+
+uint64_t write_table(const PolicyTable& table, const std::string& path, bool durable)
+{
+    remove_abandoned(path);
+    const std::string fresh = fresh_prefix(path) + std::to_string(::getpid());
+    try {
+        File file(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+        const uint64_t bytes = write(table, file);
+        if (durable)
+            file.sync();  // a name that outlives a power cut must not lead to an empty file
+        if (::rename(fresh.c_str(), path.c_str()) != 0)
+            throw TableError(path + ": " + std::strerror(errno));
+        return bytes;
+    } catch (...) {
+        ::unlink(fresh.c_str());
+        throw;
+    }
+}
+
+Fd sealed_table(const PolicyTable& table)
+{
+    File file(Fd(::memfd_create("mxgate-table", MFD_CLOEXEC | MFD_ALLOW_SEALING)), "a new table");
+    write(table, file);
+    return file.seal();
+}
+
+PolicyTable read_table(const std::string& path)
+{
+    File file(path, O_RDONLY | O_CLOEXEC);
+    return read(file);
+}
+
+PolicyTable read_sealed_table(Fd memfd)
+{
+    File file(std::move(memfd), "the new table");
+    file.check_seals();
+    file.rewind();
+    return read(file);
 }
 
 }  // namespace mxgate

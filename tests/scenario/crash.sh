@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# kill -9 of mxgated and of mxgate at random moments, 200 times under traffic: while they start,
-# reload, attach, or do nothing. No frame from bad comes through and no connection from good fails; a
-# spent budget stays spent, generations count on, and the next start is as clean as the first.
+# kill -9 of mxgated, of mxgate and of the process that reads lists at random moments, 200 times
+# under traffic: while they start, reload, attach, or do nothing. No frame from bad comes through and
+# no connection from good fails; a spent budget stays spent, what was set by hand stays set,
+# generations count on, and the next start is as clean as the first.
 . "$(dirname "$0")/scenario.sh"
 
 UNKNOWN="action: limit, rate: 1/10min, burst: 2"
@@ -42,9 +43,46 @@ change_list()
   mv "$LAB_DIR/lists/fresh.txt" "$LAB_DIR/lists/mixed.txt"
 }
 
+# Of the daemon's, not of anybody else's.
+kill_worker()
+{
+  local pid
+  for pid in $(pgrep -P "$GATE_PID" -x mxgate-worker); do
+    kill -9 "$pid" 2>/dev/null || true
+    WORKERS_KILLED=$((WORKERS_KILLED + 1))
+  done
+}
+
+# What the gate said is set must stay, whatever is killed next; a prefix of its own each time.
+BY_HAND=()
+set_by_hand()
+{
+  local prefix verb=deny
+  prefix="$(printf '2001:db8:b00:%x::/64' "$1")"
+  ((RANDOM % 2)) || verb=allow
+  daemon_runs || return 0
+  ! gate $verb "$prefix" --for 2h >/dev/null 2>&1 || BY_HAND+=("$prefix $verb")
+}
+
+# The prefixes set by hand that the gate no longer has, or has otherwise.
+lost_by_hand()
+{
+  local -A is=()
+  local prefix class entry lost=0
+  while read -r prefix class; do
+    is["$prefix"]=$class
+  done < <(gate overrides --json | jq -r '"\(.prefix) \(.class)"')
+  for entry in "${BY_HAND[@]}"; do
+    class=good
+    [[ "$entry" == *" allow" ]] || class=bad
+    [[ "${is[${entry% *}]:-}" == "$class" ]] || lost=$((lost + 1))
+  done
+  echo $lost
+}
+
 kill_one()
 {
-  case $((RANDOM % 4)) in
+  case $((RANDOM % 5)) in
     0 | 1) # the daemon, as it starts or soon after
       daemon_runs || gate_launch
       pause_below 300
@@ -65,11 +103,19 @@ kill_one()
       gate_kill
       kill_after 300 attach --config "$LAB_DIR/gate.yaml"
       ;;
+    4) # a reload, and what reads the lists for it
+      daemon_runs || gate_start || lab_die "the gate does not start"
+      gate reload >/dev/null 2>&1 &
+      pause_below 80
+      kill_worker
+      wait $! || true
+      ;;
   esac
 }
 
 # clean_start: after whatever came before.
 LAST_GENERATION=0
+WORKERS_KILLED=0
 clean_start()
 {
   gate_kill
@@ -80,6 +126,7 @@ clean_start()
   LAST_GENERATION="$(generation)"
   expect "pins" "$(find "$PIN_DIR" -type f | wc -l)" -eq "$PINS"
   expect "connected from the spent prefix" "$(connected_from "$SPENT" -- --count 2)" -eq 0
+  expect "of ${#BY_HAND[@]} set by hand, lost" "$(lost_by_hand)" -eq 0
 }
 
 scenario_begin
@@ -99,12 +146,15 @@ GOOD_PID=$LAB_PID
 
 for ((round = 1; round <= KILLS; round++)); do
   change_list $round
+  set_by_hand $round
   kill_one
   if ((round % 50 == 0)); then
     clean_start
   fi
 done
 
+expect "workers killed" "$WORKERS_KILLED" -gt 0
+expect "set by hand" "${#BY_HAND[@]}" -gt 10
 expect "SYNs sent from bad" "$(flood_stop bad)" -gt 1000
 expect "of those behind the gate" "$(capture_stop bad)" -eq 0
 kill "$GOOD_PID"

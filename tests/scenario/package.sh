@@ -23,6 +23,11 @@ mxgated --version
 mxgate-dpdk --version
 mxgate check /usr/share/doc/mxgate/examples/first-day.yaml
 getent group mxgate
+test "$(id -Gn mxgate-worker)" = mxgate-worker
+printf "192.0.2.0/24\n" >/root/list.txt
+chmod 600 /root/list.txt
+printf "gate: {interfaces: [lo], services: [{name: mx, addresses: [192.0.2.25]}]}\nfeeds: [{name: a, format: prefixes, path: /root/list.txt, class: bad}]\n" >/root/gate.yaml
+mxgate check /root/gate.yaml
 test "$(stat -c '%U:%G %a' /var/lib/mxgate)" = "root:mxgate 750"
 man -l /usr/share/man/man1/mxgate.1 >/dev/null
 for unit in mxgated mxgate-xdp-boot mxgate-dpdk; do
@@ -35,7 +40,7 @@ dpkg -P mxgate-dpdk mxgate
 END
   # What is in the copy and was not there before, but for dpkg's own books and the group file's.
   (cd "$copy/upper" && find . -type f) | while read -r file; do
-    [[ -e "/$file" || "$file" =~ ^\./(var/(lib/dpkg|log|cache)|etc/(group|gshadow)|run|tmp)/?.* ]] ||
+    [[ -e "/$file" || "$file" =~ ^\./(var/(lib/dpkg|log|cache)|etc/(group|gshadow|passwd|shadow|subuid|subgid)|root|run|tmp)/?.* ]] ||
       echo "left behind: $file"
   done
 }

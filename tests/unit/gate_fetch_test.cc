@@ -182,6 +182,25 @@ TEST_F(GateFetch, UnchangedIsNoNewTable)
     EXPECT_EQ(feed("drop").at("state"), "ok");
 }
 
+TEST_F(GateFetch, UnchangedIsNotStale)
+{
+    configure_feed("", "  stale_after: 2s\n");
+    start();
+    ASSERT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+    const uint64_t before = generation();
+    const auto stale = [&] { return gate_->status().at("table").at("stale") == true; };
+    EXPECT_FALSE(stale());
+    EXPECT_TRUE(await(stale));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return !stale(); }));
+    EXPECT_EQ(generation(), before);
+    answer([](const Request&, Response& r) { r.status = 500; });
+    EXPECT_TRUE(await(stale));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return feed("drop").at("state") == "failing"; }));
+    EXPECT_TRUE(stale());
+}
+
 TEST_F(GateFetch, ShrinksOnlyByForce)
 {
     start_good(", guard: {max_change: 50%}");
@@ -288,7 +307,9 @@ TEST_F(GateFetch, RollbackHoldsUntilThereIsANewerVersion)
 TEST_F(GateFetch, Programs)
 {
     write("list.sh", "#!/bin/sh\ncat " + file("list.txt") + "\n");
-    std::filesystem::permissions(file("list.sh"), std::filesystem::perms::owner_all);
+    // It runs as somebody else.
+    for (const std::string& path : {folder_.path(), file("list.sh")})
+        std::filesystem::permissions(path, std::filesystem::perms(0755));
     write("list.txt", kGood);
     configure("  - {name: drop, format: prefixes, class: bad, exec: [" + file("list.sh") + "]}\n");
     start();

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/worker/apart.h"
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "control/table/rules.h"
+#include "control/worker/messages.h"
+#include "control/worker/process.h"
+
+namespace mxgate {
+namespace {
+
+constexpr std::chrono::minutes kCompileLimit{10};
+constexpr std::chrono::seconds kFetchGrace{30};  // it ends by itself before
+
+// All that a job may read.
+std::set<std::string> files_of(const CompileJob& job)
+{
+    std::set<std::string> out{job.config.file, job.config.trust_store};
+    for (const FeedConfig& feed : job.config.feeds) {
+        out.insert(feed.path);
+        out.insert(feed.asns);
+    }
+    for (const LengthFeedConfig& feed : job.config.length_feeds)
+        out.insert(feed.path);
+    for (const auto& [key, versions] : job.lists) {
+        out.insert(versions.now.path);
+        out.insert(versions.before.path);
+        if (versions.delivered)
+            out.insert(versions.delivered->path);
+    }
+    out.erase("");
+    return out;
+}
+
+// Of a table only what prefixes are in it is the worker's to say.
+PolicyTable checked(PolicyTable table, const CompileJob& job)
+{
+    const PolicyTable own = empty_table(job.config, job.previous ? &*job.previous : nullptr);
+    if (table.info.generation != job.generation ||
+        reinterpret_cast<const mxg_image_header*>(table.plane.data())->generation != job.generation)
+        throw WorkerError("mxgate-worker: the table is of another generation");
+    if (const std::string what = compare_rules(table, own); !what.empty())
+        throw WorkerError("mxgate-worker: not as the configuration says: " + what);
+    return table;
+}
+
+}  // namespace
+
+FetchResult fetch_apart(const FetchConfig& from, uint64_t max_bytes, const Validators& known,
+                        int fd, const std::atomic<bool>* cancel, const FetchProgress& progress)
+{
+    WorkerProcess::Terms terms;
+    terms.files = {from.ca, from.certificate, from.key};
+    terms.limit = std::chrono::milliseconds(from.timeout_ns / 1'000'000) + kFetchGrace;
+    terms.cancel = cancel;
+    if (progress)
+        terms.progress = [&](const std::string& text) {
+            uint64_t got = 0, all = 0;
+            if (std::istringstream(text) >> got >> all)
+                progress(got, all);
+        };
+    FetchResult failed;
+    try {
+        WorkerProcess worker;
+        const std::optional<Message> done =
+            worker.run(MessageKind::fetch, to_text(FetchJob{from, max_bytes, known}), fd, terms);
+        if (done)
+            return fetch_result_from(done->text);
+        failed.error = "cancelled";
+    } catch (const WorkerError& error) {
+        failed.error = error.what();
+    } catch (const nlohmann::json::exception& error) {
+        failed.error = std::string("mxgate-worker makes no sense: ") + error.what();
+    }
+    return failed;
+}
+
+CompileAnswer compile_apart(const CompileJob& job)
+{
+    WorkerProcess::Terms terms;
+    terms.files = files_of(job);
+    terms.limit = kCompileLimit;
+    WorkerProcess worker;
+    std::optional<Message> done = worker.run(MessageKind::compile, to_text(job), -1, terms);
+    if (!done)
+        throw WorkerError("cancelled");
+    try {
+        CompileAnswer answer = compile_answer_from(done->text);
+        if (done->fd)
+            answer.result.table = checked(read_sealed_table(std::move(done->fd)), job);
+        return answer;
+    } catch (const nlohmann::json::exception& error) {
+        throw WorkerError(std::string("mxgate-worker makes no sense: ") + error.what());
+    } catch (const TableError& error) {
+        throw WorkerError(std::string("mxgate-worker: ") + error.what());
+    }
+}
+
+}  // namespace mxgate

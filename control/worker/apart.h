@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Reading what came from the network in processes apart: `mxgate-worker`, one for each job, without
+// privileges and under seccomp (sandbox.h). It opens no list itself; it asks for those of its job,
+// and is handed descriptors. A table comes back in a sealed memfd and is verified here.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "control/fetch/http.h"
+#include "control/gate/list_compile.h"
+
+namespace mxgate {
+
+// There is no answer: the process could not be started, died, or made no sense.
+class WorkerError : public std::runtime_error
+{
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// As fetch_source(). A worker that dies is a failure like that of a server.
+FetchResult fetch_apart(const FetchConfig& from, uint64_t max_bytes, const Validators& known,
+                        int fd, const std::atomic<bool>* cancel = nullptr,
+                        const FetchProgress& progress = {});
+
+// As compile_lists(). Throws WorkerError.
+CompileAnswer compile_apart(const CompileJob& job);
+
+}  // namespace mxgate

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Jobs and answers as texts (JSON). Of an answer nothing is believed but its form: what does not
+// have it throws json::exception.
+#pragma once
+
+#include <string>
+
+#include "control/fetch/http.h"
+#include "control/gate/list_compile.h"
+
+namespace mxgate {
+
+struct FetchJob {
+    FetchConfig from;
+    uint64_t max_bytes = 0;
+    Validators known;
+};
+
+std::string to_text(const FetchJob& job);
+FetchJob fetch_job_from(const std::string& text);
+
+std::string to_text(const FetchResult& result);
+FetchResult fetch_result_from(const std::string& text);
+
+// The configuration goes as it was written.
+std::string to_text(const CompileJob& job);
+CompileJob compile_job_from(const std::string& text);
+
+// Without the table.
+std::string to_text(const CompileAnswer& answer);
+CompileAnswer compile_answer_from(const std::string& text);
+
+}  // namespace mxgate
