@@ -178,6 +178,7 @@ bool SourceVersions::is_newest(const std::string& name, const std::string& path)
 
 void SourceVersions::keep(const std::string& name, const std::string& path, bool immutable)
 {
+    const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
     const std::string sha256 = sha256_of(path);
     const auto known = find(versions, sha256);
@@ -221,8 +222,22 @@ void SourceVersions::keep(const std::string& name, const std::string& path, bool
         fs::remove(path_of(name, number));
 }
 
+void SourceVersions::confirm(const std::string& name, const std::string& path, int64_t now)
+{
+    const std::lock_guard one(changing_);
+    std::vector<SourceVersion> versions = list(name);
+    if (versions.empty())
+        return;
+    const auto known = find(versions, sha256_of(path));
+    if (known == versions.end())
+        return;
+    versions[static_cast<size_t>(known - versions.begin())].date = now;
+    store(name, versions);
+}
+
 SourceVersion SourceVersions::roll_back(const std::string& name, const std::string& path)
 {
+    const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
     const VersionChoice choice = choose(name, path);
     const std::string now = choice.version ? choice.version->sha256 : sha256_of(path);
@@ -248,6 +263,7 @@ SourceVersion SourceVersions::roll_back(const std::string& name, const std::stri
 
 void SourceVersions::forget_refusals(const std::string& name)
 {
+    const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
     for (SourceVersion& version : versions)
         version.refused = false;

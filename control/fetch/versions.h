@@ -13,7 +13,7 @@ namespace mxgate {
 
 struct SourceVersion {
     uint64_t number = 0;   // from 1
-    int64_t date = 0;      // Unix time of the file
+    int64_t date = 0;      // Unix time it was fetched or last found unchanged; of a file: written
     std::string sha256;    // of its bytes, as they were
     bool refused = false;  // rolled back: not used, even if it comes again
 };
@@ -27,7 +27,7 @@ struct VersionChoice {
 
 // A folder with a folder of copies for each list; `path` is always the list's own file. Folders as
 // lists have no versions. Throws std::runtime_error when what is there cannot be read or written.
-// Safe to call from several threads, one changing it at a time.
+// Safe to call from several threads.
 class SourceVersions
 {
 public:
@@ -47,6 +47,9 @@ public:
     // Keeps a copy of the file if it is new; to be called when it is in force. A file that never
     // changes in place (`immutable`) may be linked.
     void keep(const std::string& name, const std::string& path, bool immutable = false);
+
+    // The source still has what the file holds, at this Unix time.
+    void confirm(const std::string& name, const std::string& path, int64_t now);
 
     // Refuses the version in force; the one kept before comes into force with the next compile.
     // Gives that one.
@@ -70,6 +73,7 @@ private:
     void store(const std::string& name, const std::vector<SourceVersion>& versions) const;
 
     std::string folder_;
+    std::mutex changing_;
     mutable std::mutex mutex_;
     mutable std::map<std::string, Known> known_;  // of files that were read, by path
 };

@@ -183,6 +183,7 @@ bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
             if (fresh)
                 copy.validators = result.validators;
             files.confirm(name, copy, seconds_now());
+            versions(source.key.lengths).confirm(name, copy.path, seconds_now());
         } else if (fresh) {
             StoredCopy copy{"", source.fetch.source(), result.validators, seconds_now()};
             delivery = Delivery{std::move(candidate), std::move(copy)};
@@ -217,7 +218,7 @@ bool FeedKeeper::finish(const SourceKey& key, const FetchResult& result,
         if (result.state == FetchResult::State::unchanged) {
             state.failures = 0;
             // What it serves is what is in use; what was refused is gone from there.
-            if (!state.now.rolled_back)
+            if (!state.now.rolled_back && !state.now.fallback)
                 state.now.date = seconds_now();
             if (state.refused_delivery)
                 state.refusal.clear();
@@ -258,10 +259,12 @@ size_t FeedKeeper::fetch_soon(const std::string& name)
     return count;
 }
 
-bool FeedKeeper::has_expired(const Source& source, int64_t date) const
+// What stands in for a newer version cannot be found unchanged at its source, and so has no age: to
+// let it expire would empty the list.
+bool FeedKeeper::is_too_old(const Source& source, const InForce& version)
 {
-    return source.expire_ns && date > 0 &&
-           seconds_now() - date > static_cast<int64_t>(*source.expire_ns / kSecond);
+    return source.expire_ns && version.date > 0 && !version.rolled_back && !version.fallback &&
+           seconds_now() - version.date > static_cast<int64_t>(*source.expire_ns / kSecond);
 }
 
 InForce FeedKeeper::current(const Source& source) const
@@ -279,6 +282,7 @@ InForce FeedKeeper::current(const Source& source) const
     } else {
         out = last_good(source, "");  // from where the list came before: better than none
         out.fallback = false;
+        out.expired = is_too_old(source, out);
         return out;
     }
     const VersionChoice choice = kept.choose(name, out.path);
@@ -287,7 +291,7 @@ InForce FeedKeeper::current(const Source& source) const
         out.path = choice.path;
         out.date = choice.version ? choice.version->date : 0;
     }
-    out.expired = has_expired(source, out.date);
+    out.expired = is_too_old(source, out);
     return out;
 }
 
@@ -297,7 +301,6 @@ InForce FeedKeeper::last_good(const Source& source, const std::string& than) con
     InForce out;
     out.path = before.path;
     out.date = before.version ? before.version->date : 0;
-    out.expired = has_expired(source, out.date);
     out.fallback = true;
     return out;
 }
@@ -403,7 +406,7 @@ bool FeedKeeper::is_expiry_due() const
     return std::any_of(states_.begin(), states_.end(), [&](const auto& known) {
         const State& state = known.second;
         return !state.now.path.empty() &&
-               has_expired(state.source, state.now.date) != state.now.expired;
+               is_too_old(state.source, state.now) != state.now.expired;
     });
 }
 

@@ -75,7 +75,6 @@ public:
     InForce current(const Source& source) const;
     // The newest other version that was in force.
     InForce last_good(const Source& source, const std::string& than) const;
-    bool has_expired(const Source& source, int64_t date) const;
     // Whether the table in force was made from this.
     bool is_in_force(const SourceKey& key, const InForce& version) const;
     const SourceVersions& versions(bool lengths) const { return lengths ? lengths_ : feeds_; }
@@ -114,6 +113,7 @@ private:
         InForce now;
     };
 
+    static bool is_too_old(const Source& source, const InForce& version);
     const FeedStore& store(bool lengths) const { return lengths ? fetched_lengths_ : fetched_; }
     void plan(State& state, std::chrono::seconds retry_after) const;
     // True: there is a new version.

@@ -285,6 +285,35 @@ TEST_F(GateFetch, RollbackHoldsUntilThereIsANewerVersion)
     EXPECT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
 }
 
+TEST_F(GateFetch, WhatARollbackChoseDoesNotExpire)
+{
+    start_good(", expire: 1h");
+    set_version_age("drop", 3 * 7 * 86400);  // it has long been the same
+    answer(text(std::string(kGood) + "2001:db8:5::/48\n"));
+    gate_->fetch("drop");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    gate_->roll_back("drop", false);
+    expect_good("rolled back");
+    EXPECT_EQ(feed("drop").at("state"), "rolled-back");
+    gate_->reload();
+    start();
+    expect_good("after a restart");
+    EXPECT_EQ(feed("drop").at("state"), "rolled-back");
+}
+
+TEST_F(GateFetch, WhatTheSourceStillHasIsNotOld)
+{
+    start_good(", expire: 1h");
+    set_version_age("drop", 3 * 7 * 86400);
+    gate_->fetch("drop");  // the same again
+    ASSERT_TRUE(await([&] { return version_date("drop") > seconds_now() - 60; }));
+    configure("  - {name: drop, format: prefixes, class: bad, expire: 1h, url: \"" +
+              server_.url("/gone") + "\"}\n");
+    gate_->reload();
+    expect_good("from elsewhere, and never fetched there");
+    EXPECT_NE(feed("drop").at("state"), "expired");
+}
+
 TEST_F(GateFetch, Programs)
 {
     write("list.sh", "#!/bin/sh\ncat " + file("list.txt") + "\n");

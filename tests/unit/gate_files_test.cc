@@ -126,6 +126,22 @@ TEST_F(GateFiles, WhatIsTooOldCountsNoLonger)
     EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
 }
 
+TEST_F(GateFiles, WhatStandsInForABrokenFileDoesNotExpire)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad", ", expire: 1h"));
+    start();
+    set_version_age("a", 7200);
+    write("a.txt", "nonsense\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("lines are broken"));
+    EXPECT_TRUE(await([&] { return feed("a").at("state") == "refused"; }));
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_EQ(feed("a").at("state"), "refused");
+    for (const nlohmann::json& event : gate_->events(0, 1000))
+        EXPECT_NE(event.at("kind"), "feed-expired");
+}
+
 TEST_F(GateFiles, GoodOnesAreNotDeniedUnlessForced)
 {
     write("good.txt", "2001:db8:1::/48\n198.51.100.0/24\n");

@@ -114,6 +114,17 @@ TEST_F(Versions, OnlyTheLastAreKept)
     EXPECT_THAT(versions_.list("other"), IsEmpty());
 }
 
+TEST_F(Versions, AConfirmedVersionIsAsYoungAsThat)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    const int64_t later = versions_.list("isp").back().date + 1000;
+    versions_.confirm("isp", feed().path, later);
+    versions_.confirm("other", feed().path, later);
+    EXPECT_EQ(versions_.list("isp").back().date, later);
+    EXPECT_THAT(versions_.list("other"), IsEmpty());
+}
+
 TEST_F(Versions, DamageIsToldNotGuessedAt)
 {
     write(56);
