@@ -13,6 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "control/fetch/durable.h"
+
 namespace mxgate {
 namespace {
 
@@ -113,8 +115,15 @@ std::vector<SourceVersion> SourceVersions::list(const std::string& name) const
         for (const json& v : versions)
             out.push_back({v.at("number"), v.at("date"), v.at("sha256"), v.at("refused")});
     } catch (const json::exception&) {
-        throw std::runtime_error(path + ": damaged; remove " + folder_ + '/' + name +
-                                 " to begin anew");
+        if (!damaged_)
+            throw std::runtime_error(path + ": damaged; remove " + folder_ + '/' + name +
+                                     " to begin anew");
+        std::error_code ignored;
+        fs::rename(path, path + ".broken", ignored);
+        damaged_(name, path +
+                           ": damaged, and set aside as versions.json.broken: no earlier version "
+                           "is known, and nothing is rolled back any more");
+        return {};
     }
     return out;
 }
@@ -126,15 +135,7 @@ void SourceVersions::store(const std::string& name,
     for (const SourceVersion& v : versions)
         out.push_back(
             {{"number", v.number}, {"date", v.date}, {"sha256", v.sha256}, {"refused", v.refused}});
-    const std::string path = folder_ + '/' + name + "/versions.json";
-    {
-        std::ofstream file(path + ".new");
-        file << out.dump(1) << '\n';
-        file.close();
-        if (!file)
-            throw std::runtime_error(path + ".new: cannot be written");
-    }
-    fs::rename(path + ".new", path);
+    write_durably(folder_ + '/' + name + "/versions.json", out.dump(1) + '\n');
 }
 
 VersionChoice SourceVersions::choose(const std::string& name, const std::string& path) const
@@ -204,6 +205,7 @@ void SourceVersions::keep(const std::string& name, const std::string& path, bool
         if (!immutable || no_link) {
             fs::copy_file(path, copy + ".new", fs::copy_options::overwrite_existing);
             fs::last_write_time(copy + ".new", fs::last_write_time(path));
+            sync_to_disk(copy + ".new");
             fs::rename(copy + ".new", copy);
             if (sha256_of(copy) != sha256) {  // it changed meanwhile: the next time, then
                 fs::remove(copy);

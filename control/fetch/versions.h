@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -33,7 +34,13 @@ class SourceVersions
 public:
     static constexpr size_t kKept = 4;
 
-    explicit SourceVersions(std::string folder) : folder_(std::move(folder)) {}
+    // Told when what is kept of a list is damaged; it is set aside then, and the list begins anew.
+    // Without one to be told, that throws.
+    using Damaged = std::function<void(const std::string& name, const std::string& what)>;
+    explicit SourceVersions(std::string folder, Damaged damaged = {})
+        : folder_(std::move(folder)), damaged_(std::move(damaged))
+    {
+    }
 
     // The list's own file, unless its content was rolled back: then the newest kept before.
     VersionChoice choose(const std::string& name, const std::string& path) const;
@@ -73,6 +80,7 @@ private:
     void store(const std::string& name, const std::vector<SourceVersion>& versions) const;
 
     std::string folder_;
+    Damaged damaged_;
     std::mutex changing_;
     mutable std::mutex mutex_;
     mutable std::map<std::string, Known> known_;  // of files that were read, by path

@@ -21,6 +21,7 @@ constexpr KindInfo kKinds[kEventKinds] = {
     {"feed-recovered", spdlog::level::info},
     {"feed-expired", spdlog::level::err},
     {"feed-rolled-back", spdlog::level::warn},
+    {"state-damaged", spdlog::level::err},
     {"connections-exhausted", spdlog::level::warn},
 };
 

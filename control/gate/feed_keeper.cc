@@ -70,6 +70,13 @@ json text_or_null(const std::string& text)
     return text.empty() ? json(nullptr) : json(text);
 }
 
+SourceVersions::Damaged tell_damage(Events& events)
+{
+    return [&events](const std::string& name, const std::string& what) {
+        events.add(EventKind::state_damaged, name, what);
+    };
+}
+
 }  // namespace
 
 int64_t seconds_now()
@@ -100,8 +107,8 @@ FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
     : events_(events),
       fetched_(state_dir + "/fetched/feeds"),
       fetched_lengths_(state_dir + "/fetched/lengths"),
-      feeds_(state_dir + "/feeds"),
-      lengths_(state_dir + "/lengths")
+      feeds_(state_dir + "/feeds", tell_damage(events)),
+      lengths_(state_dir + "/lengths", tell_damage(events))
 {
 }
 

@@ -111,18 +111,25 @@ PolicyTable Gate::first_table()
     try {
         last_good = read_table(table_path(paths_.state_dir));
     } catch (const TableError& error) {
-        spdlog::info("no last good table: {}", error.what());
+        if (std::filesystem::exists(table_path(paths_.state_dir)))
+            events_.add(EventKind::state_damaged, "",
+                        std::string(error.what()) +
+                            "; whom the new table newly denies is not known");
+        else
+            spdlog::info("no last good table: {}", error.what());
     }
     const auto in_force = plane_->generation();
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
     FeedAttempt attempt(keeper_, config_, {});
-    CompileResult compiled = attempt.compile(generation, last_good ? &last_good->info : nullptr);
-    log_feeds(compiled);
-    std::string errors = errors_of(compiled.diagnostics);
+    CompileResult compiled;
+    std::string errors;
     try {
+        compiled = attempt.compile(generation, last_good ? &last_good->info : nullptr);
+        log_feeds(compiled);
+        errors = errors_of(compiled.diagnostics);
         if (compiled.table && last_good)
             check_blast_radius(*last_good, *compiled.table, config_.gate.blast_radius);
-    } catch (const DeniesTooMuch& error) {
+    } catch (const std::exception& error) {  // whatever it is, the last good table is there
         errors = error.what();
     }
     if (compiled.table && errors.empty()) {

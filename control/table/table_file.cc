@@ -12,7 +12,9 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
+#include "control/fetch/durable.h"
 #include "control/table/policy_table.h"
 #include "dataplane/image/verify.h"
 
@@ -241,10 +243,15 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
         file.write(table.entries.data(), table.entries.size() * sizeof(TableEntry));
         file.write(table.shared.data(), table.shared.size() * sizeof(SharedEntry));
         file.write(info.data(), info.size());
-        if (durable)
+        if (durable) {
             file.sync();  // a name that outlives a power cut must not lead to an empty file
-        if (::rename(fresh.c_str(), path.c_str()) != 0)
+            put_in_place(fresh, path);
+        } else if (::rename(fresh.c_str(), path.c_str()) != 0) {
             throw TableError(path + ": " + std::strerror(errno));
+        }
+    } catch (const std::system_error& error) {
+        ::unlink(fresh.c_str());
+        throw TableError(error.what());
     } catch (...) {
         ::unlink(fresh.c_str());
         throw;

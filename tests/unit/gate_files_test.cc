@@ -86,6 +86,29 @@ TEST_F(GateFiles, ABrokenFileCostsItsNewVersionOnly)
     EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
 }
 
+TEST_F(GateFiles, DamagedStateCostsNoStart)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    gate_.reset();
+    std::filesystem::resize_file(file("state/feeds/a/versions.json"), 20);
+    std::filesystem::resize_file(file("state/table.mxg"), 100);
+    start();
+    std::string told;
+    for (const nlohmann::json& event : gate_->events(0, 1000))
+        if (event.at("kind") == "state-damaged")
+            told += event.at("text").get<std::string>() + '\n';
+    EXPECT_THAT(told, HasSubstr("table.mxg"));
+    EXPECT_THAT(told, HasSubstr("versions.json"));
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    for (const nlohmann::json& event : gate_->events(0, 1000))
+        EXPECT_NE(event.at("kind"), "state-damaged");
+}
+
 TEST_F(GateFiles, LocalFilesAreTheOperatorsWord)
 {
     write("a.txt", "::/0\n");

@@ -133,6 +133,27 @@ TEST_F(Versions, DamageIsToldNotGuessedAt)
     EXPECT_THROW(versions_.list("isp"), std::runtime_error);
 }
 
+TEST_F(Versions, DamageIsSetAsideWhereSomebodyIsTold)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    const std::string path = folder_.path() + "/lengths/isp/versions.json";
+    std::string told;
+    SourceVersions telling(folder_.path() + "/lengths",
+                           [&](const std::string& name, const std::string&) { told += name; });
+    for (const char* damage : {"", "[{\"number\": 1", "[{}]"}) {
+        std::ofstream(path) << damage;
+        EXPECT_EQ(telling.choose("isp", feed().path).path, feed().path);
+        EXPECT_EQ(told, "isp") << damage;
+        EXPECT_FALSE(std::filesystem::exists(path));
+        EXPECT_TRUE(std::filesystem::exists(path + ".broken"));
+        told.clear();
+    }
+    telling.keep("isp", feed().path);
+    EXPECT_EQ(telling.list("isp").size(), 1u);
+    EXPECT_EQ(told, "");
+}
+
 TEST(Export, ReadsBackWithoutARemark)
 {
     LengthList own, table;
