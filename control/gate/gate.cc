@@ -188,7 +188,7 @@ void Gate::start(From from)
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
                                                   : open_dpdk_plane(paths_);
     if (const std::string broken = overrides_.load(); !broken.empty())
-        spdlog::error("what was set by hand is lost: {}", broken);
+        events_.add(EventKind::state_damaged, "", "what was set by hand: " + broken);
     // A gate that is at work already is touched only when nothing can fail any more.
     PolicyTable table = from == From::feeds ? first_table() : last_good_table();
     const bool at_work = plane_->generation() > 0;
@@ -256,18 +256,40 @@ void Gate::put_overrides()
     plane_->put_overrides(overrides_.records(table_.info));
 }
 
-nlohmann::json Gate::set_override(const OverrideRequest& request)
+// On disk first, and without mutex_: reports wait for no disk.
+void Gate::change_overrides(const std::function<void(Overrides&)>& change)
 {
-    const std::lock_guard lock(mutex_);
-    const Overrides before = overrides_;
-    const Override fresh = to_override(request, config_, std::time(nullptr));
-    overrides_.set(fresh);
+    const std::lock_guard one(overriding_);
+    const Overrides before = [&] {
+        const std::lock_guard lock(mutex_);
+        return overrides_;
+    }();
+    Overrides after = before;
+    change(after);
     try {
+        const std::lock_guard lock(mutex_);
+        overrides_ = after;
         put_overrides();
     } catch (const PlaneError&) {
-        overrides_.restore(before);
+        {
+            const std::lock_guard lock(mutex_);
+            overrides_ = before;
+        }
+        after.restore(before);
         throw;
     }
+}
+
+nlohmann::json Gate::set_override(const OverrideRequest& request)
+{
+    Override fresh;
+    change_overrides([&](Overrides& list) {
+        {
+            const std::lock_guard lock(mutex_);
+            fresh = to_override(request, config_, std::time(nullptr));
+        }
+        list.set(fresh);
+    });
     spdlog::info("by hand: {} is {} now, by {}: {}", to_string(fresh.prefix), fresh.class_name,
                  fresh.who, fresh.reason.empty() ? "no reason given" : fresh.reason);
     return to_json(fresh);
@@ -275,11 +297,11 @@ nlohmann::json Gate::set_override(const OverrideRequest& request)
 
 nlohmann::json Gate::forget_override(const std::string& prefix)
 {
-    const std::lock_guard lock(mutex_);
     const mxg_prefix wanted = override_prefix(prefix);
-    if (!overrides_.forget(wanted))
-        throw std::invalid_argument(to_string(wanted) + " was not set by hand");
-    put_overrides();
+    change_overrides([&](Overrides& list) {
+        if (!list.forget(wanted))
+            throw std::invalid_argument(to_string(wanted) + " was not set by hand");
+    });
     spdlog::info("by hand: {} is forgotten", to_string(wanted));
     return {{"prefix", to_string(wanted)}};
 }

@@ -3,6 +3,7 @@
 // attach` makes for a moment when there is no daemon.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -122,13 +123,16 @@ private:
     nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);
     void put_overrides();
+    void change_overrides(const std::function<void(Overrides&)>& change);
     const Override* override_of(const TableAnswer& answer);
     uint8_t class_of(const TableAnswer& answer);
     nlohmann::json source_state(const TableView& view, uint8_t class_id);
 
     // One who makes a new table at a time. What that needs to be read (table_, config_) changes
-    // with both held; mutex_ alone guards the rest, and is held for moments only.
+    // with both held; mutex_ alone guards the rest, and is held for moments only. One at a time
+    // changes what is set by hand.
     std::mutex publishing_;
+    std::mutex overriding_;
     std::mutex mutex_;
     GatePaths paths_;
     Config config_;

@@ -47,8 +47,9 @@ class Overrides
 public:
     explicit Overrides(std::string path) : path_(std::move(path)) {}
 
-    // What the file holds; a file that cannot be read is set aside as PATH.broken and reported.
-    // Returns the report, or nothing.
+    // What the file holds; what of it makes no sense is left out, and the file kept as PATH.broken.
+    // Returns the report, or nothing. A file that is there but cannot be read is never replaced:
+    // then nothing can be set or forgotten.
     std::string load();
 
     // These write the file before they return; throw std::runtime_error if that fails, and then
@@ -76,6 +77,7 @@ private:
     void keep(const std::vector<Override>& all) const;
 
     std::string path_;
+    std::string unread_;  // why the file could not be read, or kept aside
     std::vector<Override> all_;
 };
 

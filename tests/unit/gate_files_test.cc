@@ -226,6 +226,44 @@ TEST_F(GateFiles, RollbackOfAFile)
     EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
 }
 
+TEST_F(GateFiles, ReportsDoNotWaitForWhatIsSetByHand)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    // A disk that takes its time: whoever opens this to write waits for a reader.
+    const std::string slow = file("state/overrides.json.new");
+    ASSERT_EQ(::mkfifo(slow.c_str(), 0600), 0);
+    std::atomic<bool> done = false, reported = false;
+    std::thread setter([&] {
+        EXPECT_THROW(gate_->set_override({"192.0.2.0/24", "bad", {}, {}, "", ""}),
+                     std::runtime_error);  // a pipe is no disk
+        done = true;
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::thread reporter([&] {
+        gate_->status();
+        reported = true;
+    });
+    const bool at_once = await([&] { return reported.load(); }) && !done;
+    const int reader = ::open(slow.c_str(), O_RDONLY | O_NONBLOCK);
+    setter.join();
+    reporter.join();
+    ::close(reader);
+    EXPECT_TRUE(at_once);
+    EXPECT_TRUE(gate_->overrides().at("overrides").empty());
+}
+
+TEST_F(GateFiles, DamageOfWhatIsSetByHandIsAnEvent)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    std::filesystem::create_directory(file("state"));
+    write("state/overrides.json", "[{}]");
+    start();
+    EXPECT_THAT(next_event("state-damaged"), HasSubstr("overrides.json"));
+}
+
 TEST_F(GateFiles, ClassesAndEvents)
 {
     write("a.txt", kGood);

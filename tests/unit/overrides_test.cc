@@ -178,6 +178,39 @@ TEST_F(OverrideFile, WhatCannotBeReadIsSetAside)
     EXPECT_TRUE(std::filesystem::exists(path_ + ".broken"));
 }
 
+TEST_F(OverrideFile, OneBadEntryCostsItself)
+{
+    const auto entry = [](const char* prefix) {
+        return std::string("{\"prefix\": \"") + prefix +
+               "\", \"class\": \"bad\", \"reason\": \"\", \"who\": \"\", \"since\": 1, "
+               "\"until\": null}";
+    };
+    std::ofstream(path_) << "[" << entry("192.0.2.0/24") << ", {\"prefix\": 7}, "
+                         << entry("2001:db8::/32") << "]";
+    Overrides list(path_);
+    EXPECT_THAT(list.load(), HasSubstr("2 entries hold"));
+    EXPECT_EQ(list.all().size(), 2u);
+    list.set(made({"198.51.100.0/24", "bad", {}, {}, "", ""}));
+    Overrides again(path_);
+    EXPECT_EQ(again.load(), "");
+    EXPECT_EQ(again.all().size(), 3u);
+}
+
+TEST_F(OverrideFile, WhatCannotBeReadIsNotReplaced)
+{
+    std::filesystem::create_directory(path_);  // opens, but gives an error when it is read
+    Overrides list(path_);
+    EXPECT_NE(list.load(), "");
+    EXPECT_THROW(list.set(made({"192.0.2.0/24", "bad", {}, {}, "", ""})), std::runtime_error);
+    EXPECT_TRUE(list.all().empty());
+    std::filesystem::remove(path_);
+    std::filesystem::create_symlink(path_, path_);  // nor can this be opened, whoever asks
+    Overrides other(path_);
+    EXPECT_NE(other.load(), "");
+    EXPECT_THROW(other.set(made({"192.0.2.0/24", "bad", {}, {}, "", ""})), std::runtime_error);
+    EXPECT_TRUE(std::filesystem::is_symlink(path_));
+}
+
 TEST_F(OverrideFile, WhatCannotBeKeptIsNotSet)
 {
     Overrides list(::testing::TempDir() + "/no/such/folder.json");
