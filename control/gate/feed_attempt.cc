@@ -218,15 +218,17 @@ void FeedAttempt::accept()
 {
     for (auto& [key, now] : now_) {
         std::optional<Delivery> delivery;
-        if (used_.contains(key)) {
+        const bool delivered = used_.contains(key);
+        if (delivered) {
             delivery.emplace(std::move(deliveries_.at(key)));
             deliveries_.erase(key);
         }
         try {
             keeper_.accept(sources_.at(key), std::move(now), std::move(delivery));
         } catch (const std::exception& error) {
+            // What was delivered is gone: it is fetched again.
             keeper_.refuse(key, fmt::format("in force, but cannot be kept: {}", error.what()),
-                           false);
+                           delivered);
         }
     }
 }

@@ -314,6 +314,23 @@ TEST_F(GateFetch, WhatTheSourceStillHasIsNotOld)
     EXPECT_NE(feed("drop").at("state"), "expired");
 }
 
+TEST_F(GateFetch, WhatCannotBeKeptIsFetchedAgain)
+{
+    const std::string taken = file("state/fetched/feeds/drop.json");
+    std::filesystem::create_directories(taken);  // no file gets this name
+    configure_feed();
+    start();
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("cannot be kept"));
+    EXPECT_TRUE(await([&] { return feed("drop").at("alarm") == true; }));
+    expect_good("in force all the same");
+    std::filesystem::remove(taken);
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+    EXPECT_TRUE(std::filesystem::is_regular_file(taken));
+    start();
+    expect_good("after a restart");
+}
+
 TEST_F(GateFetch, Programs)
 {
     write("list.sh", "#!/bin/sh\ncat " + file("list.txt") + "\n");
