@@ -100,14 +100,22 @@ void FeedAttempt::refuse(const SourceKey& key, const Feed& list, bool of_deliver
         deliveries_.erase(key);
 }
 
+// What came for a list; not from where the list was before.
+const Delivery* FeedAttempt::delivery_for(const Source& source) const
+{
+    const auto found = deliveries_.find(source.key);
+    const bool fits =
+        found != deliveries_.end() && found->second.copy.source == source.fetch.source();
+    return fits ? &found->second : nullptr;
+}
+
 Feed FeedAttempt::read(const FeedConfig& feed)
 {
     const SourceKey key{false, feed.name};
     const Source& source = sources_.at(key);
     InForce now = keeper_.current(source);
-    if (const auto delivered = deliveries_.find(key); delivered != deliveries_.end()) {
-        const Delivery& delivery = delivered->second;
-        const std::string path = delivery.candidate.path();
+    if (const Delivery* delivery = delivery_for(source)) {
+        const std::string path = delivery->candidate.path();
         bool only_change = false;
         Feed list = read_version(feed, path, now.path, &only_change);
         if (keeper_.versions(false).choose(feed.name, path).refused)
@@ -115,7 +123,7 @@ Feed FeedAttempt::read(const FeedConfig& feed)
         if (list.errors.empty()) {
             InForce fresh;
             fresh.path = path;
-            fresh.date = delivery.copy.fetched;
+            fresh.date = delivery->copy.fetched;
             used_.insert(key);
             note(key, std::move(fresh), list);
             return list;
@@ -187,20 +195,20 @@ void FeedAttempt::fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& 
 
 bool FeedAttempt::try_delivered_lengths(LengthFeedConfig& feed, const SourceKey& key)
 {
-    const auto delivered = deliveries_.find(key);
-    if (delivered == deliveries_.end())
+    const Delivery* delivery = delivery_for(sources_.at(key));
+    if (delivery == nullptr)
         return false;
-    const std::string path = delivered->second.candidate.path();
+    const std::string path = delivery->candidate.path();
     const LengthList list = read_length_file(feed, path);
     if (!list.error.empty()) {
         keeper_.refuse(key, list.error, true);
-        deliveries_.erase(delivered);
+        deliveries_.erase(key);
         return false;
     }
     feed.path = path;
     used_.insert(key);
     now_[key].path = path;
-    now_[key].date = delivered->second.copy.fetched;
+    now_[key].date = delivery->copy.fetched;
     return true;
 }
 

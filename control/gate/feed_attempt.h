@@ -40,6 +40,7 @@ public:
     void hold_back(const std::string& why);
 
 private:
+    const Delivery* delivery_for(const Source& source) const;
     Feed read(const FeedConfig& feed);
     Feed read_version(const FeedConfig& feed, const std::string& path, const std::string& before,
                       bool* only_change);

@@ -199,19 +199,21 @@ bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
         result.state = FetchResult::State::failed;
         result.error = error.what();
     }
-    return finish(source.key, result, std::move(delivery));
+    return finish(source, result, std::move(delivery));
 }
 
-bool FeedKeeper::finish(const SourceKey& key, const FetchResult& result,
+bool FeedKeeper::finish(const Source& source, const FetchResult& result,
                         std::optional<Delivery> delivery)
 {
+    const SourceKey& key = source.key;
     const bool failed = result.state == FetchResult::State::failed;
     bool recovered = false, cancelled = failed && result.error == "cancelled";
     {
         const std::lock_guard lock(mutex_);
         const auto found = states_.find(key);
-        if (found == states_.end() || !found->second.fetching)
-            return false;  // no longer in the configuration
+        if (found == states_.end() || !found->second.fetching ||
+            found->second.source.fetch.source() != source.fetch.source())
+            return false;  // no longer in the configuration, or elsewhere
         State& state = found->second;
         state.fetching = false;
         if (failed && !cancelled) {
@@ -339,8 +341,9 @@ void FeedKeeper::take_back(std::map<SourceKey, Delivery> unused, const std::set<
     const std::lock_guard lock(mutex_);
     for (auto& [key, delivery] : unused) {
         const auto found = states_.find(key);
-        if (found == states_.end())
-            continue;
+        if (found == states_.end() ||
+            found->second.source.fetch.source() != delivery.copy.source)
+            continue;  // gone, or from where the list was before
         State& state = found->second;
         state.handed_out = false;
         state.held = hold.contains(key);

@@ -117,7 +117,7 @@ private:
     const FeedStore& store(bool lengths) const { return lengths ? fetched_lengths_ : fetched_; }
     void plan(State& state, std::chrono::seconds retry_after) const;
     // True: there is a new version.
-    bool finish(const SourceKey& key, const FetchResult& result, std::optional<Delivery> delivery);
+    bool finish(const Source& source, const FetchResult& result, std::optional<Delivery> delivery);
 
     Events& events_;
     FeedStore fetched_, fetched_lengths_;

@@ -234,6 +234,21 @@ TEST_F(GateFetch, AnotherUrlKeepsTheVersionUntilItHasOne)
     expect_good("another URL");
 }
 
+TEST_F(GateFetch, AnotherUrlHasNoUseForWhatWasHeldBack)
+{
+    start_good(", guard: {max_change: 50%}");
+    expect_refused("2 of 3 gone", text("2001:db8:bad::/48\n"), "feed-refused", "are gone");
+    ASSERT_TRUE(await([&] { return feed("drop").at("held") == true; }));
+    configure("  - {name: drop, format: prefixes, class: bad, guard: {max_change: 50%}, url: \"" +
+              server_.url("/gone") + "\"}\n");
+    gate_->reload(true);
+    expect_good("another URL");
+    EXPECT_THAT(next_event("feed-failed"), HasSubstr("404"));
+    gate_->reload(true);
+    expect_good("another URL, and a second reload");
+    EXPECT_FALSE(feed("drop").at("held"));
+}
+
 TEST_F(GateFetch, ASlowServerHoldsNothingUp)
 {
     const auto slow = [&](const Request&, Response& response) {
