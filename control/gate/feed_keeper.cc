@@ -413,11 +413,18 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
 bool FeedKeeper::is_expiry_due() const
 {
     const std::lock_guard lock(mutex_);
-    return std::any_of(states_.begin(), states_.end(), [&](const auto& known) {
-        const State& state = known.second;
-        return !state.now.path.empty() &&
-               is_too_old(state.source, state.now) != state.now.expired;
-    });
+    return seconds_now() >= expire_after_ &&
+           std::any_of(states_.begin(), states_.end(), [&](const auto& known) {
+               const State& state = known.second;
+               return !state.now.path.empty() &&
+                      is_too_old(state.source, state.now) != state.now.expired;
+           });
+}
+
+void FeedKeeper::put_expiry_off()
+{
+    const std::lock_guard lock(mutex_);
+    expire_after_ = seconds_now() + kPolite.count();
 }
 
 json FeedKeeper::report() const

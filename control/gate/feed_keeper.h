@@ -95,6 +95,8 @@ public:
 
     // Whether time alone has changed what should be in force.
     bool is_expiry_due() const;
+    // There is no table without what is too old: it is not due for some minutes.
+    void put_expiry_off();
 
     nlohmann::json report() const;
 
@@ -124,6 +126,7 @@ private:
     SourceVersions feeds_, lengths_;
     mutable std::mutex mutex_;  // of what follows; held for moments
     std::map<SourceKey, State> states_;
+    int64_t expire_after_ = 0;  // Unix time
 };
 
 // Unix time.

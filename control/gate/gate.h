@@ -118,7 +118,8 @@ private:
     void check_blast_radius(const PolicyTable& before, const PolicyTable& after,
                             const BlastRadius& allowed);
     std::vector<mxg_prefix> senders_seen();
-    void fail(const std::string& what, const std::string& error);
+    // `once`: an event only if it is not what was wrong the last time.
+    void fail(const std::string& what, const std::string& error, bool once = false);
     uint64_t newest_generation();
     nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);

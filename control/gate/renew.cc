@@ -42,9 +42,11 @@ std::vector<std::string> local_files(const Config& config)
     return out;
 }
 
-void Gate::fail(const std::string& what, const std::string& error)
+void Gate::fail(const std::string& what, const std::string& error, bool once)
 {
     const std::lock_guard lock(mutex_);
+    if (once && last_error_ == error)
+        return;
     failed_reloads_++;
     last_error_ = error;
     events_.add(
@@ -147,7 +149,9 @@ void Gate::update_feeds(bool files_changed)
             try_update(alone, true);
     } catch (const std::exception& error) {
         keeper_.take_back(std::move(deliveries), {});
-        fail("feeds changed, but there is no new table", error.what());
+        if (keeper_.is_expiry_due())
+            keeper_.put_expiry_off();
+        fail("feeds changed, but there is no new table", error.what(), true);
     }
 }
 

@@ -149,6 +149,24 @@ TEST_F(GateFiles, WhatIsTooOldCountsNoLonger)
     EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
 }
 
+TEST_F(GateFiles, WhatMayNotExpireIsOneEvent)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    set_age("good.txt", 3597);
+    write("bad.txt", "2001:db8::/32\n");
+    configure(list("good", "good.txt", "good", ", priority: 2, expire: 1h") +
+              list("bad", "bad.txt", "bad", ", priority: 1"));
+    start();
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
+    std::this_thread::sleep_for(std::chrono::seconds(4));
+    int refused = 0;
+    for (const nlohmann::json& event : gate_->events(0, 1000))
+        refused += event.at("kind") == "table-refused";
+    EXPECT_EQ(refused, 1);
+    EXPECT_EQ(gate_->status().at("failed_reloads"), 1);
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+}
+
 TEST_F(GateFiles, WhatStandsInForABrokenFileDoesNotExpire)
 {
     write("a.txt", kGood);
