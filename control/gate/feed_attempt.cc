@@ -2,8 +2,10 @@
 #include "control/gate/feed_attempt.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "control/gate/guards.h"
@@ -32,6 +34,23 @@ void refuse_list(Feed& list, const std::string& path, std::string why)
     list.errors.push_back(std::move(error));
 }
 
+// Tells what a file, or the files of a folder, hold from what they held at another time.
+std::string stamp_of(const std::string& path)
+{
+    struct stat status {
+    };
+    if (::stat(path.c_str(), &status) != 0)
+        return {};
+    std::string out = fmt::format("{} {} {}.{};", status.st_ino, status.st_size,
+                                  status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    std::error_code ignored;
+    if (S_ISDIR(status.st_mode))
+        for (const auto& entry : std::filesystem::directory_iterator(path, ignored))
+            if (!entry.is_directory(ignored))
+                out += stamp_of(entry.path());
+    return out;
+}
+
 }  // namespace
 
 FeedAttempt::FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
@@ -40,6 +59,8 @@ FeedAttempt::FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
 {
     for (Source& source : sources_of(config)) {
         const SourceKey key = source.key;
+        if (!source.fetch.is_fetched())
+            stamps_[key] = stamp_of(source.path);
         sources_.emplace(key, std::move(source));
     }
 }
@@ -232,7 +253,11 @@ void FeedAttempt::accept()
             deliveries_.erase(key);
         }
         try {
-            keeper_.accept(sources_.at(key), std::move(now), std::move(delivery));
+            const Source& source = sources_.at(key);
+            // A file that was written meanwhile holds what is not in force, and may never be.
+            const bool as_read =
+                source.fetch.is_fetched() || stamps_.at(key) == stamp_of(source.path);
+            keeper_.accept(source, std::move(now), std::move(delivery), as_read);
         } catch (const std::exception& error) {
             // What was delivered is gone: it is fetched again.
             keeper_.refuse(key, fmt::format("in force, but cannot be kept: {}", error.what()),

@@ -54,6 +54,7 @@ private:
     Config config_;  // length feeds have the paths of the versions to read
     const How how_;
     std::map<SourceKey, Source> sources_;
+    std::map<SourceKey, std::string> stamps_;  // of local lists, before they are read
     std::map<SourceKey, Delivery> deliveries_;
     std::set<SourceKey> used_, held_;
     std::map<SourceKey, InForce> now_;

@@ -88,8 +88,9 @@ public:
     void take_back(std::map<SourceKey, Delivery> unused, const std::set<SourceKey>& hold);
 
     // What the table in force has of a list; `delivery`, where it came from one, becomes the last
-    // good version.
-    void accept(const Source& source, InForce now, std::optional<Delivery> delivery);
+    // good version. `as_read`: the list's file still holds that.
+    void accept(const Source& source, InForce now, std::optional<Delivery> delivery,
+                bool as_read = true);
     // A version is not used, and why; `of_delivery`: one that was just fetched.
     void refuse(const SourceKey& key, const std::string& why, bool of_delivery);
 
