@@ -15,7 +15,7 @@ namespace mxgate {
 struct SourceVersion {
     uint64_t number = 0;   // from 1
     int64_t date = 0;      // Unix time it was fetched or last found unchanged; of a file: written
-    std::string sha256;    // of its bytes, as they were
+    std::string sha256;    // of its bytes, as they were; of a folder: of its files' names and sums
     bool refused = false;  // rolled back: not used, even if it comes again
 };
 
@@ -26,8 +26,8 @@ struct VersionChoice {
     std::optional<SourceVersion> refused;  // what the list's own file is, if that is refused
 };
 
-// A folder with a folder of copies for each list; `path` is always the list's own file. Folders as
-// lists have no versions. Throws std::runtime_error when what is there cannot be read or written.
+// A folder with a folder of copies for each list; `path` is always the list's own file, or
+// folder of files. Throws std::runtime_error when what is there cannot be read or written.
 // Safe to call from several threads.
 class SourceVersions
 {
@@ -65,6 +65,9 @@ public:
     // Takes all refusals back.
     void forget_refusals(const std::string& name);
 
+    // Whether anything was ever kept.
+    bool knows(const std::string& name) const;
+
     // What is kept, in the order in which it was in force.
     std::vector<SourceVersion> list(const std::string& name) const;
     std::string path_of(const std::string& name, uint64_t number) const;
@@ -77,6 +80,7 @@ private:
     };
 
     std::string sha256_of(const std::string& path) const;
+    std::string sha256_of_folder(const std::string& path) const;
     void store(const std::string& name, const std::vector<SourceVersion>& versions) const;
 
     std::string folder_;

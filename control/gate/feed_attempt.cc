@@ -76,11 +76,37 @@ CompileResult FeedAttempt::compile(uint64_t generation, const TableInfo* previou
     CompileResult result = mxgate::compile(config_, generation, previous, &keeper_.versions(true),
                                            [this](const FeedConfig& feed) { return read(feed); });
     for (const LengthReport& report : result.lengths) {
-        InForce& now = now_[{true, report.name}];
-        now.entries = report.entries;
-        now.rejected = report.rejected;
+        const auto found = now_.find({true, report.name});
+        if (found == now_.end())
+            continue;
+        found->second.entries = report.entries;
+        found->second.rejected = report.rejected;
     }
     return result;
+}
+
+// What a list that stays is read from, empty: nothing. Not one of which no version was kept.
+std::optional<std::string> FeedAttempt::stays(const Source& source) const
+{
+    if (how_.stay == Stay::none || source.fetch.is_fetched() || source.key.name == how_.but)
+        return std::nullopt;
+    if (keeper_.lists_nothing(source.key))
+        return "";
+    const std::string kept = keeper_.last_good(source, "").path;
+    return kept.empty() ? std::nullopt : std::optional(kept);
+}
+
+// A list at fault that was never in force costs itself, any other without a good version the table.
+bool FeedAttempt::was_never_good(const SourceKey& key) const
+{
+    return !how_.blind && !keeper_.versions(key.lengths).knows(key.name);
+}
+
+// Whether the version takes part: not before there is one, nor when it is too old.
+bool FeedAttempt::counts(const Source& source, const InForce& now) const
+{
+    return !now.path.empty() &&
+           (!now.expired || (how_.stay == Stay::all && !keeper_.lists_nothing(source.key)));
 }
 
 // `before`: the version to hold it against for `max_change`; empty: none. `only_change`: nothing
@@ -151,15 +177,18 @@ Feed FeedAttempt::read(const FeedConfig& feed)
         }
         refuse(key, list, true, only_change);
     }
-    if (now.path.empty() || now.expired) {
+    if (!counts(source, now)) {
         note(key, std::move(now), {});
         return {};  // not fetched yet, or too old
     }
+    now.expired = false;
+    bool only_change = false;
+    if (const auto path = stays(source))
+        return path->empty() ? Feed{} : read_version(feed, *path, "", &only_change);
     const bool is_file = !feed.fetch.is_fetched() && !now.rolled_back;
     const InForce before = keeper_.last_good(source, now.path);
     const bool is_new =
         is_file && feed.guard.max_change && !keeper_.versions(false).is_newest(feed.name, now.path);
-    bool only_change = false;
     Feed list = read_version(feed, now.path, is_new ? before.path : "", &only_change);
     if (list.errors.empty()) {
         note(key, std::move(now), list);
@@ -168,6 +197,12 @@ Feed FeedAttempt::read(const FeedConfig& feed)
     if (how_.strict && is_file)
         return list;
     refuse(key, list, false, false);
+    if (was_never_good(key)) {
+        InForce none;
+        none.fallback = true;
+        note(key, std::move(none), {});
+        return {};
+    }
     if (before.path.empty())
         return list;
     Feed good = read_version(feed, before.path, "", &only_change);
@@ -189,29 +224,40 @@ void FeedAttempt::resolve_lengths()
             continue;
         }
         InForce now = keeper_.current(source);
-        const bool unusable = now.path.empty() || now.expired;
+        bool usable = counts(source, now);
+        if (const auto path = stays(source); usable && path) {
+            feed->path = *path;
+            feed = path->empty() ? feeds.erase(feed) : feed + 1;
+            continue;
+        }
+        now.expired = now.expired && !usable;
         // Its own file is what the reader chooses versions for.
-        if (!unusable && feed->fetch.is_fetched())
+        if (usable && feed->fetch.is_fetched())
             feed->path = now.path;
-        if (!unusable && !how_.strict && !keeper_.is_in_force(key, now))
-            fall_back_of_lengths(*feed, key, now);
+        if (usable && !how_.strict && !keeper_.is_in_force(key, now))
+            usable = fall_back_of_lengths(*feed, key, now);
         now_[key] = std::move(now);
-        feed = unusable ? feeds.erase(feed) : feed + 1;
+        feed = usable ? feed + 1 : feeds.erase(feed);
     }
 }
 
-// To the last good version, if the one there is now is at fault.
-void FeedAttempt::fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now)
+// To the last good version, if the one there is now is at fault; false: there has never been one.
+bool FeedAttempt::fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now)
 {
     const std::string error = read_length_file(feed, now.path).error;
     if (error.empty())
-        return;
+        return true;
     keeper_.refuse(key, error, false);
     const InForce before = keeper_.last_good(sources_.at(key), now.path);
-    if (before.path.empty())
-        return;
-    feed.path = before.path;
-    now = before;
+    if (!before.path.empty()) {
+        feed.path = before.path;
+        now = before;
+    } else if (was_never_good(key)) {
+        now = {};
+        now.fallback = true;
+        return false;
+    }
+    return true;
 }
 
 bool FeedAttempt::try_delivered_lengths(LengthFeedConfig& feed, const SourceKey& key)
@@ -240,7 +286,10 @@ std::set<SourceKey> FeedAttempt::used() const
 
 std::map<SourceKey, Delivery> FeedAttempt::release()
 {
-    return std::exchange(deliveries_, {});
+    std::map<SourceKey, Delivery> out;
+    for (const SourceKey& key : used_)
+        out.insert(deliveries_.extract(key));
+    return out;
 }
 
 void FeedAttempt::accept()

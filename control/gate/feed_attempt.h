@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -16,9 +17,18 @@ namespace mxgate {
 class FeedAttempt
 {
 public:
+    // Which lists stay what they are in the table in force.
+    enum class Stay {
+        none,
+        files,  // local ones
+        all     // those, and what is too old now counts on
+    };
     struct How {
         bool strict = false;  // a local list at fault refuses the table; else its last good version
         bool force = false;   // `max_change` has no say, and versions held back are used
+        Stay stay = Stay::none;
+        std::string but{};   // the feed of this name does not stay
+        bool blind = false;  // what the table in force has is not known
     };
     FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
                 std::map<SourceKey, Delivery> deliveries = {});
@@ -28,10 +38,12 @@ public:
 
     CompileResult compile(uint64_t generation, const TableInfo* previous);
 
+    bool is_whole() const { return how_.stay == Stay::none; }
+
     // The deliveries that the table was made from.
     std::set<SourceKey> used() const;
 
-    // Gives the deliveries back, used or not.
+    // Gives them back, to be tried in another way.
     std::map<SourceKey, Delivery> release();
 
     // The table is in force.
@@ -42,10 +54,13 @@ public:
 private:
     const Delivery* delivery_for(const Source& source) const;
     Feed read(const FeedConfig& feed);
+    std::optional<std::string> stays(const Source& source) const;
+    bool was_never_good(const SourceKey& key) const;
+    bool counts(const Source& source, const InForce& now) const;
     Feed read_version(const FeedConfig& feed, const std::string& path, const std::string& before,
                       bool* only_change);
     void resolve_lengths();
-    void fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now);
+    bool fall_back_of_lengths(LengthFeedConfig& feed, const SourceKey& key, InForce& now);
     bool try_delivered_lengths(LengthFeedConfig& feed, const SourceKey& key);
     void note(const SourceKey& key, InForce now, const Feed& list);
     void refuse(const SourceKey& key, const Feed& list, bool of_delivery, bool hold);

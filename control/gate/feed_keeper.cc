@@ -322,6 +322,14 @@ bool FeedKeeper::is_in_force(const SourceKey& key, const InForce& version) const
            found->second.now.date == version.date;
 }
 
+bool FeedKeeper::lists_nothing(const SourceKey& key) const
+{
+    const std::lock_guard lock(mutex_);
+    const auto found = states_.find(key);
+    return found != states_.end() && found->second.is_known &&
+           (found->second.now.path.empty() || found->second.now.expired);
+}
+
 std::map<SourceKey, Delivery> FeedKeeper::hand_out(bool held)
 {
     std::map<SourceKey, Delivery> out;
@@ -341,8 +349,7 @@ void FeedKeeper::take_back(std::map<SourceKey, Delivery> unused, const std::set<
     const std::lock_guard lock(mutex_);
     for (auto& [key, delivery] : unused) {
         const auto found = states_.find(key);
-        if (found == states_.end() ||
-            found->second.source.fetch.source() != delivery.copy.source)
+        if (found == states_.end() || found->second.source.fetch.source() != delivery.copy.source)
             continue;  // gone, or from where the list was before
         State& state = found->second;
         state.handed_out = false;
@@ -380,6 +387,7 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
         if (recovered)
             state.refusal.clear();
         state.now = std::move(now);
+        state.is_known = true;
     }
     if (newly_expired)
         events_.add(EventKind::feed_expired, key.name,

@@ -77,6 +77,8 @@ public:
     InForce last_good(const Source& source, const std::string& than) const;
     // Whether the table in force was made from this.
     bool is_in_force(const SourceKey& key, const InForce& version) const;
+    // Whether it is known to have nothing of the list.
+    bool lists_nothing(const SourceKey& key) const;
     const SourceVersions& versions(bool lengths) const { return lengths ? lengths_ : feeds_; }
     SourceVersions& versions(bool lengths) { return lengths ? lengths_ : feeds_; }
 
@@ -114,6 +116,7 @@ private:
         bool soon = false;  // somebody wants it fetched now
         std::optional<Delivery> delivery;
         InForce now;
+        bool is_known = false;  // `now` is what the table in force has
     };
 
     static bool is_too_old(const Source& source, const InForce& version);

@@ -120,7 +120,9 @@ PolicyTable Gate::first_table()
     }
     const auto in_force = plane_->generation();
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
-    FeedAttempt attempt(keeper_, config_, {});
+    FeedAttempt::How how;
+    how.blind = !last_good && in_force > 0;
+    FeedAttempt attempt(keeper_, config_, how);
     CompileResult compiled;
     std::string errors;
     try {

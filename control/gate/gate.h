@@ -114,7 +114,9 @@ private:
     // `only_deliveries`: nothing but versions that came may have changed.
     nlohmann::json renew(FeedAttempt& attempt, const Config& fresh, bool force,
                          bool only_deliveries = false);
-    bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed);
+    bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
+                    FeedAttempt::Stay stay);
+    void let_expire();
     void check_blast_radius(const PolicyTable& before, const PolicyTable& after,
                             const BlastRadius& allowed);
     std::vector<mxg_prefix> senders_seen();

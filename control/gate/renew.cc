@@ -69,7 +69,8 @@ json Gate::renew(FeedAttempt& attempt, const Config& fresh, bool force, bool onl
     {
         const std::lock_guard lock(mutex_);
         publish(std::move(*compiled.table));
-        last_error_.clear();
+        if (attempt.is_whole())
+            last_error_.clear();
         restart = take_config(fresh);
     }
     keep_as_last_good();
@@ -112,12 +113,14 @@ void Gate::check_blast_radius(const PolicyTable& before, const PolicyTable& afte
                             "; if that is meant, `mxgate reload --force` takes it");
 }
 
-// False: together the versions that came would deny too much; one alone is held back for that, of
-// several each is given back to be tried alone.
-bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed)
+// False: it would deny too much. One version that came and alone is to blame (`stay`) is held back
+// for that; else what came is given back.
+bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
+                      FeedAttempt::Stay stay)
 {
     const Config config = config_;
-    FeedAttempt attempt(keeper_, config, {}, std::move(deliveries));
+    FeedAttempt attempt(keeper_, config, {false, false, stay, "", table_.info.config.empty()},
+                        std::move(deliveries));
     deliveries.clear();
     try {
         renew(attempt, config, false, !files_changed);
@@ -125,7 +128,7 @@ bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_chan
     } catch (const DeniesTooMuch& error) {
         if (attempt.used().empty())
             throw;
-        if (attempt.used().size() == 1)
+        if (stay == FeedAttempt::Stay::all)
             attempt.hold_back(error.what());
         else
             deliveries = attempt.release();
@@ -135,23 +138,39 @@ bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_chan
 
 void Gate::update_feeds(bool files_changed)
 {
+    using Stay = FeedAttempt::Stay;
     const std::lock_guard one(publishing_);
     std::map<SourceKey, Delivery> deliveries = keeper_.hand_out(false), alone;
     if (deliveries.empty() && !files_changed)
         return;  // a reload took them
     try {
-        bool done = try_update(deliveries, files_changed);
+        if (try_update(deliveries, files_changed, Stay::none))
+            return;
+        // Each must answer for itself alone, not for the others, for files, or for what grew old.
         while (!deliveries.empty()) {
             alone.insert(deliveries.extract(deliveries.begin()));
-            done = try_update(alone, files_changed) || done;
+            try_update(alone, false, Stay::all);
         }
-        if (!done && files_changed)
-            try_update(alone, true);
+        if (files_changed)
+            try_update(alone, true, Stay::none);
     } catch (const std::exception& error) {
         keeper_.take_back(std::move(deliveries), {});
-        if (keeper_.is_expiry_due())
-            keeper_.put_expiry_off();
         fail("feeds changed, but there is no new table", error.what(), true);
+        let_expire();
+    }
+}
+
+// Where files are to blame, time goes on all the same.
+void Gate::let_expire()
+{
+    if (!keeper_.is_expiry_due())
+        return;
+    try {
+        std::map<SourceKey, Delivery> none;
+        try_update(none, true, FeedAttempt::Stay::files);
+    } catch (const std::exception& error) {
+        keeper_.put_expiry_off();
+        fail("what is too old still counts", error.what(), true);
     }
 }
 

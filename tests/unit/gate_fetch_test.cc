@@ -275,6 +275,37 @@ TEST_F(GateFetch, ASlowServerHoldsNothingUp)
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
+TEST_F(GateFetch, AFileThatDeniesTooMuchBlamesNobodyElse)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    write("deny.txt", "2001:db8:9::/48\n");
+    configure(
+        "  - {name: good, format: prefixes, class: good, priority: 1, path: good.txt}\n"
+        "  - {name: deny, format: prefixes, class: bad, priority: 2, path: deny.txt}\n"
+        "  - {name: drop, format: prefixes, class: bad, priority: 3, url: \"" +
+        server_.url("/list") + "\"}\n");
+    start();
+    ASSERT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+    write("deny.txt", "2001:db8::/32\n");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
+    forget_events();
+    answer(text(std::string(kGood) + "198.18.0.0/15\n"));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return class_of("198.18.0.1") == "bad"; }));
+    EXPECT_EQ(next_event("feed-updated"), "a new version is in force");
+    EXPECT_EQ(feed("drop").at("state"), "ok");
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    EXPECT_EQ(class_of("2001:db8:9::1"), "bad");
+    EXPECT_FALSE(gate_->status().at("last_error").is_null());
+    // One that is itself to blame is held back for it.
+    answer(text(std::string(kGood) + "2001:db8:1::/48\n"));
+    gate_->fetch("drop");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("would newly deny"));
+    EXPECT_TRUE(await([&] { return feed("drop").at("held") == true; }));
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    EXPECT_EQ(class_of("198.18.0.1"), "bad");
+}
+
 TEST_F(GateFetch, RollbackHoldsUntilThereIsANewerVersion)
 {
     start_good();

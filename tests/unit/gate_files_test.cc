@@ -86,6 +86,62 @@ TEST_F(GateFiles, ABrokenFileCostsItsNewVersionOnly)
     EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
 }
 
+TEST_F(GateFiles, ABrokenFolderCostsItsNewVersionOnly)
+{
+    std::filesystem::create_directory(file("folder"));
+    write("folder/one", kGood);
+    write("b.txt", "2001:db8:1::/48\n");
+    configure(list("a", "folder", "bad") + list("b", "b.txt", "bad"));
+    start();
+    write("folder/two", "nonsense\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("lines are broken"));
+    write("b.txt", "2001:db8:2::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:2::1") == "bad"; }));
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad") << "after a restart";
+    EXPECT_EQ(feed("a").at("state"), "refused");
+    write("folder/two", "2001:db8:3::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:3::1") == "bad"; }));
+    EXPECT_EQ(gate_->roll_back("a", false).at("version"), 1);
+    EXPECT_EQ(class_of("2001:db8:3::1"), "unknown");
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+}
+
+TEST_F(GateFiles, AListThatWasNeverGoodCostsItself)
+{
+    write("a.txt", kGood);
+    write("b.txt", "nonsense\n");
+    write("lengths.csv", "nonsense\n");
+    configure(list("a", "a.txt", "bad") + list("b", "b.txt", "bad"),
+              "aggregation:\n  feeds: [{name: isp, format: prefixlen, path: lengths.csv}]\n");
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_EQ(feed("b").at("state"), "refused");
+    EXPECT_EQ(feed("isp").at("state"), "refused");
+    write("a.txt", "2001:db8:5::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    EXPECT_EQ(feed("b").at("state"), "refused");
+    write("b.txt", "2001:db8:6::/48\n");
+    write("lengths.csv", "2001:db8::/32,56,\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:6::1") == "bad"; }));
+    EXPECT_TRUE(await([&] { return feed("isp").at("state") == "ok"; }));
+}
+
+TEST_F(GateFiles, ALostVersionIsNotOneThatNeverWas)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    const uint64_t before = generation();
+    gate_.reset();
+    write("a.txt", "nonsense\n");
+    std::filesystem::resize_file(file("state/feeds/a/versions.json"), 20);
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad") << "the last good table has it";
+    EXPECT_EQ(generation(), before);
+}
+
 TEST_F(GateFiles, DamagedStateCostsNoStart)
 {
     write("a.txt", kGood);
