@@ -320,4 +320,10 @@ void SourceVersions::forget_refusals(const std::string& name)
         store(name, versions);
 }
 
+void SourceVersions::restore(const std::string& name, const std::vector<SourceVersion>& before)
+{
+    const std::lock_guard one(changing_);
+    store(name, before);
+}
+
 }  // namespace mxgate

@@ -65,6 +65,9 @@ public:
     // Takes all refusals back.
     void forget_refusals(const std::string& name);
 
+    // Goes back to what list() gave.
+    void restore(const std::string& name, const std::vector<SourceVersion>& before);
+
     // Whether anything was ever kept.
     bool knows(const std::string& name) const;
 

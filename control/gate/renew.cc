@@ -203,23 +203,27 @@ json Gate::roll_back(const std::string& name, bool undo)
     if (found == nullptr)
         throw GateError("there is no feed `" + name + "`");
     json out{{"feed", name}, {"version", nullptr}};
+    SourceVersions& versions = keeper_.versions(false);
+    const std::vector<SourceVersion> before = versions.list(name);
     try {
-        SourceVersions& versions = keeper_.versions(false);
-        if (undo) {
+        if (undo)
             versions.forget_refusals(name);
-        } else {
-            const InForce now = keeper_.current(*found);
-            const SourceVersion before = versions.roll_back(name, now.path);
-            out["version"] = before.number;
-            events_.add(EventKind::feed_rolled_back, name,
-                        fmt::format("version {} it is, until there is a newer one", before.number));
-        }
+        else
+            out["version"] = versions.roll_back(name, keeper_.current(*found).path).number;
         const Config config = config_;
-        FeedAttempt attempt(keeper_, config, {});
+        // By force, but for this list alone.
+        FeedAttempt attempt(keeper_, config,
+                            {false, true, FeedAttempt::Stay::all, name, table_.info.config.empty()});
         out["generation"] = renew(attempt, config, true).at("generation");
     } catch (const std::exception& error) {
+        if (!before.empty())
+            versions.restore(name, before);
         throw GateError(error.what());
     }
+    if (!undo)
+        events_.add(EventKind::feed_rolled_back, name,
+                    fmt::format("version {} it is, until there is a newer one",
+                                out["version"].get<uint64_t>()));
     return out;
 }
 

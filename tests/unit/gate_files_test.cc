@@ -300,6 +300,42 @@ TEST_F(GateFiles, RollbackOfAFile)
     EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
 }
 
+TEST_F(GateFiles, RollbackForcesNothingElse)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    write("deny.txt", "2001:db8:9::/48\n");
+    write("a.txt", kGood);
+    configure(list("good", "good.txt", "good", ", priority: 1") +
+              list("deny", "deny.txt", "bad", ", priority: 2") + list("a", "a.txt", "bad"));
+    start();
+    write("a.txt", "2001:db8:5::/48\n");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    write("deny.txt", "2001:db8::/32\n");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
+    gate_->roll_back("a", false);
+    EXPECT_EQ(class_of("2001:db8:5::1"), "unknown");
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    EXPECT_EQ(class_of("2001:db8:9::1"), "bad");
+    gate_->roll_back("a", true);
+    EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+}
+
+TEST_F(GateFiles, ARollbackThatFailsChangesNothing)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    write("a.txt", "2001:db8:5::/48\n");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    std::filesystem::remove(file("state/feeds/a/1"));
+    EXPECT_THROW(gate_->roll_back("a", false), GateError);
+    gate_->reload();
+    EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
+    for (const nlohmann::json& event : gate_->events(0, 1000))
+        EXPECT_NE(event.at("kind"), "feed-rolled-back");
+}
+
 TEST_F(GateFiles, ReportsDoNotWaitForWhatIsSetByHand)
 {
     write("a.txt", kGood);
