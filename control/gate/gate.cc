@@ -112,9 +112,9 @@ PolicyTable Gate::first_table()
         last_good = read_table(table_path(paths_.state_dir));
     } catch (const TableError& error) {
         if (std::filesystem::exists(table_path(paths_.state_dir)))
-            events_.add(EventKind::state_damaged, "",
-                        std::string(error.what()) +
-                            "; whom the new table newly denies is not known");
+            events_.add(
+                EventKind::state_damaged, "",
+                std::string(error.what()) + "; whom the new table newly denies is not known");
         else
             spdlog::info("no last good table: {}", error.what());
     }
@@ -203,7 +203,7 @@ void Gate::start(From from)
     keep_as_last_good();
 }
 
-// The keys whose change needs a restart.
+// The keys whose change needs a restart; until then they stay what they were at the start.
 nlohmann::json Gate::take_config(const Config& fresh)
 {
     nlohmann::json restart = nlohmann::json::array();
@@ -219,7 +219,14 @@ nlohmann::json Gate::take_config(const Config& fresh)
         restart.push_back("sources.capacity");
     if (fresh.metrics != config_.metrics)
         restart.push_back("metrics");
-    config_ = fresh;
+    Config next = fresh;
+    next.gate.plane = config_.gate.plane;
+    next.gate.interfaces = config_.gate.interfaces;
+    next.gate.dpdk = config_.gate.dpdk;
+    next.gate.attach = config_.gate.attach;
+    next.source_capacity = config_.source_capacity;
+    next.metrics = config_.metrics;
+    config_ = std::move(next);
     return restart;
 }
 
@@ -232,6 +239,8 @@ nlohmann::json Gate::reload(bool force)
         nlohmann::json out = renew(attempt, fresh, force);
         if (service_)
             service_->follow(local_files(fresh));
+        const std::lock_guard lock(mutex_);
+        needs_restart_ = out.at("needs_restart");
         return out;
     } catch (const std::exception& error) {
         fail("reload failed", error.what());

@@ -145,6 +145,7 @@ private:
     Refusals refusals_;
     Overrides overrides_;
     Exhaustion exhaustion_;
+    nlohmann::json needs_restart_ = nlohmann::json::array();  // keys that wait for one
     uint64_t failed_reloads_ = 0;
     std::string last_error_;
     Events events_;

@@ -259,6 +259,7 @@ json Gate::status()
              {"connections", connections_report(*plane_, table_.info)},
              {"replies", replies_report(*plane_)},
              {"samples_lost", plane_->samples_lost()},
+             {"needs_restart", needs_restart_},
              {"failed_reloads", failed_reloads_},
              {"last_error", last_error_.empty() ? json(nullptr) : json(last_error_)}};
     const json& age = out["table"]["age_seconds"];

@@ -300,6 +300,28 @@ TEST_F(GateFiles, RollbackOfAFile)
     EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
 }
 
+TEST_F(GateFiles, WhatNeedsARestartWaitsForIt)
+{
+    using Keys = std::vector<std::string>;
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    std::ifstream in(file("gate.yaml"));
+    const std::string before((std::istreambuf_iterator<char>(in)), {});
+    std::string after = before;
+    after.replace(after.find("net_null1"), 9, "net_null2");
+    write("gate.yaml", after);
+    const Keys changed{"gate.dpdk (of mxgate-dpdk)"};
+    EXPECT_EQ(gate_->reload().at("needs_restart").get<Keys>(), changed);
+    EXPECT_EQ(gate_->reload().at("needs_restart").get<Keys>(), changed) << "it still does";
+    write("a.txt", "2001:db8:5::/48\n");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    EXPECT_EQ(gate_->status().at("needs_restart").get<Keys>(), changed);
+    write("gate.yaml", before);
+    EXPECT_EQ(gate_->reload().at("needs_restart").get<Keys>(), Keys());
+    EXPECT_EQ(gate_->status().at("needs_restart").get<Keys>(), Keys());
+}
+
 TEST_F(GateFiles, RollbackForcesNothingElse)
 {
     write("good.txt", "2001:db8:1::/48\n");
