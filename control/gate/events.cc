@@ -22,6 +22,7 @@ constexpr KindInfo kKinds[kEventKinds] = {
     {"feed-expired", spdlog::level::err},
     {"feed-rolled-back", spdlog::level::warn},
     {"state-damaged", spdlog::level::err},
+    {"override-idle", spdlog::level::err},
     {"connections-exhausted", spdlog::level::warn},
 };
 

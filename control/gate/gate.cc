@@ -96,12 +96,19 @@ void Gate::publish(PolicyTable table)
 {
     plane_->publish(table.plane);
     reader_.reset();
-    table_ = std::move(table);
+    std::swap(table_, table);
     reader_ = std::make_unique<TableReader>(table_);
     put_overrides();  // a new table may number classes in another way
     events_.add(EventKind::generation, "",
                 fmt::format("generation {} in force: {} entries, {} bytes", table_.info.generation,
                             table_.entries.size(), table_.plane_bytes()));
+    for (const Override& entry : overrides_.all())
+        if (has_names(table_.info) && !class_number(table_.info, entry.class_name) &&
+            (!has_names(table.info) || class_number(table.info, entry.class_name)))
+            events_.add(EventKind::override_idle, "",
+                        fmt::format("what is set by hand for {} does not hold: there is no class "
+                                    "`{}`; name another, or forget it",
+                                    to_string(entry.prefix), entry.class_name));
 }
 
 // The newest table there is: compiled now, or else the one in force, or else the last good one.
@@ -169,7 +176,7 @@ PolicyTable Gate::last_good_table()
 // So that the next start has it; a full disk costs that, not the gate.
 void Gate::keep_as_last_good()
 {
-    if (table_.info.classes.empty() || table_.info.config.empty() || table_.info.generation == 0)
+    if (table_.info.classes.empty() || !has_names(table_.info) || table_.info.generation == 0)
         return;
     try {
         write_table(table_, table_path(paths_.state_dir), true);
@@ -262,8 +269,11 @@ nlohmann::json Gate::attach()
     return plane_->places();
 }
 
+// A table without names has the classes of the image that was in force: what the plane has stays.
 void Gate::put_overrides()
 {
+    if (!has_names(table_.info))
+        return;
     plane_->put_overrides(overrides_.records(table_.info));
 }
 
@@ -273,10 +283,13 @@ void Gate::change_overrides(const std::function<void(Overrides&)>& change)
     const std::lock_guard one(overriding_);
     const Overrides before = [&] {
         const std::lock_guard lock(mutex_);
+        if (!has_names(table_.info))
+            throw std::runtime_error(
+                "the classes in force have numbers, no names: `mxgate reload` first");
         return overrides_;
     }();
     Overrides after = before;
-    change(after);
+    change(after);  // throws: nothing has changed
     try {
         const std::lock_guard lock(mutex_);
         overrides_ = after;
@@ -298,6 +311,9 @@ nlohmann::json Gate::set_override(const OverrideRequest& request)
         {
             const std::lock_guard lock(mutex_);
             fresh = to_override(request, config_, std::time(nullptr));
+            if (!class_number(table_.info, fresh.class_name))
+                throw std::runtime_error("the table in force has no class `" + fresh.class_name +
+                                         "`: `mxgate reload` first");
         }
         list.set(fresh);
     });
@@ -320,7 +336,7 @@ nlohmann::json Gate::forget_override(const std::string& prefix)
 nlohmann::json Gate::overrides()
 {
     const std::lock_guard lock(mutex_);
-    return {{"overrides", overrides_.report()}};
+    return {{"overrides", overrides_.report(table_.info)}};
 }
 
 std::optional<Endpoint> Gate::metrics_endpoint()

@@ -49,6 +49,14 @@ Override from_json(const json& entry)
 
 }  // namespace
 
+std::optional<uint8_t> class_number(const TableInfo& info, const std::string& name)
+{
+    for (size_t i = 0; i < info.classes.size(); i++)
+        if (info.classes[i].name == name && !info.classes[i].retired)
+            return static_cast<uint8_t>(i);
+    return std::nullopt;
+}
+
 mxg_prefix override_prefix(const std::string& text)
 {
     const auto parsed = parse_prefix(text);
@@ -169,12 +177,13 @@ bool Overrides::expire(int64_t now)
                          [&](const Override& old) { return old.until && *old.until <= now; }) > 0;
 }
 
-const Override* Overrides::find(const mxg_address& address) const
+const Override* Overrides::find(const mxg_address& address, const TableInfo& info) const
 {
     const Override* best = nullptr;
     for (const Override& entry : all_)
         if (mxg_contains(entry.prefix, address) &&
-            (!best || entry.prefix.length > best->prefix.length))
+            (!best || entry.prefix.length > best->prefix.length) &&
+            class_number(info, entry.class_name))
             best = &entry;
     return best;
 }
@@ -193,11 +202,10 @@ std::vector<mxg_override> Overrides::records(const TableInfo& info) const
         if (entry.until)
             record.until_ns =
                 static_cast<uint64_t>(std::max<int64_t>(*entry.until * 1'000'000'000 - offset, 0));
-        for (size_t i = 0; i < info.classes.size(); i++)
-            if (info.classes[i].name == entry.class_name && !info.classes[i].retired) {
-                record.class_id = static_cast<uint8_t>(i);
-                out.push_back(record);
-            }
+        if (const auto number = class_number(info, entry.class_name)) {
+            record.class_id = *number;
+            out.push_back(record);
+        }
     }
     return out;
 }
@@ -212,11 +220,14 @@ json to_json(const Override& entry)
             {"until", entry.until ? json(*entry.until) : json(nullptr)}};
 }
 
-json Overrides::report() const
+json Overrides::report(const TableInfo& info) const
 {
     json out = json::array();
-    for (const Override& entry : all_)
+    for (const Override& entry : all_) {
         out.push_back(to_json(entry));
+        out.back()["in_force"] =
+            !has_names(info) || class_number(info, entry.class_name).has_value();
+    }
     return out;
 }
 

@@ -18,6 +18,15 @@ namespace mxgate {
 // What the monotonic clock lacks to Unix time, in nanoseconds.
 int64_t monotonic_to_unix_ns();
 
+// False: of an image whose table file is lost; see Gate::start.
+inline bool has_names(const TableInfo& info)
+{
+    return !info.config.empty();
+}
+
+// The number of a class that is in the configuration.
+std::optional<uint8_t> class_number(const TableInfo& info, const std::string& name);
+
 struct Override {
     mxg_prefix prefix{};
     std::string class_name;
@@ -64,14 +73,15 @@ public:
     bool expire(int64_t now);
 
     const std::vector<Override>& all() const { return all_; }
-    // The longest that holds `address`, if any.
-    const Override* find(const mxg_address& address) const;
+    // The longest that holds `address`, if any; like the planes, without those of classes that
+    // are gone from `info`.
+    const Override* find(const mxg_address& address, const TableInfo& info) const;
 
     // For the planes: with the class numbers of `info`. Overrides of classes that are gone are
     // left out.
     std::vector<mxg_override> records(const TableInfo& info) const;
 
-    nlohmann::json report() const;
+    nlohmann::json report(const TableInfo& info) const;
 
 private:
     void keep(const std::vector<Override>& all) const;

@@ -119,7 +119,7 @@ bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_chan
                       FeedAttempt::Stay stay)
 {
     const Config config = config_;
-    FeedAttempt attempt(keeper_, config, {false, false, stay, "", table_.info.config.empty()},
+    FeedAttempt attempt(keeper_, config, {false, false, stay, "", !has_names(table_.info)},
                         std::move(deliveries));
     deliveries.clear();
     try {
@@ -213,7 +213,7 @@ json Gate::roll_back(const std::string& name, bool undo)
         const Config config = config_;
         // By force, but for this list alone.
         FeedAttempt attempt(keeper_, config,
-                            {false, true, FeedAttempt::Stay::all, name, table_.info.config.empty()});
+                            {false, true, FeedAttempt::Stay::all, name, !has_names(table_.info)});
         out["generation"] = renew(attempt, config, true).at("generation");
     } catch (const std::exception& error) {
         if (!before.empty())

@@ -360,17 +360,15 @@ json Gate::source_state(const TableView& view, uint8_t class_id)
 // What was set by hand for one view of the address, the canonical one first; or null.
 const Override* Gate::override_of(const TableAnswer& answer)
 {
-    const Override* out = overrides_.find(answer.canonical.address);
-    return out || !answer.outer ? out : overrides_.find(answer.outer->address);
+    const Override* out = overrides_.find(answer.canonical.address, table_.info);
+    return out || !answer.outer ? out : overrides_.find(answer.outer->address, table_.info);
 }
 
 // With what was set by hand.
 uint8_t Gate::class_of(const TableAnswer& answer)
 {
     if (const Override* by_hand = override_of(answer))
-        for (uint8_t i = 0; i < table_.info.classes.size(); i++)
-            if (table_.info.classes[i].name == by_hand->class_name)
-                return i;
+        return *class_number(table_.info, by_hand->class_name);
     return answer.deciding().class_id;
 }
 

@@ -386,6 +386,36 @@ TEST_F(GateFiles, ReportsDoNotWaitForWhatIsSetByHand)
     EXPECT_TRUE(gate_->overrides().at("overrides").empty());
 }
 
+TEST_F(GateFiles, WhatNamesAClassThatIsGoneDoesNotHoldAndIsTold)
+{
+    const std::string classes =
+        "classes:\n  good: {action: pass}\n  unknown: {action: limit, rate: 9/min, burst: 9}\n"
+        "  bad: {action: drop}\n";
+    const std::string rest = "default_class: unknown\n";
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"), classes + "  worse: {action: reset}\n" + rest);
+    start();
+    gate_->set_override({"2001:db8:7::/48", "worse", {}, {}, "", ""});
+    gate_->set_override({"2001:db8::/32", "good", {}, {}, "", ""});
+    EXPECT_EQ(class_of("2001:db8:7::1"), "worse");
+    forget_events();
+    configure(list("a", "a.txt", "bad"), classes + rest);
+    gate_->reload();
+    EXPECT_THAT(next_event("override-idle"), HasSubstr("2001:db8:7::/48"));
+    EXPECT_EQ(class_of("2001:db8:7::1"), "good") << "as the planes have it";
+    for (const nlohmann::json& entry : gate_->overrides().at("overrides"))
+        EXPECT_EQ(entry.at("in_force"), entry.at("class") == "good") << entry;
+    gate_->reload();
+    int told = 0;
+    for (const nlohmann::json& event : gate_->events(0, 1000))
+        told += event.at("kind") == "override-idle";
+    EXPECT_EQ(told, 1);
+    EXPECT_THROW(gate_->set_override({"2001:db8:8::/48", "worse", {}, {}, "", ""}),
+                 std::invalid_argument);
+    gate_->forget_override("2001:db8:7::/48");
+    EXPECT_EQ(gate_->overrides().at("overrides").size(), 1u);
+}
+
 TEST_F(GateFiles, DamageOfWhatIsSetByHandIsAnEvent)
 {
     write("a.txt", kGood);
