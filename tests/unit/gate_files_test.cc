@@ -440,6 +440,37 @@ TEST_F(GateFiles, ClassesAndEvents)
 }
 
 // The share of senders that a table newly denies, and what `mxgate diff` prints.
+TEST(TableDiff, APartOfAGoodEntryIsEnough)
+{
+    const auto denied = [](const char* deny, const char* then = nullptr) {
+        auto policy = reference::PolicyCase::from_yaml(
+            "gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\n");
+        const size_t good = policy.add_feed("good", "good", 0);
+        const size_t bad = policy.add_feed("bad", "bad", 0);
+        policy.add(good, "203.0.113.0/24");
+        policy.add(good, "2001:db8::/32");
+        policy.add(bad, "203.0.113.192/28");
+        policy.add(bad, "2001:db8:9::/48");
+        const PolicyTable before = policy.compile();
+        policy.add(bad, deny);
+        if (then != nullptr)
+            policy.add(good, then);
+        std::string out;
+        for (const mxg_prefix& prefix : newly_denied(before, policy.compile(2), {}).good_denied)
+            out += to_string(prefix) + ' ';
+        return out;
+    };
+    EXPECT_EQ(denied("203.0.113.64/26"), "203.0.113.0/24 ");
+    EXPECT_EQ(denied("203.0.113.77"), "203.0.113.0/24 ");
+    EXPECT_EQ(denied("203.0.113.192/28"), "") << "it was before";
+    EXPECT_EQ(denied("203.0.113.200"), "") << "it was before";
+    EXPECT_EQ(denied("203.0.113.192/27"), "203.0.113.0/24 ") << "one half was";
+    EXPECT_EQ(denied("203.0.113.64/26", "203.0.113.64/26"), "") << "bad stands behind good";
+    EXPECT_EQ(denied("2001:db8:9:5::/64"), "");
+    EXPECT_EQ(denied("2001:db8:a::1"), "2001:db8::/32 ");
+    EXPECT_EQ(denied("10.0.0.0/8"), "");
+}
+
 TEST(TableDiff, SendersAndEntries)
 {
     auto policy = reference::PolicyCase::from_yaml(
@@ -449,7 +480,7 @@ TEST(TableDiff, SendersAndEntries)
     policy.add(good, "2001:db8:2::/48");
     policy.add(bad, "2001:db8:3::/48");
     const PolicyTable before = policy.compile();
-    policy.add(bad, "2001:db8:2:8000::/49");  // a part of a good one is none
+    policy.add(bad, "2001:db8:2:8000::/49");  // a part of a good one
     policy.add(bad, "2001:db8:1::/48");
     policy.add(bad, "10.0.0.0/8");
     policy.add(bad, "2001:db8:3::/48", true);
@@ -468,8 +499,8 @@ TEST(TableDiff, SendersAndEntries)
     EXPECT_EQ(newly.senders, 5u);
     EXPECT_THAT(texts(newly.denied),
                 ElementsAre("2001:db8:1::/64", "2001:db8:2:8000::/64", "10.1.1.1/32"));
-    EXPECT_THAT(texts(newly.good_denied),
-                ElementsAre("2001:db8:1::/64", "2001:db8:2:8000::/64", "2001:db8:1::/48"));
+    EXPECT_THAT(texts(newly.good_denied), ElementsAre("2001:db8:1::/64", "2001:db8:2:8000::/64",
+                                                      "2001:db8:1::/48", "2001:db8:2::/48"));
     std::vector<std::string> changes;
     for_each_change(before, after, [&](const EntryChange& c) {
         changes.push_back(to_string(c.prefix) + " " + c.feed + " " + c.before + ">" + c.after);
