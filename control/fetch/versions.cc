@@ -314,6 +314,10 @@ void SourceVersions::forget_refusals(const std::string& name)
 {
     const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
+    // Of what was never in force there is a record so that it is refused, and no file.
+    std::erase_if(versions, [&](const SourceVersion& version) {
+        return version.refused && !fs::exists(path_of(name, version.number));
+    });
     for (SourceVersion& version : versions)
         version.refused = false;
     if (!versions.empty())

@@ -96,6 +96,19 @@ TEST_F(Versions, AVersionThatWasNeverInForce)
     EXPECT_EQ(compiled(), 56);
 }
 
+TEST_F(Versions, OneThatWasNeverInForceIsKeptOnceItIs)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    write(33);
+    versions_.roll_back(feed().name, feed().path);
+    versions_.forget_refusals(feed().name);
+    EXPECT_EQ(compiled(), 33);
+    ASSERT_EQ(versions_.list("isp").size(), 2u);
+    for (const SourceVersion& version : versions_.list("isp"))
+        EXPECT_TRUE(std::filesystem::exists(versions_.path_of("isp", version.number)));
+}
+
 TEST_F(Versions, OnlyTheLastAreKept)
 {
     for (int length = 40; length < 52; length++) {
