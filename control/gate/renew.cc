@@ -177,8 +177,10 @@ void Gate::let_expire()
 void Gate::follow_feeds()
 {
     const std::lock_guard one(publishing_);
-    service_ = std::make_unique<FeedService>(
+    auto service = std::make_unique<FeedService>(
         keeper_, [this](bool files_changed) { update_feeds(files_changed); }, local_files(config_));
+    const std::lock_guard lock(mutex_);
+    service_ = std::move(service);
 }
 
 json Gate::fetch(const std::string& name)
@@ -187,6 +189,7 @@ json Gate::fetch(const std::string& name)
     if (count == 0)
         throw GateError(name.empty() ? "no feed is fetched: none has `url` or `exec`"
                                      : "there is no feed `" + name + "` with `url` or `exec`");
+    const std::lock_guard lock(mutex_);
     if (service_)
         service_->wake();
     return {{"feeds", count}};

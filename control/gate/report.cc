@@ -441,7 +441,14 @@ json status_without_daemon(const GatePaths& paths)
 
 json counters_without_daemon(const GatePaths& paths)
 {
-    return counters_report(*find_plane(paths), read_table(table_path(paths.state_dir)).info);
+    const std::unique_ptr<Plane> plane = find_plane(paths);
+    TableInfo info;
+    try {
+        info = read_table(table_path(paths.state_dir)).info;
+    } catch (const TableError&) {
+        // Without their names classes and feeds are null.
+    }
+    return counters_report(*plane, info);
 }
 
 }  // namespace mxgate

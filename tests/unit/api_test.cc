@@ -127,6 +127,16 @@ TEST_F(Api, OnlyWhereNobodyListensThereIsNoDaemon)
     }
 }
 
+TEST_F(Api, WithoutAGateCountersSaySo)
+{
+    try {
+        counters_without_daemon({"", dir_ + "/none", dir_ + "/none", dir_ + "/none"});
+        ADD_FAILURE() << "there is none";
+    } catch (const std::exception& error) {
+        EXPECT_EQ(std::string(error.what()).find("table.mxg"), std::string::npos) << error.what();
+    }
+}
+
 TEST_F(Api, AttachIsNoSecondPublisher)
 {
     CliOptions options;
