@@ -16,7 +16,14 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// The daemon's answer. Throws NoDaemon, or std::runtime_error with the daemon's own words.
+// There is none.
+class NotRunning : public NoDaemon
+{
+public:
+    using NoDaemon::NoDaemon;
+};
+
+// The daemon's answer; a change takes what time it takes. Throws NoDaemon, or std::runtime_error with the daemon's own words.
 nlohmann::json api_get(const std::string& run_dir, const std::string& path);
 using Parameters = std::multimap<std::string, std::string>;
 nlohmann::json api_post(const std::string& run_dir, const std::string& path,

@@ -7,6 +7,7 @@
 #include "control/api/client.h"
 #include "control/cli/verbs.h"
 #include "control/gate/gate.h"
+#include "control/gate/only_one.h"
 #include "control/text/log.h"
 #include "ebpf/xdp_plane.h"
 
@@ -20,8 +21,9 @@ json attach_somehow(const CliOptions& options, const std::string& config, Gate::
 {
     try {
         return api_post(options.run_dir, "/v1/attach");
-    } catch (const NoDaemon&) {
+    } catch (const NotRunning&) {
     }
+    const OnlyOne only(options.run_dir);  // it may be about to run
     start_log("mxgate", "warn");
     Gate gate({config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start(from);

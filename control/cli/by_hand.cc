@@ -24,11 +24,12 @@ void print_override(const CliOptions& options, const json& entry)
     if (options.json)
         fmt::print("{}\n", entry.dump());
     else
-        fmt::print("{:<28} {:<12} {} by {} at {:%Y-%m-%dT%H:%M:%SZ}{}\n",
+        fmt::print("{:<28} {:<12} {} by {} at {:%Y-%m-%dT%H:%M:%SZ}{}{}\n",
                    entry["prefix"].get<std::string>(), entry["class"].get<std::string>(),
                    time_text(entry["until"]), entry["who"].get<std::string>(),
                    fmt::gmtime(static_cast<std::time_t>(entry["since"].get<int64_t>())),
-                   entry["reason"] == "" ? "" : ": " + entry["reason"].get<std::string>());
+                   entry["reason"] == "" ? "" : ": " + entry["reason"].get<std::string>(),
+                   entry.value("in_force", true) ? "" : "; NOT IN FORCE, its class is gone");
 }
 
 }  // namespace

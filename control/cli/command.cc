@@ -17,25 +17,27 @@ CLI::App* add_verb(CLI::App& app, CliGiven& given, const std::string& name, cons
 
 namespace {
 
+void add_fetch(CLI::App* verb, bool& fetch)
+{
+    verb->add_flag("--fetch", fetch,
+                   "fetch lists with `url` or `exec` even if mxgated has versions of them");
+}
+
 void add_table_verbs(CLI::App& app, CliGiven& g)
 {
-    const auto add_fetch = [&g](CLI::App* verb) {
-        verb->add_flag("--fetch", g.fetch,
-                       "fetch lists with `url` or `exec` even if mxgated has versions of them");
-    };
     CLI::App* verb =
         add_verb(app, g, "check", "validate a configuration and read every feed it names",
                  "mxgate check /etc/mxgate/mxgate.yaml",
                  [&] { return check(g.options, g.config, g.fetch); });
     verb->add_option("CONFIG", g.config, "configuration file (YAML)")->required();
-    add_fetch(verb);
+    add_fetch(verb, g.fetch);
 
     verb = add_verb(app, g, "compile", "merge all feeds of a configuration into a policy table",
                     "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg",
                     [&] { return compile_table(g.options, g.config, g.output, g.fetch); });
     verb->add_option("CONFIG", g.config, "configuration file (YAML)")->required();
     verb->add_option("-o,--output", g.output, "table file to write")->required();
-    add_fetch(verb);
+    add_fetch(verb, g.fetch);
 
     verb = add_verb(app, g, "lookup",
                     "say what a table holds for addresses: class, feed, prefix, end-site length,\n"
@@ -86,6 +88,7 @@ void add_what_if(CLI::App& app, CliGiven& g)
         ->required();
     verb->add_option("--limit", g.what_if.limit, "how many senders, the most hit first")
         ->capture_default_str();
+    add_fetch(verb, g.what_if.fetch);
 }
 
 void add_live_verbs(CLI::App& app, CliGiven& g)

@@ -137,7 +137,7 @@ void reload_gate(const CliOptions& options)
 {
     try {
         api_post(options.run_dir, "/v1/reload");
-    } catch (const NoDaemon&) {
+    } catch (const NotRunning&) {
         fmt::print(stderr, "mxgated does not run: takes effect with the next compile or start\n");
     }
 }

@@ -41,6 +41,11 @@ std::string clock_text(const json& unix_time)
                        static_cast<int>((seconds - static_cast<double>(whole)) * 1e6));
 }
 
+void print_needs_restart(const json& key)
+{
+    fmt::print("{} changed: takes effect when mxgated is restarted\n", text(key));
+}
+
 json counters_now(const CliOptions& options)
 {
     try {
@@ -259,6 +264,8 @@ int status(const CliOptions& options)
     fmt::print("replies     {} answered, {} suppressed by gate.replies, {} unanswerable\n",
                text(r["answered"]), text(r["suppressed"]), text(r["unanswerable"]));
     fmt::print("samples     {} lost\n", text(s["samples_lost"]));
+    for (const json& key : s.value("needs_restart", json::array()))
+        print_needs_restart(key);
     if (s.value("failed_reloads", 0) > 0)
         fmt::print("reloads     {} failed; last: {}\n", text(s["failed_reloads"]),
                    text(s["last_error"]));
@@ -347,7 +354,7 @@ int reload(const CliOptions& options, bool force)
     }
     fmt::print("generation {} in force\n", text(answer["generation"]));
     for (const json& key : answer["needs_restart"])
-        fmt::print("{} changed: takes effect when mxgated is restarted\n", text(key));
+        print_needs_restart(key);
     return 0;
 }
 

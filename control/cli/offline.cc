@@ -86,6 +86,13 @@ CompileResult compile_offline(const Config& config, const std::string& state_dir
     CompileResult result = attempt.compile(generation, previous);
     report_errors(fresh, config.file, result);
     report_errors(stored, config.file, result);
+    for (const Event& event : events.since(0, Events::kKept))
+        if (event.kind == EventKind::state_damaged) {
+            Diagnostic& warning = result.diagnostics.emplace_back();
+            warning.severity = Diagnostic::Severity::warning;
+            warning.where.file = config.file;
+            warning.text = event.text;
+        }
     return result;
 }
 

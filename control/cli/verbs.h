@@ -31,6 +31,7 @@ struct WhatIfRequest {
     std::string config;
     std::vector<std::string> traces;  // `-`: standard input
     size_t limit = 20;                // of senders
+    bool fetch = false;               // lists of which there are versions, too
 };
 
 struct WatchRequest {

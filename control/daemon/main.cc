@@ -1,51 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // mxgated: the control plane's daemon, in the foreground. The gate does not depend on its life.
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include "control/api/server.h"
 #include "control/daemon/command.h"
 #include "control/daemon/service.h"
 #include "control/gate/gate.h"
+#include "control/gate/only_one.h"
 #include "control/text/log.h"
 
 namespace {
 
 using mxgate::Gate;
-
-// One daemon per run directory: held until the process ends, however it ends.
-class OnlyOne
-{
-public:
-    explicit OnlyOne(const std::string& run_dir)
-    {
-        std::filesystem::create_directories(run_dir);
-        const std::string path = run_dir + "/lock";
-        fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd_ < 0)
-            throw mxgate::GateError(path + ": " + std::strerror(errno));
-        if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
-            throw mxgate::GateError("another mxgated runs with " + run_dir +
-                                    "; stop it first, or give this one its own --run-dir, "
-                                    "--state-dir and --pin-dir");
-    }
-    ~OnlyOne() { ::close(fd_); }
-    OnlyOne(const OnlyOne&) = delete;
-    OnlyOne& operator=(const OnlyOne&) = delete;
-
-private:
-    int fd_;
-};
 
 sigset_t handled_signals()
 {
@@ -84,7 +55,7 @@ void wait_for_end(Gate& gate, const mxgate::Service& service)
 
 int serve(const mxgate::DaemonOptions& options)
 {
-    const OnlyOne only(options.run_dir);
+    const mxgate::OnlyOne only(options.run_dir);
     Gate gate({options.config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start();
     const auto api = mxgate::serve_api(gate, options.run_dir);

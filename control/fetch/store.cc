@@ -12,7 +12,7 @@
 #include <system_error>
 
 #include "control/config/text.h"
-#include "control/fetch/write_all.h"
+#include "control/fetch/durable.h"
 
 namespace mxgate {
 namespace {
@@ -25,19 +25,6 @@ constexpr size_t kMaxDescription = 64 << 10;
 [[noreturn]] void fail(const std::string& what)
 {
     throw std::system_error(errno, std::generic_category(), what);
-}
-
-void sync_folder(const std::string& folder)
-{
-    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || ::fsync(fd) != 0) {
-        const int error = errno;
-        if (fd >= 0)
-            ::close(fd);
-        errno = error;
-        fail(folder);
-    }
-    ::close(fd);
 }
 
 }  // namespace
@@ -102,12 +89,8 @@ void FeedStore::describe(const std::string& feed, const StoredCopy& copy) const
         {"last_modified", copy.validators.last_modified},
         {"fetched",
          copy.fetched}}.dump(2, ' ', false, json::error_handler_t::replace);
-    Candidate file = begin(feed);
-    if (write_all(file.fd(), text) || ::fsync(file.fd()) != 0 ||
-        ::rename(file.path().c_str(), description(feed).c_str()) != 0)
-        fail(description(feed));
-    file.path_.clear();
-    sync_folder(folder_);
+    fs::create_directories(folder_);
+    write_durably(description(feed), text, 0600);
 }
 
 void FeedStore::commit(const std::string& feed, Candidate candidate, StoredCopy copy) const

@@ -11,7 +11,10 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
+
+#include "control/fetch/durable.h"
 
 namespace mxgate {
 namespace {
@@ -19,17 +22,16 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Empty if the file cannot be read; its reader says why.
-std::string digest_of(const std::string& path)
+// Empty if it cannot be read to its end; the list's reader says why.
+std::string digest_of(std::istream& in)
 {
-    std::ifstream file(path, std::ios::binary);
     const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(),
                                                                      EVP_MD_CTX_free);
     std::vector<char> block(1 << 18);
     EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-    while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
-        EVP_DigestUpdate(context.get(), block.data(), static_cast<size_t>(file.gcount()));
-    if (!file.eof())
+    while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)
+        EVP_DigestUpdate(context.get(), block.data(), static_cast<size_t>(in.gcount()));
+    if (!in.eof())
         return {};
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned bytes = 0;
@@ -41,6 +43,36 @@ std::string digest_of(const std::string& path)
         out += kHex[digest[i] & 15];
     }
     return out;
+}
+
+// The files of a folder, in one order.
+std::vector<fs::path> files_of(const std::string& folder)
+{
+    std::vector<fs::path> out;
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder, ignored))
+        if (entry.is_regular_file(ignored))
+            out.push_back(entry.path());
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+// Durable, and as old as what it is a copy of.
+void copy_durably(const fs::path& from, const fs::path& to)
+{
+    fs::copy_file(from, to, fs::copy_options::overwrite_existing);
+    fs::last_write_time(to, fs::last_write_time(from));
+    sync_to_disk(to);
+}
+
+void copy_list(const std::string& from, const std::string& to)
+{
+    if (!fs::is_directory(from))
+        return copy_durably(from, to);
+    fs::create_directory(to);
+    for (const fs::path& file : files_of(from))
+        copy_durably(file, to / file.filename());
+    sync_to_disk(to);
 }
 
 int64_t date_of(const std::string& path)
@@ -72,7 +104,11 @@ std::string SourceVersions::sha256_of(const std::string& path) const
 {
     struct stat status {
     };
-    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+    if (::stat(path.c_str(), &status) != 0)
+        return {};
+    if (S_ISDIR(status.st_mode))
+        return sha256_of_folder(path);
+    if (!S_ISREG(status.st_mode))
         return {};
     Known now{status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
               status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec, ""};
@@ -84,7 +120,8 @@ std::string SourceVersions::sha256_of(const std::string& path) const
             known->second.changed_ns == now.changed_ns)
             return known->second.sha256;
     }
-    now.sha256 = digest_of(path);
+    std::ifstream file(path, std::ios::binary);
+    now.sha256 = digest_of(file);
     // What was written a moment ago may be written again within the clock's resolution, a tick.
     constexpr int64_t kSettledNs = 40'000'000;
     timespec clock{};
@@ -96,9 +133,22 @@ std::string SourceVersions::sha256_of(const std::string& path) const
     return now.sha256;
 }
 
+std::string SourceVersions::sha256_of_folder(const std::string& path) const
+{
+    std::stringstream all;
+    for (const fs::path& file : files_of(path))
+        all << sha256_of(file) << ' ' << file.filename().string() << '\0';
+    return digest_of(all);
+}
+
 std::string SourceVersions::path_of(const std::string& name, uint64_t number) const
 {
     return folder_ + '/' + name + '/' + std::to_string(number);
+}
+
+bool SourceVersions::knows(const std::string& name) const
+{
+    return fs::exists(folder_ + '/' + name);
 }
 
 std::vector<SourceVersion> SourceVersions::list(const std::string& name) const
@@ -113,8 +163,15 @@ std::vector<SourceVersion> SourceVersions::list(const std::string& name) const
         for (const json& v : versions)
             out.push_back({v.at("number"), v.at("date"), v.at("sha256"), v.at("refused")});
     } catch (const json::exception&) {
-        throw std::runtime_error(path + ": damaged; remove " + folder_ + '/' + name +
-                                 " to begin anew");
+        if (!damaged_)
+            throw std::runtime_error(path + ": damaged; remove " + folder_ + '/' + name +
+                                     " to begin anew");
+        std::error_code ignored;
+        fs::rename(path, path + ".broken", ignored);
+        damaged_(name, path +
+                           ": damaged, and set aside as versions.json.broken: no earlier version "
+                           "is known, and nothing is rolled back any more");
+        return {};
     }
     return out;
 }
@@ -126,15 +183,7 @@ void SourceVersions::store(const std::string& name,
     for (const SourceVersion& v : versions)
         out.push_back(
             {{"number", v.number}, {"date", v.date}, {"sha256", v.sha256}, {"refused", v.refused}});
-    const std::string path = folder_ + '/' + name + "/versions.json";
-    {
-        std::ofstream file(path + ".new");
-        file << out.dump(1) << '\n';
-        file.close();
-        if (!file)
-            throw std::runtime_error(path + ".new: cannot be written");
-    }
-    fs::rename(path + ".new", path);
+    write_durably(folder_ + '/' + name + "/versions.json", out.dump(1) + '\n');
 }
 
 VersionChoice SourceVersions::choose(const std::string& name, const std::string& path) const
@@ -178,6 +227,7 @@ bool SourceVersions::is_newest(const std::string& name, const std::string& path)
 
 void SourceVersions::keep(const std::string& name, const std::string& path, bool immutable)
 {
+    const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
     const std::string sha256 = sha256_of(path);
     const auto known = find(versions, sha256);
@@ -197,15 +247,15 @@ void SourceVersions::keep(const std::string& name, const std::string& path, bool
         const std::string copy = path_of(name, fresh.number);
         fs::create_directories(folder_ + '/' + name);
         std::error_code no_link;
-        fs::remove(copy, no_link);
+        fs::remove_all(copy);
         if (immutable)
             fs::create_hard_link(path, copy, no_link);
         if (!immutable || no_link) {
-            fs::copy_file(path, copy + ".new", fs::copy_options::overwrite_existing);
-            fs::last_write_time(copy + ".new", fs::last_write_time(path));
+            fs::remove_all(copy + ".new");
+            copy_list(path, copy + ".new");
             fs::rename(copy + ".new", copy);
             if (sha256_of(copy) != sha256) {  // it changed meanwhile: the next time, then
-                fs::remove(copy);
+                fs::remove_all(copy);
                 return;
             }
         }
@@ -218,11 +268,25 @@ void SourceVersions::keep(const std::string& name, const std::string& path, bool
     }
     store(name, versions);
     for (const uint64_t number : gone)
-        fs::remove(path_of(name, number));
+        fs::remove_all(path_of(name, number));
+}
+
+void SourceVersions::confirm(const std::string& name, const std::string& path, int64_t now)
+{
+    const std::lock_guard one(changing_);
+    std::vector<SourceVersion> versions = list(name);
+    if (versions.empty())
+        return;
+    const auto known = find(versions, sha256_of(path));
+    if (known == versions.end())
+        return;
+    versions[static_cast<size_t>(known - versions.begin())].date = now;
+    store(name, versions);
 }
 
 SourceVersion SourceVersions::roll_back(const std::string& name, const std::string& path)
 {
+    const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
     const VersionChoice choice = choose(name, path);
     const std::string now = choice.version ? choice.version->sha256 : sha256_of(path);
@@ -248,11 +312,22 @@ SourceVersion SourceVersions::roll_back(const std::string& name, const std::stri
 
 void SourceVersions::forget_refusals(const std::string& name)
 {
+    const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
+    // Of what was never in force there is a record so that it is refused, and no file.
+    std::erase_if(versions, [&](const SourceVersion& version) {
+        return version.refused && !fs::exists(path_of(name, version.number));
+    });
     for (SourceVersion& version : versions)
         version.refused = false;
     if (!versions.empty())
         store(name, versions);
+}
+
+void SourceVersions::restore(const std::string& name, const std::vector<SourceVersion>& before)
+{
+    const std::lock_guard one(changing_);
+    store(name, before);
 }
 
 }  // namespace mxgate

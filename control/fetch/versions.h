@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -13,8 +14,8 @@ namespace mxgate {
 
 struct SourceVersion {
     uint64_t number = 0;   // from 1
-    int64_t date = 0;      // Unix time of the file
-    std::string sha256;    // of its bytes, as they were
+    int64_t date = 0;      // Unix time it was fetched or last found unchanged; of a file: written
+    std::string sha256;    // of its bytes, as they were; of a folder: of its files' names and sums
     bool refused = false;  // rolled back: not used, even if it comes again
 };
 
@@ -25,15 +26,21 @@ struct VersionChoice {
     std::optional<SourceVersion> refused;  // what the list's own file is, if that is refused
 };
 
-// A folder with a folder of copies for each list; `path` is always the list's own file. Folders as
-// lists have no versions. Throws std::runtime_error when what is there cannot be read or written.
-// Safe to call from several threads, one changing it at a time.
+// A folder with a folder of copies for each list; `path` is always the list's own file, or
+// folder of files. Throws std::runtime_error when what is there cannot be read or written.
+// Safe to call from several threads.
 class SourceVersions
 {
 public:
     static constexpr size_t kKept = 4;
 
-    explicit SourceVersions(std::string folder) : folder_(std::move(folder)) {}
+    // Told when what is kept of a list is damaged; it is set aside then, and the list begins anew.
+    // Without one to be told, that throws.
+    using Damaged = std::function<void(const std::string& name, const std::string& what)>;
+    explicit SourceVersions(std::string folder, Damaged damaged = {})
+        : folder_(std::move(folder)), damaged_(std::move(damaged))
+    {
+    }
 
     // The list's own file, unless its content was rolled back: then the newest kept before.
     VersionChoice choose(const std::string& name, const std::string& path) const;
@@ -48,12 +55,21 @@ public:
     // changes in place (`immutable`) may be linked.
     void keep(const std::string& name, const std::string& path, bool immutable = false);
 
+    // The source still has what the file holds, at this Unix time.
+    void confirm(const std::string& name, const std::string& path, int64_t now);
+
     // Refuses the version in force; the one kept before comes into force with the next compile.
     // Gives that one.
     SourceVersion roll_back(const std::string& name, const std::string& path);
 
     // Takes all refusals back.
     void forget_refusals(const std::string& name);
+
+    // Goes back to what list() gave.
+    void restore(const std::string& name, const std::vector<SourceVersion>& before);
+
+    // Whether anything was ever kept.
+    bool knows(const std::string& name) const;
 
     // What is kept, in the order in which it was in force.
     std::vector<SourceVersion> list(const std::string& name) const;
@@ -67,9 +83,12 @@ private:
     };
 
     std::string sha256_of(const std::string& path) const;
+    std::string sha256_of_folder(const std::string& path) const;
     void store(const std::string& name, const std::vector<SourceVersion>& versions) const;
 
     std::string folder_;
+    Damaged damaged_;
+    std::mutex changing_;
     mutable std::mutex mutex_;
     mutable std::map<std::string, Known> known_;  // of files that were read, by path
 };

@@ -21,6 +21,8 @@ constexpr KindInfo kKinds[kEventKinds] = {
     {"feed-recovered", spdlog::level::info},
     {"feed-expired", spdlog::level::err},
     {"feed-rolled-back", spdlog::level::warn},
+    {"state-damaged", spdlog::level::err},
+    {"override-idle", spdlog::level::err},
     {"connections-exhausted", spdlog::level::warn},
 };
 

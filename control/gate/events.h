@@ -22,9 +22,11 @@ enum class EventKind {
     feed_recovered,        // what was wrong with a feed no longer is
     feed_expired,          // a version grew too old and counts no longer
     feed_rolled_back,      // an operator took a version back
+    state_damaged,         // what was kept on disk cannot be used
+    override_idle,         // what is set by hand names a class that is gone
     connections_exhausted  // a class, a sender or the host's listeners have no more
 };
-inline constexpr size_t kEventKinds = 9;
+inline constexpr size_t kEventKinds = 11;
 
 const char* event_name(EventKind kind);  // "generation", "feed-refused", …
 

@@ -2,12 +2,34 @@
 #include "control/gate/feed_attempt.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "control/worker/apart.h"
 
 namespace mxgate {
+namespace {
+
+// Tells what a file, or the files of a folder, hold from what they held at another time.
+std::string stamp_of(const std::string& path)
+{
+    struct stat status {
+    };
+    if (::stat(path.c_str(), &status) != 0)
+        return {};
+    std::string out = fmt::format("{} {} {}.{};", status.st_ino, status.st_size,
+                                  status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    std::error_code ignored;
+    if (S_ISDIR(status.st_mode))
+        for (const auto& entry : std::filesystem::directory_iterator(path, ignored))
+            if (!entry.is_directory(ignored))
+                out += stamp_of(entry.path());
+    return out;
+}
+
+}  // namespace
 
 FeedAttempt::FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
                          std::map<SourceKey, Delivery> deliveries)
@@ -15,6 +37,8 @@ FeedAttempt::FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
 {
     for (Source& source : sources_of(config)) {
         const SourceKey key = source.key;
+        if (!source.fetch.is_fetched())
+            stamps_[key] = stamp_of(source.path);
         sources_.emplace(key, std::move(source));
     }
 }
@@ -24,20 +48,50 @@ FeedAttempt::~FeedAttempt()
     keeper_.take_back(std::move(deliveries_), held_);
 }
 
+// What came for a list; not from where the list was before.
+const Delivery* FeedAttempt::delivery_for(const Source& source) const
+{
+    const auto found = deliveries_.find(source.key);
+    const bool fits =
+        found != deliveries_.end() && found->second.copy.source == source.fetch.source();
+    return fits ? &found->second : nullptr;
+}
+
+// What a list that stays is read from, empty: nothing. Not one of which no version was kept.
+std::optional<std::string> FeedAttempt::stays(const Source& source) const
+{
+    if (how_.stay == Stay::none || source.fetch.is_fetched() || source.key.name == how_.but)
+        return std::nullopt;
+    if (keeper_.lists_nothing(source.key))
+        return "";
+    const std::string kept = keeper_.last_good(source, "").path;
+    return kept.empty() ? std::nullopt : std::optional(kept);
+}
+
+// Whether the version takes part: not before there is one, nor when it is too old.
+bool FeedAttempt::counts(const Source& source, const InForce& now) const
+{
+    return !now.path.empty() &&
+           (!now.expired || (how_.stay == Stay::all && !keeper_.lists_nothing(source.key)));
+}
+
 ListVersions FeedAttempt::versions_of(const SourceKey& key, const Source& source) const
 {
     ListVersions out;
     const SourceVersions& kept = keeper_.versions(key.lengths);
-    if (const auto found = deliveries_.find(key);
-        found != deliveries_.end() && source.fetch.is_fetched()) {
-        const std::string& path = found->second.candidate.path();
-        out.delivered = {path, found->second.copy.fetched,
+    if (const Delivery* delivery = delivery_for(source);
+        delivery != nullptr && source.fetch.is_fetched()) {
+        const std::string& path = delivery->candidate.path();
+        out.delivered = {path, delivery->copy.fetched,
                          !key.lengths && kept.choose(key.name, path).refused.has_value()};
     }
     out.now = keeper_.current(source);
+    out.counts = counts(source, out.now);
+    out.stays = stays(source);
     out.before = keeper_.last_good(source, out.now.path);
     out.is_newest = kept.is_newest(key.name, out.now.path);
     out.is_in_force = keeper_.is_in_force(key, out.now);
+    out.never_good = !how_.blind && !kept.knows(key.name);
     return out;
 }
 
@@ -80,22 +134,33 @@ std::set<SourceKey> FeedAttempt::used() const
 
 std::map<SourceKey, Delivery> FeedAttempt::release()
 {
-    return std::exchange(deliveries_, {});
+    if (used_.empty())  // nobody came to read them
+        return std::exchange(deliveries_, {});
+    std::map<SourceKey, Delivery> out;
+    for (const SourceKey& key : used_)
+        out.insert(deliveries_.extract(key));
+    return out;
 }
 
 void FeedAttempt::accept()
 {
     for (auto& [key, now] : now_) {
         std::optional<Delivery> delivery;
-        if (used_.contains(key)) {
+        const bool delivered = used_.contains(key);
+        if (delivered) {
             delivery.emplace(std::move(deliveries_.at(key)));
             deliveries_.erase(key);
         }
         try {
-            keeper_.accept(sources_.at(key), std::move(now), std::move(delivery));
+            const Source& source = sources_.at(key);
+            // A file that was written meanwhile holds what is not in force, and may never be.
+            const bool as_read =
+                source.fetch.is_fetched() || stamps_.at(key) == stamp_of(source.path);
+            keeper_.accept(source, std::move(now), std::move(delivery), as_read);
         } catch (const std::exception& error) {
+            // What was delivered is gone: it is fetched again.
             keeper_.refuse(key, fmt::format("in force, but cannot be kept: {}", error.what()),
-                           false);
+                           delivered);
         }
     }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -16,9 +17,18 @@ namespace mxgate {
 class FeedAttempt
 {
 public:
+    // Which lists stay what they are in the table in force.
+    enum class Stay {
+        none,
+        files,  // local ones
+        all     // those, and what is too old now counts on
+    };
     struct How {
         bool strict = false;  // a local list at fault refuses the table; else its last good version
         bool force = false;   // `max_change` has no say, and versions held back are used
+        Stay stay = Stay::none;
+        std::string but{};   // the feed of this name does not stay
+        bool blind = false;  // what the table in force has is not known
     };
     FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
                 std::map<SourceKey, Delivery> deliveries = {});
@@ -28,13 +38,15 @@ public:
 
     CompileResult compile(uint64_t generation, const TableInfo* previous);
 
+    bool is_whole() const { return how_.stay == Stay::none; }
+
     // The deliveries that the table was made from.
     std::set<SourceKey> used() const;
 
     // How many deliveries it still has, used or not.
     size_t delivered() const { return deliveries_.size(); }
 
-    // Gives the deliveries back, used or not.
+    // Gives the deliveries back, used or not, to be tried in another way.
     std::map<SourceKey, Delivery> release();
 
     // The table is in force.
@@ -45,6 +57,9 @@ public:
     void refuse_delivered(const std::string& why);
 
 private:
+    const Delivery* delivery_for(const Source& source) const;
+    std::optional<std::string> stays(const Source& source) const;
+    bool counts(const Source& source, const InForce& now) const;
     ListVersions versions_of(const SourceKey& key, const Source& source) const;
     void take(const SourceKey& key, ListOutcome outcome);
 
@@ -52,6 +67,7 @@ private:
     const Config config_;
     const How how_;
     std::map<SourceKey, Source> sources_;
+    std::map<SourceKey, std::string> stamps_;  // of local lists, before they are read
     std::map<SourceKey, Delivery> deliveries_;
     std::set<SourceKey> used_, held_;
     std::map<SourceKey, InForce> now_;

@@ -69,6 +69,13 @@ json text_or_null(const std::string& text)
     return text.empty() ? json(nullptr) : json(text);
 }
 
+SourceVersions::Damaged tell_damage(Events& events)
+{
+    return [&events](const std::string& name, const std::string& what) {
+        events.add(EventKind::state_damaged, name, what);
+    };
+}
+
 }  // namespace
 
 int64_t seconds_now()
@@ -80,8 +87,8 @@ FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
     : events_(events),
       fetched_(state_dir + "/fetched/feeds"),
       fetched_lengths_(state_dir + "/fetched/lengths"),
-      feeds_(state_dir + "/feeds"),
-      lengths_(state_dir + "/lengths")
+      feeds_(state_dir + "/feeds", tell_damage(events)),
+      lengths_(state_dir + "/lengths", tell_damage(events))
 {
 }
 
@@ -163,6 +170,7 @@ bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
             if (fresh)
                 copy.validators = result.validators;
             files.confirm(name, copy, seconds_now());
+            versions(source.key.lengths).confirm(name, copy.path, seconds_now());
         } else if (fresh) {
             StoredCopy copy{"", source.fetch.source(), result.validators, seconds_now()};
             delivery = Delivery{std::move(candidate), std::move(copy)};
@@ -171,19 +179,21 @@ bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
         result.state = FetchResult::State::failed;
         result.error = error.what();
     }
-    return finish(source.key, result, std::move(delivery));
+    return finish(source, result, std::move(delivery));
 }
 
-bool FeedKeeper::finish(const SourceKey& key, const FetchResult& result,
+bool FeedKeeper::finish(const Source& source, const FetchResult& result,
                         std::optional<Delivery> delivery)
 {
+    const SourceKey& key = source.key;
     const bool failed = result.state == FetchResult::State::failed;
     bool recovered = false, cancelled = failed && result.error == "cancelled";
     {
         const std::lock_guard lock(mutex_);
         const auto found = states_.find(key);
-        if (found == states_.end() || !found->second.fetching)
-            return false;  // no longer in the configuration
+        if (found == states_.end() || !found->second.fetching ||
+            found->second.source.fetch.source() != source.fetch.source())
+            return false;  // no longer in the configuration, or elsewhere
         State& state = found->second;
         state.fetching = false;
         if (failed && !cancelled) {
@@ -197,7 +207,7 @@ bool FeedKeeper::finish(const SourceKey& key, const FetchResult& result,
         if (result.state == FetchResult::State::unchanged) {
             state.failures = 0;
             // What it serves is what is in use; what was refused is gone from there.
-            if (!state.now.rolled_back)
+            if (!state.now.rolled_back && !state.now.fallback)
                 state.now.date = seconds_now();
             if (state.refused_delivery)
                 state.refusal.clear();
@@ -238,10 +248,12 @@ size_t FeedKeeper::fetch_soon(const std::string& name)
     return count;
 }
 
-bool FeedKeeper::has_expired(const Source& source, int64_t date) const
+// What stands in for a newer version cannot be found unchanged at its source, and so has no age: to
+// let it expire would empty the list.
+bool FeedKeeper::is_too_old(const Source& source, const InForce& version)
 {
-    return source.expire_ns && date > 0 &&
-           seconds_now() - date > static_cast<int64_t>(*source.expire_ns / kSecond);
+    return source.expire_ns && version.date > 0 && !version.rolled_back && !version.fallback &&
+           seconds_now() - version.date > static_cast<int64_t>(*source.expire_ns / kSecond);
 }
 
 InForce FeedKeeper::current(const Source& source) const
@@ -259,6 +271,7 @@ InForce FeedKeeper::current(const Source& source) const
     } else {
         out = last_good(source, "");  // from where the list came before: better than none
         out.fallback = false;
+        out.expired = is_too_old(source, out);
         return out;
     }
     const VersionChoice choice = kept.choose(name, out.path);
@@ -267,7 +280,7 @@ InForce FeedKeeper::current(const Source& source) const
         out.path = choice.path;
         out.date = choice.version ? choice.version->date : 0;
     }
-    out.expired = has_expired(source, out.date);
+    out.expired = is_too_old(source, out);
     return out;
 }
 
@@ -277,7 +290,6 @@ InForce FeedKeeper::last_good(const Source& source, const std::string& than) con
     InForce out;
     out.path = before.path;
     out.date = before.version ? before.version->date : 0;
-    out.expired = has_expired(source, out.date);
     out.fallback = true;
     return out;
 }
@@ -288,6 +300,14 @@ bool FeedKeeper::is_in_force(const SourceKey& key, const InForce& version) const
     const auto found = states_.find(key);
     return found != states_.end() && found->second.now.path == version.path &&
            found->second.now.date == version.date;
+}
+
+bool FeedKeeper::lists_nothing(const SourceKey& key) const
+{
+    const std::lock_guard lock(mutex_);
+    const auto found = states_.find(key);
+    return found != states_.end() && found->second.is_known &&
+           (found->second.now.path.empty() || found->second.now.expired);
 }
 
 std::map<SourceKey, Delivery> FeedKeeper::hand_out(bool held)
@@ -309,8 +329,8 @@ void FeedKeeper::take_back(std::map<SourceKey, Delivery> unused, const std::set<
     const std::lock_guard lock(mutex_);
     for (auto& [key, delivery] : unused) {
         const auto found = states_.find(key);
-        if (found == states_.end())
-            continue;
+        if (found == states_.end() || found->second.source.fetch.source() != delivery.copy.source)
+            continue;  // gone, or from where the list was before
         State& state = found->second;
         state.handed_out = false;
         state.held = hold.contains(key);
@@ -318,14 +338,15 @@ void FeedKeeper::take_back(std::map<SourceKey, Delivery> unused, const std::set<
     }
 }
 
-void FeedKeeper::accept(const Source& source, InForce now, std::optional<Delivery> delivery)
+void FeedKeeper::accept(const Source& source, InForce now, std::optional<Delivery> delivery,
+                        bool as_read)
 {
     const SourceKey& key = source.key;
     const bool fetched = source.fetch.is_fetched();
     bool updated = delivery.has_value();
     if (delivery)
         store(key.lengths).commit(key.name, std::move(delivery->candidate), delivery->copy);
-    if (!now.path.empty() && !now.expired)
+    if (as_read && !now.path.empty() && !now.expired)
         versions(key.lengths).keep(key.name, now.path, fetched);
     bool newly_expired = false, recovered = false;
     {
@@ -346,6 +367,7 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
         if (recovered)
             state.refusal.clear();
         state.now = std::move(now);
+        state.is_known = true;
     }
     if (newly_expired)
         events_.add(EventKind::feed_expired, key.name,
@@ -390,11 +412,18 @@ int64_t FeedKeeper::confirmed() const
 bool FeedKeeper::is_expiry_due() const
 {
     const std::lock_guard lock(mutex_);
-    return std::any_of(states_.begin(), states_.end(), [&](const auto& known) {
-        const State& state = known.second;
-        return !state.now.path.empty() &&
-               has_expired(state.source, state.now.date) != state.now.expired;
-    });
+    return seconds_now() >= expire_after_ &&
+           std::any_of(states_.begin(), states_.end(), [&](const auto& known) {
+               const State& state = known.second;
+               return !state.now.path.empty() &&
+                      is_too_old(state.source, state.now) != state.now.expired;
+           });
+}
+
+void FeedKeeper::put_expiry_off()
+{
+    const std::lock_guard lock(mutex_);
+    expire_after_ = seconds_now() + kPolite.count();
 }
 
 json FeedKeeper::report() const

@@ -50,9 +50,10 @@ public:
     InForce current(const Source& source) const;
     // The newest other version that was in force.
     InForce last_good(const Source& source, const std::string& than) const;
-    bool has_expired(const Source& source, int64_t date) const;
     // Whether the table in force was made from this.
     bool is_in_force(const SourceKey& key, const InForce& version) const;
+    // Whether it is known to have nothing of the list.
+    bool lists_nothing(const SourceKey& key) const;
     const SourceVersions& versions(bool lengths) const { return lengths ? lengths_ : feeds_; }
     SourceVersions& versions(bool lengths) { return lengths ? lengths_ : feeds_; }
 
@@ -64,8 +65,9 @@ public:
     void take_back(std::map<SourceKey, Delivery> unused, const std::set<SourceKey>& hold);
 
     // What the table in force has of a list; `delivery`, where it came from one, becomes the last
-    // good version.
-    void accept(const Source& source, InForce now, std::optional<Delivery> delivery);
+    // good version. `as_read`: the list's file still holds that.
+    void accept(const Source& source, InForce now, std::optional<Delivery> delivery,
+                bool as_read = true);
     // A version is not used, and why; `of_delivery`: one that was just fetched.
     void refuse(const SourceKey& key, const std::string& why, bool of_delivery);
 
@@ -75,6 +77,8 @@ public:
 
     // Whether time alone has changed what should be in force.
     bool is_expiry_due() const;
+    // There is no table without what is too old: it is not due for some minutes.
+    void put_expiry_off();
 
     nlohmann::json report() const;
 
@@ -91,18 +95,21 @@ private:
         bool soon = false;  // somebody wants it fetched now
         std::optional<Delivery> delivery;
         InForce now;
+        bool is_known = false;  // `now` is what the table in force has
     };
 
+    static bool is_too_old(const Source& source, const InForce& version);
     const FeedStore& store(bool lengths) const { return lengths ? fetched_lengths_ : fetched_; }
     void plan(State& state, std::chrono::seconds retry_after) const;
     // True: there is a new version.
-    bool finish(const SourceKey& key, const FetchResult& result, std::optional<Delivery> delivery);
+    bool finish(const Source& source, const FetchResult& result, std::optional<Delivery> delivery);
 
     Events& events_;
     FeedStore fetched_, fetched_lengths_;
     SourceVersions feeds_, lengths_;
     mutable std::mutex mutex_;  // of what follows; held for moments
     std::map<SourceKey, State> states_;
+    int64_t expire_after_ = 0;  // Unix time
 };
 
 // Unix time.

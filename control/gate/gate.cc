@@ -97,12 +97,19 @@ void Gate::publish(PolicyTable table)
 {
     plane_->publish(table.plane);
     reader_.reset();
-    table_ = std::move(table);
+    std::swap(table_, table);
     reader_ = std::make_unique<TableReader>(table_);
     put_overrides();  // a new table may number classes in another way
     events_.add(EventKind::generation, "",
                 fmt::format("generation {} in force: {} entries, {} bytes", table_.info.generation,
                             table_.entries.size(), table_.plane_bytes()));
+    for (const Override& entry : overrides_.all())
+        if (has_names(table_.info) && !class_number(table_.info, entry.class_name) &&
+            (!has_names(table.info) || class_number(table.info, entry.class_name)))
+            events_.add(EventKind::override_idle, "",
+                        fmt::format("what is set by hand for {} does not hold: there is no class "
+                                    "`{}`; name another, or forget it",
+                                    to_string(entry.prefix), entry.class_name));
 }
 
 // The newest table there is: compiled now, or else the one in force, or else the last good one.
@@ -112,11 +119,18 @@ PolicyTable Gate::first_table()
     try {
         last_good = read_table(table_path(paths_.state_dir));
     } catch (const TableError& error) {
-        spdlog::info("no last good table: {}", error.what());
+        if (std::filesystem::exists(table_path(paths_.state_dir)))
+            events_.add(
+                EventKind::state_damaged, "",
+                std::string(error.what()) + "; whom the new table newly denies is not known");
+        else
+            spdlog::info("no last good table: {}", error.what());
     }
     const auto in_force = plane_->generation();
     const uint64_t generation = std::max(in_force, last_good ? last_good->info.generation : 0) + 1;
-    FeedAttempt attempt(keeper_, config_, {});
+    FeedAttempt::How how;
+    how.blind = !last_good && in_force > 0;
+    FeedAttempt attempt(keeper_, config_, how);
     CompileResult compiled;
     std::string errors;
     try {
@@ -125,11 +139,11 @@ PolicyTable Gate::first_table()
         errors = errors_of(compiled.diagnostics);
         if (compiled.table && last_good)
             check_blast_radius(*last_good, *compiled.table, config_.gate.blast_radius);
-    } catch (const DeniesTooMuch& error) {
-        errors = error.what();
     } catch (const WorkerError& error) {
         errors = error.what();
         again_ = true;
+    } catch (const std::exception& error) {  // whatever it is, the last good table is there
+        errors = error.what();
     }
     if (compiled.table && errors.empty()) {
         attempt.accept();
@@ -166,7 +180,7 @@ PolicyTable Gate::last_good_table()
 // So that the next start has it; a full disk costs that, not the gate.
 void Gate::keep_as_last_good()
 {
-    if (table_.info.classes.empty() || table_.info.config.empty() || table_.info.generation == 0)
+    if (table_.info.classes.empty() || !has_names(table_.info) || table_.info.generation == 0)
         return;
     try {
         write_table(table_, table_path(paths_.state_dir), true);
@@ -187,7 +201,7 @@ void Gate::start(From from)
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
                                                   : open_dpdk_plane(paths_);
     if (const std::string broken = overrides_.load(); !broken.empty())
-        spdlog::error("what was set by hand is lost: {}", broken);
+        events_.add(EventKind::state_damaged, "", "what was set by hand: " + broken);
     // A gate that is at work already is touched only when nothing can fail any more.
     PolicyTable table = from == From::feeds ? first_table() : last_good_table();
     const bool at_work = plane_->generation() > 0;
@@ -200,7 +214,7 @@ void Gate::start(From from)
     keep_as_last_good();
 }
 
-// The keys whose change needs a restart.
+// The keys whose change needs a restart; until then they stay what they were at the start.
 nlohmann::json Gate::take_config(const Config& fresh)
 {
     nlohmann::json restart = nlohmann::json::array();
@@ -216,7 +230,14 @@ nlohmann::json Gate::take_config(const Config& fresh)
         restart.push_back("sources.capacity");
     if (fresh.metrics != config_.metrics)
         restart.push_back("metrics");
-    config_ = fresh;
+    Config next = fresh;
+    next.gate.plane = config_.gate.plane;
+    next.gate.interfaces = config_.gate.interfaces;
+    next.gate.dpdk = config_.gate.dpdk;
+    next.gate.attach = config_.gate.attach;
+    next.source_capacity = config_.source_capacity;
+    next.metrics = config_.metrics;
+    config_ = std::move(next);
     return restart;
 }
 
@@ -229,6 +250,8 @@ nlohmann::json Gate::reload(bool force)
         nlohmann::json out = renew(attempt, fresh, force);
         if (service_)
             service_->follow(local_files(fresh));
+        const std::lock_guard lock(mutex_);
+        needs_restart_ = out.at("needs_restart");
         return out;
     } catch (const std::exception& error) {
         fail("reload failed", error.what());
@@ -250,23 +273,54 @@ nlohmann::json Gate::attach()
     return plane_->places();
 }
 
+// A table without names has the classes of the image that was in force: what the plane has stays.
 void Gate::put_overrides()
 {
+    if (!has_names(table_.info))
+        return;
     plane_->put_overrides(overrides_.records(table_.info));
+}
+
+// On disk first, and without mutex_: reports wait for no disk.
+void Gate::change_overrides(const std::function<void(Overrides&)>& change)
+{
+    const std::lock_guard one(overriding_);
+    const Overrides before = [&] {
+        const std::lock_guard lock(mutex_);
+        if (!has_names(table_.info))
+            throw std::runtime_error(
+                "the classes in force have numbers, no names: `mxgate reload` first");
+        return overrides_;
+    }();
+    Overrides after = before;
+    change(after);  // throws: nothing has changed
+    try {
+        const std::lock_guard lock(mutex_);
+        overrides_ = after;
+        put_overrides();
+    } catch (const PlaneError&) {
+        {
+            const std::lock_guard lock(mutex_);
+            overrides_ = before;
+        }
+        after.restore(before);
+        throw;
+    }
 }
 
 nlohmann::json Gate::set_override(const OverrideRequest& request)
 {
-    const std::lock_guard lock(mutex_);
-    const Overrides before = overrides_;
-    const Override fresh = to_override(request, config_, std::time(nullptr));
-    overrides_.set(fresh);
-    try {
-        put_overrides();
-    } catch (const PlaneError&) {
-        overrides_.restore(before);
-        throw;
-    }
+    Override fresh;
+    change_overrides([&](Overrides& list) {
+        {
+            const std::lock_guard lock(mutex_);
+            fresh = to_override(request, config_, std::time(nullptr));
+            if (!class_number(table_.info, fresh.class_name))
+                throw std::runtime_error("the table in force has no class `" + fresh.class_name +
+                                         "`: `mxgate reload` first");
+        }
+        list.set(fresh);
+    });
     spdlog::info("by hand: {} is {} now, by {}: {}", to_string(fresh.prefix), fresh.class_name,
                  fresh.who, fresh.reason.empty() ? "no reason given" : fresh.reason);
     return to_json(fresh);
@@ -274,11 +328,11 @@ nlohmann::json Gate::set_override(const OverrideRequest& request)
 
 nlohmann::json Gate::forget_override(const std::string& prefix)
 {
-    const std::lock_guard lock(mutex_);
     const mxg_prefix wanted = override_prefix(prefix);
-    if (!overrides_.forget(wanted))
-        throw std::invalid_argument(to_string(wanted) + " was not set by hand");
-    put_overrides();
+    change_overrides([&](Overrides& list) {
+        if (!list.forget(wanted))
+            throw std::invalid_argument(to_string(wanted) + " was not set by hand");
+    });
     spdlog::info("by hand: {} is forgotten", to_string(wanted));
     return {{"prefix", to_string(wanted)}};
 }
@@ -286,7 +340,7 @@ nlohmann::json Gate::forget_override(const std::string& prefix)
 nlohmann::json Gate::overrides()
 {
     const std::lock_guard lock(mutex_);
-    return {{"overrides", overrides_.report()}};
+    return {{"overrides", overrides_.report(table_.info)}};
 }
 
 std::optional<Endpoint> Gate::metrics_endpoint()

@@ -3,6 +3,7 @@
 // attach` makes for a moment when there is no daemon.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -113,22 +114,28 @@ private:
     // `only_deliveries`: nothing but versions that came may have changed.
     nlohmann::json renew(FeedAttempt& attempt, const Config& fresh, bool force,
                          bool only_deliveries = false);
-    bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed);
+    bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
+                    FeedAttempt::Stay stay);
+    void let_expire();
     void check_blast_radius(const PolicyTable& before, const PolicyTable& after,
                             const BlastRadius& allowed);
     std::vector<mxg_prefix> senders_seen();
-    void fail(const std::string& what, const std::string& error);
+    // `once`: an event only if it is not what was wrong the last time.
+    void fail(const std::string& what, const std::string& error, bool once = false);
     uint64_t newest_generation();
     nlohmann::json take_config(const Config& fresh);
     void publish(PolicyTable table);
     void put_overrides();
+    void change_overrides(const std::function<void(Overrides&)>& change);
     const Override* override_of(const TableAnswer& answer);
     uint8_t class_of(const TableAnswer& answer);
     nlohmann::json source_state(const TableView& view, uint8_t class_id);
 
     // One who makes a new table at a time. What that needs to be read (table_, config_) changes
-    // with both held; mutex_ alone guards the rest, and is held for moments only.
+    // with both held; mutex_ alone guards the rest, and is held for moments only. One at a time
+    // changes what is set by hand.
     std::mutex publishing_;
+    std::mutex overriding_;
     std::mutex mutex_;
     GatePaths paths_;
     Config config_;
@@ -139,6 +146,7 @@ private:
     Overrides overrides_;
     Exhaustion exhaustion_;
     bool again_ = false;  // the first table could not be made, for no list's fault
+    nlohmann::json needs_restart_ = nlohmann::json::array();  // keys that wait for one
     uint64_t failed_reloads_ = 0;
     std::string last_error_;
     Events events_;

@@ -120,14 +120,18 @@ private:
 
     Feed read_stored(const FeedConfig& feed, const ListVersions& versions, ListOutcome& outcome)
     {
-        const InForce& now = versions.now;
-        if (now.path.empty() || now.expired) {
-            note(outcome, now, {});
+        InForce now = versions.now;
+        if (!versions.counts) {
+            note(outcome, std::move(now), {});
             return {};  // not fetched yet, or too old
         }
+        now.expired = false;
+        bool only_change = false;
+        if (versions.stays)
+            return versions.stays->empty() ? Feed{}
+                                           : read_version(feed, *versions.stays, "", &only_change);
         const bool is_file = !feed.fetch.is_fetched() && !now.rolled_back;
         const bool is_new = is_file && feed.guard.max_change && !versions.is_newest;
-        bool only_change = false;
         Feed list = read_version(feed, now.path, is_new ? versions.before.path : "", &only_change);
         if (list.errors.empty()) {
             note(outcome, now, list);
@@ -136,6 +140,12 @@ private:
         if (job_.strict && is_file)
             return list;
         refuse(outcome, summary(list), false);
+        if (versions.never_good) {
+            InForce none;
+            none.fallback = true;
+            note(outcome, std::move(none), {});
+            return {};
+        }
         if (versions.before.path.empty())
             return list;
         Feed good = read_version(feed, versions.before.path, "", &only_change);
@@ -157,16 +167,21 @@ private:
                 ++feed;
                 continue;
             }
+            bool usable = versions.counts;
+            if (usable && versions.stays) {
+                feed->path = *versions.stays;
+                feed = versions.stays->empty() ? feeds.erase(feed) : feed + 1;
+                continue;
+            }
             outcome.now = versions.now;
-            const bool unusable = versions.now.path.empty() || versions.now.expired;
-            if (!unusable)
-                choose_lengths(*feed, versions, outcome);
-            feed = unusable ? feeds.erase(feed) : feed + 1;
+            outcome.now->expired = versions.now.expired && !usable;
+            usable = usable && choose_lengths(*feed, versions, outcome);
+            feed = usable ? feed + 1 : feeds.erase(feed);
         }
     }
 
-    // The last good version, if the one there is now is at fault.
-    void choose_lengths(LengthFeedConfig& feed, const ListVersions& versions, ListOutcome& outcome)
+    // The last good version, if the one there is now is at fault; false: there has never been one.
+    bool choose_lengths(LengthFeedConfig& feed, const ListVersions& versions, ListOutcome& outcome)
     {
         if (versions.now.rolled_back) {
             Diagnostic warning;
@@ -177,15 +192,20 @@ private:
         }
         feed.path = versions.now.path;
         if (job_.strict || versions.is_in_force)
-            return;
+            return true;
         const std::string error = read_length_file(feed, feed.path).error;
         if (error.empty())
-            return;
+            return true;
         refuse(outcome, error, false);
-        if (versions.before.path.empty())
-            return;
-        feed.path = versions.before.path;
-        outcome.now = versions.before;
+        if (!versions.before.path.empty()) {
+            feed.path = versions.before.path;
+            outcome.now = versions.before;
+        } else if (versions.never_good) {
+            outcome.now.emplace();
+            outcome.now->fallback = true;
+            return false;
+        }
+        return true;
     }
 
     bool try_delivered_lengths(LengthFeedConfig& feed, const ListVersions::Delivered& delivered,

@@ -24,9 +24,12 @@ struct ListVersions {
     };
     std::optional<Delivered> delivered;  // just fetched: read first
     InForce now;                         // what there is without that
+    bool counts = false;                 // it takes part: there is one, and not too old
+    std::optional<std::string> stays;    // read this in its place; empty: the list has nothing
     InForce before;                      // the last good version that is not `now`
     bool is_newest = false;              // `now` is the version that was in force last
     bool is_in_force = false;            // the table in force was made from `now`
+    bool never_good = false;  // at fault it costs itself; any other without `before`, the table
 };
 
 struct CompileJob {

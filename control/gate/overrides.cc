@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/gate/overrides.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
+#include <system_error>
 
-#include "control/fetch/write_all.h"
+#include "control/config/text.h"
+#include "control/fetch/durable.h"
 #include "control/net/address_text.h"
-#include "dataplane/state/memory.h"
 
 namespace mxgate {
 namespace {
 
 using nlohmann::json;
+
+constexpr size_t kMaxBytes = 64 << 20;
 
 bool same(const mxg_prefix& a, const mxg_prefix& b)
 {
@@ -50,26 +47,15 @@ Override from_json(const json& entry)
     return out;
 }
 
-// On disk under its name only once it is whole, and after a power cut too.
-void write_file(const std::string& path, const std::string& text)
-{
-    const std::string fresh = path + ".new";
-    std::optional<std::string> error;
-    {
-        const Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
-        error = file ? write_all(file.get(), text) : std::strerror(errno);
-        if (!error && ::fsync(file.get()) != 0)
-            error = std::strerror(errno);
-    }
-    if (!error && ::rename(fresh.c_str(), path.c_str()) != 0)
-        error = std::strerror(errno);
-    if (error) {
-        ::unlink(fresh.c_str());
-        throw std::runtime_error("what is set by hand cannot be kept: " + path + ": " + *error);
-    }
-}
-
 }  // namespace
+
+std::optional<uint8_t> class_number(const TableInfo& info, const std::string& name)
+{
+    for (size_t i = 0; i < info.classes.size(); i++)
+        if (info.classes[i].name == name && !info.classes[i].retired)
+            return static_cast<uint8_t>(i);
+    return std::nullopt;
+}
 
 mxg_prefix override_prefix(const std::string& text)
 {
@@ -108,27 +94,48 @@ Override to_override(const OverrideRequest& request, const Config& config, int64
 
 std::string Overrides::load()
 {
-    std::ifstream in(path_);
-    if (!in)
+    namespace fs = std::filesystem;
+    std::error_code failure;
+    if (fs::status(path_, failure).type() == fs::file_type::not_found)
         return {};
-    try {
-        for (const json& entry : json::parse(in))
-            all_.push_back(from_json(entry));
-        return {};
-    } catch (const std::exception& error) {
-        all_.clear();
-        std::error_code ignored;
-        std::filesystem::rename(path_, path_ + ".broken", ignored);
-        return path_ + ": " + error.what() + "; set aside as " + path_ + ".broken";
+    std::string text, wrong;
+    if (const auto error = read_file(path_, kMaxBytes, text)) {
+        unread_ = *error;
+        return path_ + ": " + unread_ +
+               "; nothing set by hand holds, nor can be changed: make it readable, and restart";
     }
+    const json entries = json::parse(text, nullptr, false);
+    if (!entries.is_array())
+        wrong = "not a list in JSON";
+    else
+        for (const json& entry : entries)
+            try {
+                all_.push_back(from_json(entry));
+            } catch (const std::exception& error) {
+                wrong = error.what();
+            }
+    if (wrong.empty())
+        return {};
+    const std::string aside = path_ + ".broken";
+    if (!fs::copy_file(path_, aside, fs::copy_options::overwrite_existing, failure))
+        unread_ = aside + ": " + failure.message();
+    return path_ + ": " + wrong + "; " + std::to_string(all_.size()) +
+           " entries hold, the file is kept as " + aside;
 }
 
 void Overrides::keep(const std::vector<Override>& all) const
 {
+    if (!unread_.empty())
+        throw std::runtime_error("what is set by hand cannot be kept: " + unread_);
     json out = json::array();
     for (const Override& entry : all)
         out.push_back(to_json(entry));
-    write_file(path_, out.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+    try {
+        write_durably(path_, out.dump(2, ' ', false, json::error_handler_t::replace) + "\n", 0640);
+    } catch (const std::system_error& error) {
+        throw std::runtime_error(std::string("what is set by hand cannot be kept: ") +
+                                 error.what());
+    }
 }
 
 void Overrides::set(const Override& fresh)
@@ -170,12 +177,13 @@ bool Overrides::expire(int64_t now)
                          [&](const Override& old) { return old.until && *old.until <= now; }) > 0;
 }
 
-const Override* Overrides::find(const mxg_address& address) const
+const Override* Overrides::find(const mxg_address& address, const TableInfo& info) const
 {
     const Override* best = nullptr;
     for (const Override& entry : all_)
         if (mxg_contains(entry.prefix, address) &&
-            (!best || entry.prefix.length > best->prefix.length))
+            (!best || entry.prefix.length > best->prefix.length) &&
+            class_number(info, entry.class_name))
             best = &entry;
     return best;
 }
@@ -194,11 +202,10 @@ std::vector<mxg_override> Overrides::records(const TableInfo& info) const
         if (entry.until)
             record.until_ns =
                 static_cast<uint64_t>(std::max<int64_t>(*entry.until * 1'000'000'000 - offset, 0));
-        for (size_t i = 0; i < info.classes.size(); i++)
-            if (info.classes[i].name == entry.class_name && !info.classes[i].retired) {
-                record.class_id = static_cast<uint8_t>(i);
-                out.push_back(record);
-            }
+        if (const auto number = class_number(info, entry.class_name)) {
+            record.class_id = *number;
+            out.push_back(record);
+        }
     }
     return out;
 }
@@ -213,11 +220,14 @@ json to_json(const Override& entry)
             {"until", entry.until ? json(*entry.until) : json(nullptr)}};
 }
 
-json Overrides::report() const
+json Overrides::report(const TableInfo& info) const
 {
     json out = json::array();
-    for (const Override& entry : all_)
+    for (const Override& entry : all_) {
         out.push_back(to_json(entry));
+        out.back()["in_force"] =
+            !has_names(info) || class_number(info, entry.class_name).has_value();
+    }
     return out;
 }
 

@@ -18,6 +18,15 @@ namespace mxgate {
 // What the monotonic clock lacks to Unix time, in nanoseconds.
 int64_t monotonic_to_unix_ns();
 
+// False: of an image whose table file is lost; see Gate::start.
+inline bool has_names(const TableInfo& info)
+{
+    return !info.config.empty();
+}
+
+// The number of a class that is in the configuration.
+std::optional<uint8_t> class_number(const TableInfo& info, const std::string& name);
+
 struct Override {
     mxg_prefix prefix{};
     std::string class_name;
@@ -47,8 +56,9 @@ class Overrides
 public:
     explicit Overrides(std::string path) : path_(std::move(path)) {}
 
-    // What the file holds; a file that cannot be read is set aside as PATH.broken and reported.
-    // Returns the report, or nothing.
+    // What the file holds; what of it makes no sense is left out, and the file kept as PATH.broken.
+    // Returns the report, or nothing. A file that is there but cannot be read is never replaced:
+    // then nothing can be set or forgotten.
     std::string load();
 
     // These write the file before they return; throw std::runtime_error if that fails, and then
@@ -63,19 +73,21 @@ public:
     bool expire(int64_t now);
 
     const std::vector<Override>& all() const { return all_; }
-    // The longest that holds `address`, if any.
-    const Override* find(const mxg_address& address) const;
+    // The longest that holds `address`, if any; like the planes, without those of classes that
+    // are gone from `info`.
+    const Override* find(const mxg_address& address, const TableInfo& info) const;
 
     // For the planes: with the class numbers of `info`. Overrides of classes that are gone are
     // left out.
     std::vector<mxg_override> records(const TableInfo& info) const;
 
-    nlohmann::json report() const;
+    nlohmann::json report(const TableInfo& info) const;
 
 private:
     void keep(const std::vector<Override>& all) const;
 
     std::string path_;
+    std::string unread_;  // why the file could not be read, or kept aside
     std::vector<Override> all_;
 };
 

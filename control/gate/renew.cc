@@ -44,9 +44,11 @@ std::vector<std::string> local_files(const Config& config)
     return out;
 }
 
-void Gate::fail(const std::string& what, const std::string& error)
+void Gate::fail(const std::string& what, const std::string& error, bool once)
 {
     const std::lock_guard lock(mutex_);
+    if (once && last_error_ == error)
+        return;
     failed_reloads_++;
     last_error_ = error;
     events_.add(
@@ -69,7 +71,8 @@ json Gate::renew(FeedAttempt& attempt, const Config& fresh, bool force, bool onl
     {
         const std::lock_guard lock(mutex_);
         publish(std::move(*compiled.table));
-        last_error_.clear();
+        if (attempt.is_whole())
+            last_error_.clear();
         restart = take_config(fresh);
     }
     keep_as_last_good();
@@ -112,13 +115,14 @@ void Gate::check_blast_radius(const PolicyTable& before, const PolicyTable& afte
                             "; if that is meant, `mxgate reload --force` takes it");
 }
 
-// False: together the versions that came would deny too much, or the process that read them died
-// twice; one alone is held back or refused for that, of several each is given back to be tried
-// alone.
-bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed)
+// False: it would deny too much, or the process that read the versions that came died twice. One
+// alone that is to blame (`stay`) is held back or refused for that; else what came is given back.
+bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
+                      FeedAttempt::Stay stay)
 {
     const Config config = config_;
-    FeedAttempt attempt(keeper_, config, {}, std::exchange(deliveries, {}));
+    FeedAttempt attempt(keeper_, config, {false, false, stay, "", !has_names(table_.info)},
+                        std::exchange(deliveries, {}));
     for (bool died = false;; died = true) {
         try {
             renew(attempt, config, false, !files_changed);
@@ -126,7 +130,7 @@ bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_chan
         } catch (const DeniesTooMuch& error) {
             if (attempt.used().empty())
                 throw;
-            if (attempt.used().size() == 1)
+            if (stay == FeedAttempt::Stay::all)
                 attempt.hold_back(error.what());
             else
                 deliveries = attempt.release();
@@ -134,7 +138,7 @@ bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_chan
         } catch (const WorkerError& error) {
             if (died && attempt.delivered() == 0)
                 throw;
-            if (died && attempt.delivered() == 1)
+            if (died && stay == FeedAttempt::Stay::all)
                 attempt.refuse_delivered(error.what());
             else if (died)
                 deliveries = attempt.release();
@@ -147,32 +151,52 @@ bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_chan
 
 bool Gate::update_feeds(bool files_changed)
 {
+    using Stay = FeedAttempt::Stay;
     const std::lock_guard one(publishing_);
     std::map<SourceKey, Delivery> deliveries = keeper_.hand_out(false), alone;
     if (deliveries.empty() && !files_changed)
         return true;  // a reload took them
     try {
-        bool done = try_update(deliveries, files_changed);
+        if (try_update(deliveries, files_changed, Stay::none))
+            return true;
+        // Each must answer for itself alone, not for the others, for files, or for what grew old.
         while (!deliveries.empty()) {
             alone.insert(deliveries.extract(deliveries.begin()));
-            done = try_update(alone, files_changed) || done;
+            try_update(alone, false, Stay::all);
         }
-        if (!done && files_changed)
-            try_update(alone, true);
+        if (files_changed)
+            try_update(alone, true, Stay::none);
         return true;
     } catch (const std::exception& error) {
         keeper_.take_back(std::move(deliveries), {});
-        fail("feeds changed, but there is no new table", error.what());
+        fail("feeds changed, but there is no new table", error.what(), true);
+        let_expire();
         return dynamic_cast<const WorkerError*>(&error) == nullptr;
+    }
+}
+
+// Where files are to blame, time goes on all the same.
+void Gate::let_expire()
+{
+    if (!keeper_.is_expiry_due())
+        return;
+    try {
+        std::map<SourceKey, Delivery> none;
+        try_update(none, true, FeedAttempt::Stay::files);
+    } catch (const std::exception& error) {
+        keeper_.put_expiry_off();
+        fail("what is too old still counts", error.what(), true);
     }
 }
 
 void Gate::follow_feeds()
 {
     const std::lock_guard one(publishing_);
-    service_ = std::make_unique<FeedService>(
+    auto service = std::make_unique<FeedService>(
         keeper_, [this](bool files_changed) { return update_feeds(files_changed); },
         local_files(config_), std::exchange(again_, false));
+    const std::lock_guard lock(mutex_);
+    service_ = std::move(service);
 }
 
 json Gate::fetch(const std::string& name)
@@ -181,6 +205,7 @@ json Gate::fetch(const std::string& name)
     if (count == 0)
         throw GateError(name.empty() ? "no feed is fetched: none has `url` or `exec`"
                                      : "there is no feed `" + name + "` with `url` or `exec`");
+    const std::lock_guard lock(mutex_);
     if (service_)
         service_->wake();
     return {{"feeds", count}};
@@ -197,23 +222,27 @@ json Gate::roll_back(const std::string& name, bool undo)
     if (found == nullptr)
         throw GateError("there is no feed `" + name + "`");
     json out{{"feed", name}, {"version", nullptr}};
+    SourceVersions& versions = keeper_.versions(false);
+    const std::vector<SourceVersion> before = versions.list(name);
     try {
-        SourceVersions& versions = keeper_.versions(false);
-        if (undo) {
+        if (undo)
             versions.forget_refusals(name);
-        } else {
-            const InForce now = keeper_.current(*found);
-            const SourceVersion before = versions.roll_back(name, now.path);
-            out["version"] = before.number;
-            events_.add(EventKind::feed_rolled_back, name,
-                        fmt::format("version {} it is, until there is a newer one", before.number));
-        }
+        else
+            out["version"] = versions.roll_back(name, keeper_.current(*found).path).number;
         const Config config = config_;
-        FeedAttempt attempt(keeper_, config, {});
+        // By force, but for this list alone.
+        FeedAttempt attempt(keeper_, config,
+                            {false, true, FeedAttempt::Stay::all, name, !has_names(table_.info)});
         out["generation"] = renew(attempt, config, true).at("generation");
     } catch (const std::exception& error) {
+        if (!before.empty())
+            versions.restore(name, before);
         throw GateError(error.what());
     }
+    if (!undo)
+        events_.add(EventKind::feed_rolled_back, name,
+                    fmt::format("version {} it is, until there is a newer one",
+                                out["version"].get<uint64_t>()));
     return out;
 }
 

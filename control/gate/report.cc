@@ -262,6 +262,7 @@ json Gate::status()
              {"connections", connections_report(*plane_, table_.info)},
              {"replies", replies_report(*plane_)},
              {"samples_lost", plane_->samples_lost()},
+             {"needs_restart", needs_restart_},
              {"failed_reloads", failed_reloads_},
              {"last_error", last_error_.empty() ? json(nullptr) : json(last_error_)}};
     const json& age = out["table"]["age_seconds"];
@@ -362,17 +363,15 @@ json Gate::source_state(const TableView& view, uint8_t class_id)
 // What was set by hand for one view of the address, the canonical one first; or null.
 const Override* Gate::override_of(const TableAnswer& answer)
 {
-    const Override* out = overrides_.find(answer.canonical.address);
-    return out || !answer.outer ? out : overrides_.find(answer.outer->address);
+    const Override* out = overrides_.find(answer.canonical.address, table_.info);
+    return out || !answer.outer ? out : overrides_.find(answer.outer->address, table_.info);
 }
 
 // With what was set by hand.
 uint8_t Gate::class_of(const TableAnswer& answer)
 {
     if (const Override* by_hand = override_of(answer))
-        for (uint8_t i = 0; i < table_.info.classes.size(); i++)
-            if (table_.info.classes[i].name == by_hand->class_name)
-                return i;
+        return *class_number(table_.info, by_hand->class_name);
     return answer.deciding().class_id;
 }
 
@@ -445,7 +444,14 @@ json status_without_daemon(const GatePaths& paths)
 
 json counters_without_daemon(const GatePaths& paths)
 {
-    return counters_report(*find_plane(paths), read_table(table_path(paths.state_dir)).info);
+    const std::unique_ptr<Plane> plane = find_plane(paths);
+    TableInfo info;
+    try {
+        info = read_table(table_path(paths.state_dir)).info;
+    } catch (const TableError&) {
+        // Without their names classes and feeds are null.
+    }
+    return counters_report(*plane, info);
 }
 
 }  // namespace mxgate

@@ -69,13 +69,35 @@ private:
     const mxg_image_header* header_;
 };
 
-mxg_address last_of(const TableEntry& entry)
+// As the planes have it.
+mxg_address address_of(uint8_t family, Wide wide)
 {
-    const Wide last = last_address(entry);
-    mxg_address out = prefix_of(entry).address;
-    out.hi = static_cast<uint64_t>(last >> 64);
-    out.lo = static_cast<uint64_t>(last);
-    return mxg_cut(out, mxg_family_bits(out.family));
+    const mxg_address out{static_cast<uint64_t>(wide >> 64), static_cast<uint64_t>(wide), family,
+                          0};
+    return mxg_cut(out, mxg_family_bits(family));
+}
+
+// Where verdicts may change inside `outer`: the first addresses of the table's entries in there,
+// and those behind their last ones. Until `take` has enough.
+template <typename Take>
+bool any_edge(const PolicyTable& table, const TableEntry& outer, Take take)
+{
+    const auto before = [](const TableEntry& entry, const TableEntry& other) {
+        return std::pair(entry.family, first_address(entry)) <
+               std::pair(other.family, first_address(other));
+    };
+    const Wide last = last_address(outer);
+    auto entry = std::lower_bound(table.entries.begin(), table.entries.end(), outer, before);
+    for (; entry != table.entries.end() && entry->family == outer.family &&
+           first_address(*entry) <= last;
+         ++entry) {
+        if (is_length(*entry) || entry->length < outer.length)
+            continue;
+        if (take(first_address(*entry)) ||
+            (last_address(*entry) < last && take(last_address(*entry) + 1)))
+            return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -122,14 +144,18 @@ NewlyDenied newly_denied(const PolicyTable& before, const PolicyTable& after,
         if (was.passes)
             out.good_denied.push_back(sender);
     }
-    const auto newly = [&](const mxg_address& address) {
-        return fresh.of(address).denied && old.of(address).passes;
-    };
-    for (const TableEntry& entry : before.entries)
-        if (!is_length(entry) && !entry.exclusion &&
-            before.info.classes[entry.class_id].action == "pass" &&
-            newly(prefix_of(entry).address) && newly(last_of(entry)))
+    for (const TableEntry& entry : before.entries) {
+        if (is_length(entry) || entry.exclusion ||
+            before.info.classes[entry.class_id].action != "pass")
+            continue;
+        const auto newly = [&](Wide wide) {
+            const mxg_address address = address_of(entry.family, wide);
+            return fresh.of(address).denied && old.of(address).passes;
+        };
+        if (newly(first_address(entry)) || any_edge(after, entry, newly) ||
+            any_edge(before, entry, newly))
             out.good_denied.push_back(prefix_of(entry));
+    }
     return out;
 }
 

@@ -35,7 +35,7 @@ struct NewlyDenied {
     uint64_t senders = 0;                 // that were looked at
     std::vector<mxg_prefix> denied;       // of those
     std::vector<mxg_prefix> good_denied;  // of those, from a class that passes; and entries of
-                                          // feeds in such classes, denied at both of their ends
+                                          // feeds in such classes, a part of which is denied
 };
 NewlyDenied newly_denied(const PolicyTable& before, const PolicyTable& after,
                          const std::vector<mxg_prefix>& senders);

@@ -13,7 +13,9 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
+#include "control/fetch/durable.h"
 #include "control/table/policy_table.h"
 #include "control/table/table_info.h"
 #include "dataplane/image/verify.h"
@@ -269,11 +271,16 @@ uint64_t write_table(const PolicyTable& table, const std::string& path, bool dur
     try {
         File file(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
         const uint64_t bytes = write(table, file);
-        if (durable)
+        if (durable) {
             file.sync();  // a name that outlives a power cut must not lead to an empty file
-        if (::rename(fresh.c_str(), path.c_str()) != 0)
+            put_in_place(fresh, path);
+        } else if (::rename(fresh.c_str(), path.c_str()) != 0) {
             throw TableError(path + ": " + std::strerror(errno));
+        }
         return bytes;
+    } catch (const std::system_error& error) {
+        ::unlink(fresh.c_str());
+        throw TableError(error.what());
     } catch (...) {
         ::unlink(fresh.c_str());
         throw;

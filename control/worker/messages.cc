@@ -36,7 +36,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SourceKey, lengths, name)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InForce, path, date, entries, rejected, expired, rolled_back,
                                    fallback)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListVersions::Delivered, path, date, rolled_back)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListVersions, delivered, now, before, is_newest, is_in_force)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListVersions, delivered, now, counts, stays, before, is_newest,
+                                   is_in_force, never_good)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListOutcome::Refusal, why, of_delivery, hold)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ListOutcome, refusals, used_delivery, now)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Location, file, line, column)

@@ -19,6 +19,8 @@
 
 #include "control/api/client.h"
 #include "control/api/server.h"
+#include "control/cli/verbs.h"
+#include "control/gate/only_one.h"
 #include "tests/reference/policy_case.h"
 
 namespace mxgate {
@@ -83,6 +85,69 @@ protected:
     Gate gate_{{dir_ + "/gate.yaml", dir_, dir_ + "/state", dir_ + "/pins"}};
     std::unique_ptr<HttpListener> api_;
 };
+
+// --- who is there
+
+TEST_F(Api, OnlyWhereNobodyListensThereIsNoDaemon)
+{
+    api_.reset();
+    EXPECT_THROW(get("/v1/status"), NotRunning);
+    EXPECT_THROW(api_get(dir_ + "/nowhere", "/v1/status"), NotRunning);
+    // One that listens and never answers, as when it is stopped half way.
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    socket_path(dir_).copy(at.sun_path, sizeof(at.sun_path) - 1);
+    std::filesystem::remove(socket_path(dir_));
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+    ASSERT_EQ(::listen(fd, 8), 0);
+    std::thread closer([&] { ::close(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC)); });
+    try {
+        api_post(dir_, "/v1/attach");
+        ADD_FAILURE() << "nobody answered";
+    } catch (const NotRunning& error) {
+        ADD_FAILURE() << error.what();
+    } catch (const NoDaemon&) {
+    }
+    closer.join();
+    ::close(fd);
+    std::filesystem::remove(socket_path(dir_));
+    std::filesystem::create_symlink(socket_path(dir_), socket_path(dir_));  // cannot be asked
+    try {
+        get("/v1/status");
+        ADD_FAILURE() << "nobody is there";
+    } catch (const NotRunning& error) {
+        ADD_FAILURE() << error.what();
+    } catch (const NoDaemon&) {
+    }
+}
+
+TEST_F(Api, WithoutAGateCountersSaySo)
+{
+    try {
+        counters_without_daemon({"", dir_ + "/none", dir_ + "/none", dir_ + "/none"});
+        ADD_FAILURE() << "there is none";
+    } catch (const std::exception& error) {
+        EXPECT_EQ(std::string(error.what()).find("table.mxg"), std::string::npos) << error.what();
+    }
+}
+
+TEST_F(Api, AttachIsNoSecondPublisher)
+{
+    CliOptions options;
+    options.run_dir = dir_;
+    options.state_dir = dir_ + "/state";
+    options.pin_dir = dir_ + "/pins";
+    api_.reset();  // a daemon that is still reading its feeds: it has no socket yet
+    const uint64_t before = gate_.status().at("table").at("generation");
+    {
+        const OnlyOne daemon(dir_);
+        EXPECT_THROW(attach(options, dir_ + "/gate.yaml", false), GateError);
+        EXPECT_THROW(OnlyOne other(dir_), GateError);
+    }
+    EXPECT_EQ(read_table(table_path(options.state_dir)).info.generation, before);
+    const OnlyOne next(dir_);
+}
 
 // --- docs/openapi.yaml
 

@@ -61,6 +61,21 @@ protected:
         return nullptr;
     }
 
+    // The newest version that is kept of a feed gets that old.
+    void set_version_age(const std::string& feed, int64_t seconds) const
+    {
+        const std::string path = file("state/feeds/" + feed + "/versions.json");
+        nlohmann::json versions = nlohmann::json::parse(std::ifstream(path));
+        versions.back()["date"] = seconds_now() - seconds;
+        std::ofstream(path) << versions;
+    }
+
+    int64_t version_date(const std::string& feed) const
+    {
+        const std::string path = file("state/feeds/" + feed + "/versions.json");
+        return nlohmann::json::parse(std::ifstream(path)).back().at("date");
+    }
+
     static bool await(const std::function<bool()>& is_so)
     {
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);

@@ -253,6 +253,21 @@ TEST_F(GateFetch, AnotherUrlKeepsTheVersionUntilItHasOne)
     expect_good("another URL");
 }
 
+TEST_F(GateFetch, AnotherUrlHasNoUseForWhatWasHeldBack)
+{
+    start_good(", guard: {max_change: 50%}");
+    expect_refused("2 of 3 gone", text("2001:db8:bad::/48\n"), "feed-refused", "are gone");
+    ASSERT_TRUE(await([&] { return feed("drop").at("held") == true; }));
+    configure("  - {name: drop, format: prefixes, class: bad, guard: {max_change: 50%}, url: \"" +
+              server_.url("/gone") + "\"}\n");
+    gate_->reload(true);
+    expect_good("another URL");
+    EXPECT_THAT(next_event("feed-failed"), HasSubstr("404"));
+    gate_->reload(true);
+    expect_good("another URL, and a second reload");
+    EXPECT_FALSE(feed("drop").at("held"));
+}
+
 TEST_F(GateFetch, ASlowServerHoldsNothingUp)
 {
     const auto slow = [&](const Request&, Response& response) {
@@ -279,6 +294,37 @@ TEST_F(GateFetch, ASlowServerHoldsNothingUp)
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
+TEST_F(GateFetch, AFileThatDeniesTooMuchBlamesNobodyElse)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    write("deny.txt", "2001:db8:9::/48\n");
+    configure(
+        "  - {name: good, format: prefixes, class: good, priority: 1, path: good.txt}\n"
+        "  - {name: deny, format: prefixes, class: bad, priority: 2, path: deny.txt}\n"
+        "  - {name: drop, format: prefixes, class: bad, priority: 3, url: \"" +
+        server_.url("/list") + "\"}\n");
+    start();
+    ASSERT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+    write("deny.txt", "2001:db8::/32\n");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
+    forget_events();
+    answer(text(std::string(kGood) + "198.18.0.0/15\n"));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return class_of("198.18.0.1") == "bad"; }));
+    EXPECT_EQ(next_event("feed-updated"), "a new version is in force");
+    EXPECT_EQ(feed("drop").at("state"), "ok");
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    EXPECT_EQ(class_of("2001:db8:9::1"), "bad");
+    EXPECT_FALSE(gate_->status().at("last_error").is_null());
+    // One that is itself to blame is held back for it.
+    answer(text(std::string(kGood) + "2001:db8:1::/48\n"));
+    gate_->fetch("drop");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("would newly deny"));
+    EXPECT_TRUE(await([&] { return feed("drop").at("held") == true; }));
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    EXPECT_EQ(class_of("198.18.0.1"), "bad");
+}
+
 TEST_F(GateFetch, RollbackHoldsUntilThereIsANewerVersion)
 {
     start_good();
@@ -302,6 +348,52 @@ TEST_F(GateFetch, RollbackHoldsUntilThereIsANewerVersion)
     EXPECT_TRUE(await([&] { return class_of("2001:db8:6::1") == "bad"; }));
     EXPECT_EQ(class_of("2001:db8:5::1"), "unknown");
     EXPECT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+}
+
+TEST_F(GateFetch, WhatARollbackChoseDoesNotExpire)
+{
+    start_good(", expire: 1h");
+    set_version_age("drop", 3 * 7 * 86400);  // it has long been the same
+    answer(text(std::string(kGood) + "2001:db8:5::/48\n"));
+    gate_->fetch("drop");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    gate_->roll_back("drop", false);
+    expect_good("rolled back");
+    EXPECT_EQ(feed("drop").at("state"), "rolled-back");
+    gate_->reload();
+    start();
+    expect_good("after a restart");
+    EXPECT_EQ(feed("drop").at("state"), "rolled-back");
+}
+
+TEST_F(GateFetch, WhatTheSourceStillHasIsNotOld)
+{
+    start_good(", expire: 1h");
+    set_version_age("drop", 3 * 7 * 86400);
+    gate_->fetch("drop");  // the same again
+    ASSERT_TRUE(await([&] { return version_date("drop") > seconds_now() - 60; }));
+    configure("  - {name: drop, format: prefixes, class: bad, expire: 1h, url: \"" +
+              server_.url("/gone") + "\"}\n");
+    gate_->reload();
+    expect_good("from elsewhere, and never fetched there");
+    EXPECT_NE(feed("drop").at("state"), "expired");
+}
+
+TEST_F(GateFetch, WhatCannotBeKeptIsFetchedAgain)
+{
+    const std::string taken = file("state/fetched/feeds/drop.json");
+    std::filesystem::create_directories(taken);  // no file gets this name
+    configure_feed();
+    start();
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("cannot be kept"));
+    EXPECT_TRUE(await([&] { return feed("drop").at("alarm") == true; }));
+    expect_good("in force all the same");
+    std::filesystem::remove(taken);
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+    EXPECT_TRUE(std::filesystem::is_regular_file(taken));
+    start();
+    expect_good("after a restart");
 }
 
 TEST_F(GateFetch, Programs)

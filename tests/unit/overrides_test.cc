@@ -110,6 +110,7 @@ protected:
             config_.classes.push_back(c);
             info_.classes.push_back({name, "", false});
         }
+        info_.config = "gate.yaml";
         std::filesystem::remove(path_);
     }
     Override made(const OverrideRequest& request) { return to_override(request, config_, 1000); }
@@ -157,16 +158,18 @@ TEST_F(OverrideFile, IsReadAgain)
     EXPECT_EQ(list.load(), "");
     ASSERT_EQ(list.all().size(), 2u);
     const mxg_address inside = prefix("2001:db8:1::1").address;
-    EXPECT_EQ(list.find(inside)->class_name, "good");
-    EXPECT_EQ(list.find(prefix("2001:db8:2::1").address)->who, "uid 7");
-    EXPECT_EQ(list.find(prefix("2001:db9::1").address), nullptr);
+    EXPECT_EQ(list.find(inside, info_)->class_name, "good");
+    EXPECT_EQ(list.find(prefix("2001:db8:2::1").address, info_)->who, "uid 7");
+    EXPECT_EQ(list.find(prefix("2001:db9::1").address, info_), nullptr);
     EXPECT_FALSE(list.expire(1059));
     EXPECT_TRUE(list.expire(1060));
-    EXPECT_EQ(list.find(inside)->class_name, "unknown");
+    EXPECT_EQ(list.find(inside, info_)->class_name, "unknown");
     ASSERT_EQ(list.records(info_).size(), 1u);
     EXPECT_EQ(list.records(info_)[0].class_id, 1);
     info_.classes[1].retired = true;
     EXPECT_TRUE(list.records(info_).empty());
+    EXPECT_EQ(list.find(inside, info_), nullptr);
+    EXPECT_FALSE(list.report(info_)[0].at("in_force"));
 }
 
 TEST_F(OverrideFile, WhatCannotBeReadIsSetAside)
@@ -176,6 +179,39 @@ TEST_F(OverrideFile, WhatCannotBeReadIsSetAside)
     EXPECT_THAT(list.load(), HasSubstr(".broken"));
     EXPECT_TRUE(list.all().empty());
     EXPECT_TRUE(std::filesystem::exists(path_ + ".broken"));
+}
+
+TEST_F(OverrideFile, OneBadEntryCostsItself)
+{
+    const auto entry = [](const char* prefix) {
+        return std::string("{\"prefix\": \"") + prefix +
+               "\", \"class\": \"bad\", \"reason\": \"\", \"who\": \"\", \"since\": 1, "
+               "\"until\": null}";
+    };
+    std::ofstream(path_) << "[" << entry("192.0.2.0/24") << ", {\"prefix\": 7}, "
+                         << entry("2001:db8::/32") << "]";
+    Overrides list(path_);
+    EXPECT_THAT(list.load(), HasSubstr("2 entries hold"));
+    EXPECT_EQ(list.all().size(), 2u);
+    list.set(made({"198.51.100.0/24", "bad", {}, {}, "", ""}));
+    Overrides again(path_);
+    EXPECT_EQ(again.load(), "");
+    EXPECT_EQ(again.all().size(), 3u);
+}
+
+TEST_F(OverrideFile, WhatCannotBeReadIsNotReplaced)
+{
+    std::filesystem::create_directory(path_);  // opens, but gives an error when it is read
+    Overrides list(path_);
+    EXPECT_NE(list.load(), "");
+    EXPECT_THROW(list.set(made({"192.0.2.0/24", "bad", {}, {}, "", ""})), std::runtime_error);
+    EXPECT_TRUE(list.all().empty());
+    std::filesystem::remove(path_);
+    std::filesystem::create_symlink(path_, path_);  // nor can this be opened, whoever asks
+    Overrides other(path_);
+    EXPECT_NE(other.load(), "");
+    EXPECT_THROW(other.set(made({"192.0.2.0/24", "bad", {}, {}, "", ""})), std::runtime_error);
+    EXPECT_TRUE(std::filesystem::is_symlink(path_));
 }
 
 TEST_F(OverrideFile, WhatCannotBeKeptIsNotSet)

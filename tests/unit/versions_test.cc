@@ -96,6 +96,19 @@ TEST_F(Versions, AVersionThatWasNeverInForce)
     EXPECT_EQ(compiled(), 56);
 }
 
+TEST_F(Versions, OneThatWasNeverInForceIsKeptOnceItIs)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    write(33);
+    versions_.roll_back(feed().name, feed().path);
+    versions_.forget_refusals(feed().name);
+    EXPECT_EQ(compiled(), 33);
+    ASSERT_EQ(versions_.list("isp").size(), 2u);
+    for (const SourceVersion& version : versions_.list("isp"))
+        EXPECT_TRUE(std::filesystem::exists(versions_.path_of("isp", version.number)));
+}
+
 TEST_F(Versions, OnlyTheLastAreKept)
 {
     for (int length = 40; length < 52; length++) {
@@ -114,12 +127,44 @@ TEST_F(Versions, OnlyTheLastAreKept)
     EXPECT_THAT(versions_.list("other"), IsEmpty());
 }
 
+TEST_F(Versions, AConfirmedVersionIsAsYoungAsThat)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    const int64_t later = versions_.list("isp").back().date + 1000;
+    versions_.confirm("isp", feed().path, later);
+    versions_.confirm("other", feed().path, later);
+    EXPECT_EQ(versions_.list("isp").back().date, later);
+    EXPECT_THAT(versions_.list("other"), IsEmpty());
+}
+
 TEST_F(Versions, DamageIsToldNotGuessedAt)
 {
     write(56);
     EXPECT_EQ(compiled(), 56);
     std::ofstream(folder_.path() + "/lengths/isp/versions.json") << "[{}]";
     EXPECT_THROW(versions_.list("isp"), std::runtime_error);
+}
+
+TEST_F(Versions, DamageIsSetAsideWhereSomebodyIsTold)
+{
+    write(56);
+    EXPECT_EQ(compiled(), 56);
+    const std::string path = folder_.path() + "/lengths/isp/versions.json";
+    std::string told;
+    SourceVersions telling(folder_.path() + "/lengths",
+                           [&](const std::string& name, const std::string&) { told += name; });
+    for (const char* damage : {"", "[{\"number\": 1", "[{}]"}) {
+        std::ofstream(path) << damage;
+        EXPECT_EQ(telling.choose("isp", feed().path).path, feed().path);
+        EXPECT_EQ(told, "isp") << damage;
+        EXPECT_FALSE(std::filesystem::exists(path));
+        EXPECT_TRUE(std::filesystem::exists(path + ".broken"));
+        told.clear();
+    }
+    telling.keep("isp", feed().path);
+    EXPECT_EQ(telling.list("isp").size(), 1u);
+    EXPECT_EQ(told, "");
 }
 
 TEST(Export, ReadsBackWithoutARemark)

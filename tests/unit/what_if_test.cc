@@ -5,11 +5,15 @@
 #include <gtest/gtest.h>
 #include <pcap/pcap.h>
 
+#include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "control/cli/verbs.h"
+#include "control/fetch/store.h"
+#include "control/fetch/write_all.h"
 #include "tests/frames/frame.h"
 #include "tests/reference/policy_case.h"
 
@@ -61,6 +65,7 @@ protected:
         for (const std::string& trace : traces)
             request.traces.push_back(folder_.path() + "/" + trace);
         request.limit = limit;
+        request.fetch = fetch_;
         testing::internal::CaptureStdout();
         testing::internal::CaptureStderr();
         code_ = -1;
@@ -97,6 +102,7 @@ protected:
     }
 
     reference::TemporaryFolder folder_;
+    bool fetch_ = false;
     int code_ = 0;
     std::string failure_, warnings_;
 };
@@ -148,6 +154,27 @@ TEST_F(WhatIf, CountsByClassFeedAndSender)
     EXPECT_EQ(all["first"], 1700000000);
     EXPECT_EQ(all["last"], 1700000120);
     EXPECT_EQ(run({"log"}, 1).size(), lines.size() - 2);  // only the most hit sender
+}
+
+TEST_F(WhatIf, ReadsTheVersionsThereAre)
+{
+    const std::string script = folder_.path() + "/list.sh";
+    write("list.sh", "#!/bin/sh\necho 198.51.100.0/24\n");
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    write("gate.yaml", gate("enforce") +
+                           "  - {name: made, format: prefixes, class: bad, "
+                           "priority: 9, exec: [" +
+                           script + "]}\n");
+    write("log", kLog);
+    ConfigResult loaded = load_config(folder_.path() + "/gate.yaml");
+    const FeedStore store(folder_.path() + "/fetched/feeds");
+    FeedStore::Candidate candidate = store.begin("made");
+    ASSERT_EQ(write_all(candidate.fd(), "192.0.2.0/24\n"), std::nullopt);
+    store.commit("made", std::move(candidate),
+                 {"", loaded.config->feeds.back().fetch.source(), {}, std::time(nullptr)});
+    EXPECT_EQ(tally(pick(run({"log"}), {{"feed", "made"}})), "4 0 4 0");
+    fetch_ = true;
+    EXPECT_EQ(tally(pick(run({"log"}), {{"feed", "made"}})), "1 0 1 0");
 }
 
 TEST_F(WhatIf, StateCarriesOnFromLogToLog)
