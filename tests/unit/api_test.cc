@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <set>
@@ -101,7 +102,10 @@ TEST_F(Api, OnlyWhereNobodyListensThereIsNoDaemon)
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
     ASSERT_EQ(::listen(fd, 8), 0);
-    std::thread closer([&] { ::close(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC)); });
+    std::thread closer([&] {
+        for (int peer; (peer = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;)
+            ::close(peer);
+    });
     try {
         api_post(dir_, "/v1/attach");
         ADD_FAILURE() << "nobody answered";
@@ -109,6 +113,7 @@ TEST_F(Api, OnlyWhereNobodyListensThereIsNoDaemon)
         ADD_FAILURE() << error.what();
     } catch (const NoDaemon&) {
     }
+    ::shutdown(fd, SHUT_RDWR);  // ends accept4()
     closer.join();
     ::close(fd);
     std::filesystem::remove(socket_path(dir_));
