@@ -29,6 +29,8 @@ std::set<std::string> files_of(const CompileJob& job)
         out.insert(versions.before.path);
         if (versions.delivered)
             out.insert(versions.delivered->path);
+        if (versions.stays)
+            out.insert(*versions.stays);
     }
     out.erase("");
     return out;
