@@ -4,6 +4,7 @@
 
 #include "dataplane/core/decide_burst.h"
 #include "tests/frames/model.h"
+#include "tests/frames/provider.h"
 
 namespace mxgate {
 namespace {
@@ -48,6 +49,35 @@ TEST(FullLengthsInBursts, Real)
     if (!world)
         GTEST_SKIP() << "MXGATE_TEST_DATA names no folder with bgp/ris-whois and rir";
     check(*world, 10'000'000);
+}
+
+// States in the source table after bursts from the provider's customers.
+size_t states_of_provider(bool registry_knows)
+{
+    frames::Provider provider(registry_knows);
+    const PolicyTable table = provider.table();
+    frames::Model model(table);
+    mxg_gate& gate = model.gate();
+    gate.now_ns = 1'000'000'000;
+    for (size_t done = 0; done < frames::Provider::kAttempts; done += MXG_BURST) {
+        mxg_packet packets[MXG_BURST];
+        mxg_decision decisions[MXG_BURST];
+        for (mxg_packet& packet : packets)
+            packet = frames::parse(provider.next());
+        mxg_decide_burst(&gate, packets, MXG_BURST, decisions);
+    }
+    size_t used = 0;
+    for (uint64_t i = 0; i <= gate.sources.bucket_mask; i++)
+        for (const mxg_source& source : gate.buckets[i].way)
+            used += source.tag != 0;
+    return used;
+}
+
+TEST(ProviderInBursts, OneStateForEachCustomerWhoseLengthIsKnown)
+{
+    using frames::Provider;
+    EXPECT_EQ(states_of_provider(true), Provider::kCustomers);
+    EXPECT_EQ(states_of_provider(false), Provider::kCustomers * Provider::kNetworks);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The lengths and classes of tables as large as the Internet's, as the kernel runs the program.
 #include "tests/frames/full_lengths_check.h"
+#include "tests/frames/provider.h"
 #include "tests/xdp/plane.h"
 
 namespace mxgate {
@@ -48,6 +49,22 @@ TEST_F(FullLengthsInXdp, Real)
     if (!world)
         GTEST_SKIP() << "MXGATE_TEST_DATA names no folder with bgp/ris-whois and rir";
     check(*world, 10'000'000);
+}
+
+using ProviderInXdp = XdpTest;
+
+TEST_F(ProviderInXdp, OneStateForEachCustomerWhoseLengthIsKnown)
+{
+    const auto states = [&](bool registry_knows) {
+        frames::Provider provider(registry_knows);
+        plane().maps().publish(provider.table().plane);
+        const uint64_t before = plane().maps().source_fill().used;
+        for (size_t i = 0; i < frames::Provider::kAttempts; i++)
+            plane().decide(provider.next(), 1'000'000'000);
+        return plane().maps().source_fill().used - before;
+    };
+    EXPECT_EQ(states(true), frames::Provider::kCustomers);
+    EXPECT_EQ(states(false), frames::Provider::kCustomers * frames::Provider::kNetworks);
 }
 
 }  // namespace
