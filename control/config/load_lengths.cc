@@ -97,6 +97,7 @@ void Reader::read_length_feeds(const YamlNode& node)
                      fmt::format("more than {} sources of lengths", kMaxLengthFeeds));
         read_length_feed(*node.items[i]);
     }
+    check_discover();
 }
 
 void Reader::read_length_feed(const YamlNode& node)
@@ -105,7 +106,7 @@ void Reader::read_length_feed(const YamlNode& node)
     feed.where = location(node);
     const Section fields = section(node, "length feed",
                                    {"name", "format", "path", "url", "refresh", "expire", "timeout",
-                                    "proxy", "tls", "guard", "assigned", "columns"});
+                                    "proxy", "tls", "guard", "assigned", "columns", "discover"});
     if (!fields.is_map())
         return;
     if (const YamlEntry* entry = fields.require("name")) {

@@ -15,6 +15,18 @@ std::chrono::milliseconds milliseconds(uint64_t ns)
 
 }  // namespace
 
+HttpOptions http_options(const FetchConfig& from)
+{
+    HttpOptions options;
+    options.proxy = from.proxy;
+    options.ca_file = from.ca;
+    options.client_certificate = from.certificate;
+    options.client_key = from.key;
+    options.total_timeout = milliseconds(from.timeout_ns);
+    options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);
+    return options;
+}
+
 FetchResult fetch_source(const FetchConfig& from, uint64_t max_bytes, const Validators& known,
                          int fd, const std::atomic<bool>* cancel, const FetchProgress& progress)
 {
@@ -27,15 +39,9 @@ FetchResult fetch_source(const FetchConfig& from, uint64_t max_bytes, const Vali
             result.state = FetchResult::State::fresh;
         return result;
     }
-    HttpOptions options;
+    HttpOptions options = http_options(from);
     options.url = from.url;
-    options.proxy = from.proxy;
-    options.ca_file = from.ca;
-    options.client_certificate = from.certificate;
-    options.client_key = from.key;
     options.max_bytes = max_bytes;
-    options.total_timeout = milliseconds(from.timeout_ns);
-    options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);
     options.progress = progress;
     return fetch_http(options, known, fd, cancel);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/fetch/versions.h"
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,39 +8,16 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "control/fetch/digest.h"
 
 namespace mxgate {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-// Empty if the file cannot be read; its reader says why.
-std::string digest_of(const std::string& path)
-{
-    std::ifstream file(path, std::ios::binary);
-    const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(),
-                                                                     EVP_MD_CTX_free);
-    std::vector<char> block(1 << 18);
-    EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-    while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
-        EVP_DigestUpdate(context.get(), block.data(), static_cast<size_t>(file.gcount()));
-    if (!file.eof())
-        return {};
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned bytes = 0;
-    EVP_DigestFinal_ex(context.get(), digest, &bytes);
-    std::string out;
-    for (unsigned i = 0; i < bytes; i++) {
-        constexpr char kHex[] = "0123456789abcdef";
-        out += kHex[digest[i] >> 4];
-        out += kHex[digest[i] & 15];
-    }
-    return out;
-}
 
 int64_t date_of(const std::string& path)
 {
@@ -84,7 +60,7 @@ std::string SourceVersions::sha256_of(const std::string& path) const
             known->second.changed_ns == now.changed_ns)
             return known->second.sha256;
     }
-    now.sha256 = digest_of(path);
+    now.sha256 = digest_of_file(path);
     // What was written a moment ago may be written again within the clock's resolution.
     constexpr int64_t kSettledNs = 1'000'000'000;
     timespec clock{};

@@ -16,6 +16,7 @@
 #include "control/fetch/store.h"
 #include "control/fetch/versions.h"
 #include "control/gate/events.h"
+#include "control/lengths/prefixlen_files.h"
 
 namespace mxgate {
 
@@ -32,6 +33,8 @@ struct Source {
     FetchConfig fetch;
     std::optional<uint64_t> expire_ns;
     uint64_t max_size = 0;
+    bool nrtm = false;     // of lengths: the format
+    bool by_hand = false;  // somebody asked for it to be fetched now
 };
 std::vector<Source> sources_of(const Config& config);
 
@@ -109,11 +112,18 @@ private:
         std::string fetch_error, refusal;
         bool refused_delivery = false;  // `refusal` is about what was fetched, not what is stored
         bool fetching = false, handed_out = false, held = false;
-        bool soon = false;  // somebody wants it fetched now
+        bool soon = false;                      // wanted now, whatever `next` says
+        bool by_hand = false;                   // by somebody, not for what else has changed
+        uint64_t files = 0, files_failing = 0;  // of a list that is made of files
+        int64_t again = 0;                      // Unix time of the next of them
         std::optional<Delivery> delivery;
         InForce now;
     };
 
+    bool is_ready(const State& state) const;
+    FetchResult fetch_files(const Source& source, const std::string& kept, int fd,
+                            const std::atomic<bool>& cancel);
+    void want_files_of(const SourceKey& objects);
     const FeedStore& store(bool lengths) const { return lengths ? fetched_lengths_ : fetched_; }
     void plan(State& state, std::chrono::seconds retry_after) const;
     // True: there is a new version.
@@ -122,6 +132,7 @@ private:
     Events& events_;
     FeedStore fetched_, fetched_lengths_;
     SourceVersions feeds_, lengths_;
+    PrefixlenFiles files_;
     mutable std::mutex mutex_;  // of what follows; held for moments
     std::map<SourceKey, State> states_;
 };

@@ -112,8 +112,11 @@ void FeedService::watch()
     while (!ending_) {
         const Change change = wait_for_change();
         const bool files = change.files || keeper_.is_expiry_due();
-        if ((files || change.deliveries) && !ending_)
+        if ((files || change.deliveries) && !ending_) {
             update_(files);
+            const std::lock_guard lock(mutex_);
+            tasks_.notify_all();  // lists that are made from what is in force now
+        }
     }
 }
 
