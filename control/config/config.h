@@ -166,6 +166,7 @@ struct FetchConfig {
     std::string ca, certificate, key;  // `tls`: PEM files; empty: the system's CAs, no certificate
     uint64_t refresh_ns = 12 * 3600ULL * 1'000'000'000;
     uint64_t timeout_ns = 600ULL * 1'000'000'000;
+    bool only_public = false;  // of a URL that a stranger wrote; see HttpOptions
 
     bool discovers() const { return !discover.objects.empty(); }
     bool is_fetched() const { return !url.empty() || !exec.empty() || discovers(); }

@@ -15,18 +15,6 @@ std::chrono::milliseconds milliseconds(uint64_t ns)
 
 }  // namespace
 
-HttpOptions http_options(const FetchConfig& from)
-{
-    HttpOptions options;
-    options.proxy = from.proxy;
-    options.ca_file = from.ca;
-    options.client_certificate = from.certificate;
-    options.client_key = from.key;
-    options.total_timeout = milliseconds(from.timeout_ns);
-    options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);
-    return options;
-}
-
 FetchResult fetch_source(const FetchConfig& from, uint64_t max_bytes, const Validators& known,
                          int fd, const std::atomic<bool>* cancel, const FetchProgress& progress)
 {
@@ -39,9 +27,16 @@ FetchResult fetch_source(const FetchConfig& from, uint64_t max_bytes, const Vali
             result.state = FetchResult::State::fresh;
         return result;
     }
-    HttpOptions options = http_options(from);
+    HttpOptions options;
     options.url = from.url;
+    options.proxy = from.proxy;
+    options.ca_file = from.ca;
+    options.client_certificate = from.certificate;
+    options.client_key = from.key;
+    options.only_public = from.only_public;
     options.max_bytes = max_bytes;
+    options.total_timeout = milliseconds(from.timeout_ns);
+    options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);
     options.progress = progress;
     return fetch_http(options, known, fd, cancel);
 }

@@ -7,9 +7,6 @@
 
 namespace mxgate {
 
-// What `from` says, `url` and `max_bytes` aside.
-HttpOptions http_options(const FetchConfig& from);
-
 // As fetch_http; a program has no validators and is always `fresh` or `failed`. `max_bytes`: of
 // the list as it is sent.
 FetchResult fetch_source(const FetchConfig& from, uint64_t max_bytes, const Validators& known,

@@ -147,6 +147,11 @@ std::string for_each_text(FeedInput& input, const OnFile& use)
     return read_records(input, nullptr, use);
 }
 
+std::string read_references(FeedInput& input, Discovery& into)
+{
+    return read_records(input, &into, [](FileText&&) {});
+}
+
 DiscoveredList read_discovered(FeedInput& input, const TrustStore* trust)
 {
     DiscoveredList out;

@@ -42,7 +42,7 @@ class DiscoveredWriter
 public:
     explicit DiscoveredWriter(int fd) : fd_(fd) {}
 
-    // First all of `discovery`, settled, then the files. Throw std::runtime_error.
+    // First all of `discovery`, then (it is settled) the files. Throw std::runtime_error.
     void begin(const Discovery& discovery);
     void add(const FileText& file);
 
@@ -53,6 +53,9 @@ private:
 
 // Calls `use` for each file as it stands there; the reason if it is no such list.
 std::string for_each_text(FeedInput& input, const std::function<void(FileText&&)>& use);
+
+// What DiscoveredWriter::begin() wrote; the reason if it is none.
+std::string read_references(FeedInput& input, Discovery& into);
 
 struct DiscoveredList {
     std::vector<DiscoveredFile> files;

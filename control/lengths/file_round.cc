@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <thread>
 
@@ -13,6 +16,8 @@
 #include "control/fetch/fetch.h"
 #include "control/fetch/schedule.h"
 #include "control/lengths/csv.h"
+#include "control/lengths/read.h"
+#include "control/lengths/rpsl.h"
 
 namespace mxgate {
 namespace {
@@ -31,10 +36,21 @@ std::string server_of(const std::string& url)
     return lower(std::string_view(url).substr(begin, url.find_first_of("/?#", begin) - begin));
 }
 
-// What is wrong with a text that came whole; empty: nothing.
-std::string fault_of(const std::string& text, uint64_t max_size)
+// What is wrong with what came whole; empty: nothing.
+std::string fault_of(int fd, uint64_t max_bytes)
 {
-    FeedInput input = FeedInput::of_text(text, max_size);
+    std::string text(max_bytes, '\0');
+    size_t size = 0;
+    while (size < text.size()) {
+        const ssize_t got =
+            ::pread(fd, text.data() + size, text.size() - size, static_cast<off_t>(size));
+        if (got < 0)
+            return std::strerror(errno);
+        if (got == 0)
+            break;
+        size += static_cast<size_t>(got);
+    }
+    FeedInput input = FeedInput::of_text(std::string_view(text).substr(0, size), max_bytes);
     const LengthList list = read_prefixlen(input);
     if (!list.error.empty())
         return list.error;
@@ -45,6 +61,41 @@ std::string fault_of(const std::string& text, uint64_t max_size)
 }
 
 }  // namespace
+
+FetchResult fetch_prefixlen_file(const FetchConfig& from, uint64_t max_bytes,
+                                 const Validators& known, int fd, const std::atomic<bool>* cancel)
+{
+    FetchResult result = fetch_source(from, max_bytes, known, fd, cancel);
+    if (result.state == FetchResult::State::fresh)
+        result.error = fault_of(fd, max_bytes);
+    if (!result.error.empty())
+        result.state = FetchResult::State::failed;
+    return result;
+}
+
+std::string find_references(const std::vector<ObjectList>& objects, int fd)
+{
+    Discovery discovery;
+    for (const ObjectList& list : objects) {
+        FeedInput input = FeedInput::of_file(list.path, kMaxUnpacked);
+        std::string error;
+        const auto take = [&](const RpslObject& object) { discovery.take(object); };
+        if (list.nrtm)
+            for_each_nrtm_object(input, take, error);
+        else
+            for_each_object(input, take);
+        if (input.failure())
+            error = *input.failure();
+        if (!error.empty())
+            return list.path + ": " + error;
+    }
+    try {
+        DiscoveredWriter(fd).begin(discovery);
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
+    return {};
+}
 
 void FileRound::fetch(const std::vector<std::string>& urls)
 {
@@ -105,38 +156,25 @@ FetchResult FileRound::fetch_one(const std::string& url)
     const std::string key = digest_of(url);
     const auto known = store_.last_good(key, url);
     FeedStore::Candidate candidate = store_.begin(key);
-    const DiscoverConfig& limits = wanted_.from.discover;
-    HttpOptions options = http_options(wanted_.from);
-    options.url = url;
-    options.max_bytes = limits.max_size;
-    options.only_public = !limits.any_host;
+    FetchConfig from = wanted_.from;
+    from.url = url;
+    from.only_public = !from.discover.any_host;
+    const uint64_t most = from.discover.max_size;
+    from.discover = {};
     const FetchResult result =
-        fetch_http(options, known ? known->validators : Validators{}, candidate.fd(), &cancel_);
-    if (result.state == FetchResult::State::unchanged)
-        store_.confirm(key, *known, seconds_now());
-    return result.state == FetchResult::State::fresh ? take_text(url, std::move(candidate), result)
-                                                     : result;
-}
-
-FetchResult FileRound::take_text(const std::string& url, FeedStore::Candidate candidate,
-                                 FetchResult result)
-{
-    const std::string key = digest_of(url);
-    const uint64_t most = wanted_.from.discover.max_size;
-    const auto known = store_.last_good(key, url);
+        work_.fetch(from, most, known ? known->validators : Validators{}, candidate.fd(), &cancel_);
     std::string text, before;
-    if (const auto failure = read_file(candidate.path(), most, text))
-        result.error = *failure;
-    else
-        result.error = fault_of(text, most);
-    if (!result.error.empty()) {
-        result.state = FetchResult::State::failed;
-    } else if (known && !read_file(known->path, most, before) && before == text) {
-        StoredCopy copy = *known;
+    if (result.state == FetchResult::State::unchanged && known) {
+        store_.confirm(key, *known, seconds_now());
+    } else if (result.state == FetchResult::State::fresh) {
+        const bool same = known && !read_file(candidate.path(), most, text) &&
+                          !read_file(known->path, most, before) && text == before;
+        StoredCopy copy = same ? *known : StoredCopy{"", url, {}, seconds_now()};
         copy.validators = result.validators;
-        store_.confirm(key, copy, seconds_now());
-    } else {
-        store_.commit(key, std::move(candidate), {"", url, result.validators, seconds_now()});
+        if (same)
+            store_.confirm(key, copy, seconds_now());
+        else
+            store_.commit(key, std::move(candidate), std::move(copy));
     }
     return result;
 }

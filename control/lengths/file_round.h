@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,26 +22,45 @@ namespace mxgate {
 // The soonest that a file is fetched again, whoever asks for it.
 inline constexpr std::chrono::seconds kLeastWait{900};
 
+// A list of registry objects.
+struct ObjectList {
+    std::string path;
+    bool nrtm = false;
+};
+
 // A list that is made of such files, and what it is made from.
 struct FilesWanted {
     std::string name;  // of the list
     const FetchConfig& from;
     std::optional<uint64_t> expire_ns;  // a file that was not had for so long counts no longer
-    struct Objects {
-        std::string path;
-        bool nrtm = false;
-    };
-    std::vector<Objects> objects;
+    std::vector<ObjectList> objects;
     bool now = false;  // all files are due
+};
+
+// As fetch_source(); what came is `fresh` only if it is a prefixlen file of at most `max_bytes`,
+// unpacked. `fd` is open for reading too.
+FetchResult fetch_prefixlen_file(const FetchConfig& from, uint64_t max_bytes,
+                                 const Validators& known, int fd, const std::atomic<bool>* cancel);
+
+// Writes the files that the objects name to `fd`, as read_references() reads them. The reason, if
+// they cannot be read.
+std::string find_references(const std::vector<ObjectList>& objects, int fd);
+
+// What touches the bytes of strangers; one may have it done by another process.
+struct FileWork {
+    std::function<FetchResult(const FetchConfig&, uint64_t max_bytes, const Validators& known,
+                              int fd, const std::atomic<bool>* cancel)>
+        fetch = fetch_prefixlen_file;
+    std::function<std::string(const std::vector<ObjectList>&, int fd)> find = find_references;
 };
 
 class FileRound
 {
 public:
     // `store` has the copies, by the digest of their URL.
-    FileRound(const FilesWanted& wanted, const FeedStore& store, FileStates& states,
-              const std::atomic<bool>& cancel)
-        : wanted_(wanted), store_(store), states_(states), cancel_(cancel)
+    FileRound(const FilesWanted& wanted, const FileWork& work, const FeedStore& store,
+              FileStates& states, const std::atomic<bool>& cancel)
+        : wanted_(wanted), work_(work), store_(store), states_(states), cancel_(cancel)
     {
     }
 
@@ -75,6 +95,7 @@ private:
     static constexpr std::chrono::hours kLongest{1};  // what is not reached by then is due next
 
     const FilesWanted& wanted_;
+    const FileWork& work_;
     const FeedStore& store_;
     FileStates& states_;
     const std::atomic<bool>& cancel_;

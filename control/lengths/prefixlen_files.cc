@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/lengths/prefixlen_files.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +15,6 @@
 #include "control/fetch/digest.h"
 #include "control/lengths/discovered.h"
 #include "control/lengths/read.h"
-#include "control/lengths/rpsl.h"
 
 namespace mxgate {
 namespace {
@@ -71,12 +72,12 @@ size_t put_together(const FileRound& round, const std::vector<std::string>& urls
 std::string PrefixlenFiles::read_objects(const FilesWanted& wanted, Discovery& out)
 {
     std::string key;
-    for (const FilesWanted::Objects& objects : wanted.objects) {
+    for (const ObjectList& list : wanted.objects) {
         struct stat status {
         };
-        if (::stat(objects.path.c_str(), &status) != 0)
-            return objects.path + ": " + std::strerror(errno);
-        key += fmt::format("{} {} {} {}.{};", objects.path, status.st_ino, status.st_size,
+        if (::stat(list.path.c_str(), &status) != 0)
+            return list.path + ": " + std::strerror(errno);
+        key += fmt::format("{} {} {} {}.{};", list.path, status.st_ino, status.st_size,
                            status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
     }
     {
@@ -87,19 +88,18 @@ std::string PrefixlenFiles::read_objects(const FilesWanted& wanted, Discovery& o
             return {};
         }
     }
-    for (const FilesWanted::Objects& objects : wanted.objects) {
-        FeedInput input = FeedInput::of_file(objects.path, kMaxUnpacked);
-        std::string error;
-        const auto take = [&](const RpslObject& object) { out.take(object); };
-        if (objects.nrtm)
-            for_each_nrtm_object(input, take, error);
-        else
-            for_each_object(input, take);
-        if (input.failure())
-            error = *input.failure();
-        if (!error.empty())
-            return objects.path + ": " + error;
-    }
+    const fs::path found = folder_of(wanted.name) + "/objects";
+    fs::create_directories(found.parent_path());
+    const int fd = ::open(found.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return found.string() + ": " + std::strerror(errno);
+    std::string error = work_.find(wanted.objects, fd);
+    ::close(fd);
+    FeedInput input = FeedInput::of_file(found, kMaxUnpacked);
+    if (error.empty())
+        error = read_references(input, out);
+    if (!error.empty())
+        return error;
     const std::lock_guard lock(mutex_);
     known_[wanted.name] = {key, out};
     return {};
@@ -126,7 +126,7 @@ FilesFetched PrefixlenFiles::fetch(const FilesWanted& wanted, const SourceVersio
     std::set<std::string> keys;
     for (const std::string& url : urls)
         keys.insert(digest_of(url));
-    FileRound round(wanted, store, states, cancel);
+    FileRound round(wanted, work_, store, states, cancel);
     round.fetch(urls);
     round.take_back(versions, kept);
     std::erase_if(states, [&](const auto& s) { return !keys.contains(digest_of(s.first)); });

@@ -26,7 +26,10 @@ class PrefixlenFiles
 {
 public:
     // A folder for each list is made in `folder`.
-    explicit PrefixlenFiles(std::string folder) : folder_(std::move(folder)) {}
+    explicit PrefixlenFiles(std::string folder, FileWork work = {})
+        : folder_(std::move(folder)), work_(std::move(work))
+    {
+    }
 
     // Fetches what is due and writes the list of all files to `fd`: of what cannot be had, the last
     // good copy. `versions`: of the list, `kept`: as it was stored last; a text that an operator
@@ -47,6 +50,7 @@ private:
     std::string folder_of(const std::string& name) const { return folder_ + "/" + name; }
 
     const std::string folder_;
+    const FileWork work_;
     std::mutex mutex_;
     std::map<std::string, Known> known_;  // objects take long to read and seldom change
 };
