@@ -282,6 +282,7 @@ struct Config {
     std::vector<LengthFeedConfig> length_feeds;  // aggregation.feeds, in the order of the file
     bool apply_learned = false;                  // aggregation.learned: apply
     std::string trust_store;  // aggregation.trust_store: CA certificates (PEM); empty: none
+    std::string crls;         // aggregation.crls: file or folder; empty: none are looked at
     std::vector<ClassConfig> classes;  // in the order of the file: the later is the stricter
     std::string default_class;
     std::vector<FeedConfig> feeds;    // in the order of the file

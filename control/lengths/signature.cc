@@ -8,15 +8,18 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <vector>
 
+#include "control/config/text.h"
 #include "control/feeds/words.h"
 
 namespace mxgate {
 namespace {
 
 constexpr char kContentType[] = "1.2.840.113549.1.9.16.1.57";  // id-ct-prefixlenCSVwithCRLF
+constexpr uint64_t kMaxCrls = 256 << 20;  // bytes: all of the RPKI has a third of this
 constexpr std::string_view kBegin = "# RPKI Signature:";
 constexpr std::string_view kEnd = "# End Signature:";
 
@@ -37,6 +40,7 @@ void free_blocks(IPAddrBlocks* blocks)
     sk_IPAddressFamily_pop_free(blocks, IPAddressFamily_free);
 }
 using Bio = std::unique_ptr<BIO, Freed<BIO, free_bio>>;
+using Crl = std::unique_ptr<X509_CRL, Freed<X509_CRL, X509_CRL_free>>;
 using Cms = std::unique_ptr<CMS_ContentInfo, Freed<CMS_ContentInfo, CMS_ContentInfo_free>>;
 using Oid = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT, ASN1_OBJECT_free>>;
 using Signers = std::unique_ptr<STACK_OF(X509), Freed<STACK_OF(X509), free_signers>>;
@@ -44,10 +48,15 @@ using Blocks = std::unique_ptr<IPAddrBlocks, Freed<IPAddrBlocks, free_blocks>>;
 
 std::string last_error(const char* otherwise)
 {
-    const unsigned long code = ERR_peek_last_error();
+    const char* more = nullptr;  // "Verify error: certificate revoked"
+    int flags = 0;
+    const unsigned long code = ERR_peek_last_error_data(&more, &flags);
     const char* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
+    std::string out = reason != nullptr ? reason : otherwise;
+    if (more != nullptr && (flags & ERR_TXT_STRING) != 0 && *more != '\0')
+        out += std::string(": ") + more;
     ERR_clear_error();
-    return reason != nullptr ? reason : otherwise;
+    return out;
 }
 
 struct SignedText {
@@ -153,6 +162,46 @@ std::string verify(const SignedText& text, const LengthList& list, X509_STORE* s
     return check_addresses(sk_X509_value(signers.get(), 0), list);
 }
 
+// `path` itself, or the files in that folder; hidden ones and what editors leave are none.
+std::vector<std::string> files_of(const std::string& path)
+{
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (!fs::is_directory(path, error))
+        return {path};
+    std::vector<std::string> out;
+    for (const auto& entry : fs::directory_iterator(path, error)) {
+        const std::string name = entry.path().filename().string();
+        std::error_code gone;
+        if (!name.starts_with('.') && !name.ends_with('~') && entry.is_regular_file(gone))
+            out.push_back(entry.path().string());
+    }
+    if (error)
+        throw std::runtime_error(path + ": " + error.message());
+    return out;
+}
+
+// Gives the size of the file; throws std::runtime_error.
+uint64_t add_crls(X509_STORE* store, const std::string& path, uint64_t most)
+{
+    std::string text;
+    if (const auto failure = read_file(path, most, text))
+        throw std::runtime_error(path + ": " + *failure);
+    size_t count = 0;
+    const Bio bytes(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    while (const Crl one{PEM_read_bio_X509_CRL(bytes.get(), nullptr, nullptr, nullptr)})
+        count += X509_STORE_add_crl(store, one.get()) == 1 ? 1 : 0;
+    ERR_clear_error();
+    const auto* der = reinterpret_cast<const unsigned char*>(text.data());
+    if (count == 0) {
+        const Crl one(d2i_X509_CRL(nullptr, &der, static_cast<long>(text.size())));
+        count += one && X509_STORE_add_crl(store, one.get()) == 1 ? 1 : 0;
+    }
+    if (count == 0)
+        throw std::runtime_error(path + ": " + last_error("no revocation list to be read"));
+    return text.size();
+}
+
 }  // namespace
 
 void TrustStore::Free::operator()(x509_store_st* store) const
@@ -160,10 +209,19 @@ void TrustStore::Free::operator()(x509_store_st* store) const
     X509_STORE_free(store);
 }
 
-TrustStore::TrustStore(const std::string& path) : store_(X509_STORE_new())
+TrustStore::TrustStore(const std::string& path, const std::string& crls) : store_(X509_STORE_new())
 {
     if (!store_ || X509_STORE_load_file(store_.get(), path.c_str()) != 1)
         throw std::runtime_error(path + ": " + last_error("no certificates to be read"));
+    if (crls.empty())
+        return;
+    uint64_t bytes = 0;
+    const std::vector<std::string> files = files_of(crls);
+    for (const std::string& file : files)
+        bytes += add_crls(store_.get(), file, kMaxCrls - bytes);
+    if (files.empty())
+        throw std::runtime_error(crls + ": there is no file in it");
+    X509_STORE_set_flags(store_.get(), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 }
 
 SignatureCheck TrustStore::check(std::string_view text, const LengthList& list) const

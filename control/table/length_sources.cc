@@ -87,10 +87,10 @@ private:
         if (config_.trust_store.empty())
             return;
         try {
-            trust_.emplace(config_.trust_store);
+            trust_.emplace(config_.trust_store, config_.crls);
         } catch (const std::runtime_error& error) {
             diagnose_one(Diagnostic::Severity::error, config_.file, 0,
-                         std::string("aggregation.trust_store: ") + error.what());
+                         std::string("aggregation.trust_store, crls: ") + error.what());
             out_.refused = true;
         }
     }

@@ -440,6 +440,18 @@ TEST(Config, Discovering)
                 ElementsAre(::testing::StartsWith("f:3:52: unknown key `discover`")));
 }
 
+TEST(Config, RevocationLists)
+{
+    const auto store = [](const std::string& fields) {
+        return with_gate("aggregation: {" + fields + "}\n");
+    };
+    const ConfigResult good = parse_config(store("trust_store: a.pem, crls: lists"), "/etc/f");
+    ASSERT_TRUE(good.config);
+    EXPECT_EQ(good.config->crls, "/etc/lists");
+    EXPECT_THAT(check(store("crls: lists")),
+                ElementsAre("f:2:15: `crls` has no effect without `trust_store`"));
+}
+
 TEST(Config, BlastRadius)
 {
     const ConfigResult good =
