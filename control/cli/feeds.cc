@@ -57,6 +57,9 @@ int feeds(const CliOptions& options)
                    list["entries"].get<uint64_t>(),
                    age.is_null() ? "-" : span_text(age.get<int64_t>()), next_text(list["next"]),
                    list["source"].get<std::string>());
+        if (!list["files"].is_null())
+            fmt::print("  {} files, of which {} fail; see `mxgate lengths list`\n",
+                       list["files"].get<uint64_t>(), list["files_failing"].get<uint64_t>());
         if (!list["error"].is_null())
             fmt::print("  {}{}\n", list["error"].get<std::string>(),
                        list["held"].get<bool>() ? " (held back)" : "");

@@ -16,9 +16,11 @@
 #include "control/fetch/versions.h"
 #include "control/lengths/export.h"
 #include "control/lengths/learned.h"
+#include "control/lengths/prefixlen_files.h"
 #include "control/lengths/read.h"
 #include "control/net/address_text.h"
 #include "control/table/length_sources.h"
+#include "control/text/json.h"
 
 namespace mxgate {
 namespace {
@@ -162,44 +164,114 @@ void for_each_word(const std::string& path, Use use)
     }
 }
 
+// A file that objects name: what was read of it, and how its last fetch ended.
+struct FileLine {
+    const LengthFileReport* report = nullptr;  // absent: it does not count
+    std::string error;
+};
+using FileLines = std::map<std::string, FileLine>;  // by URL
+
+FileLines files_of(const CliOptions& options, const LengthReport& report)
+{
+    FileLines out;
+    const PrefixlenFiles fetched(options.state_dir + "/fetched/discovered");
+    for (const LengthFileReport& file : report.files)
+        out[file.url].report = &file;
+    for (const auto& [url, state] : fetched.states(report.name)) {
+        FileLine& line = out[url];
+        line.error = state.error;
+        if (!state.refused.empty() && line.error.empty())
+            line.error = "a text of it is rolled back";
+    }
+    return out;
+}
+
+json to_json(const FileLines& files)
+{
+    json out = json::array();
+    for (const auto& [url, line] : files) {
+        json& file = out.emplace_back(json{{"url", url}, {"counts", line.report != nullptr}});
+        file["error"] = or_null(line.error.empty() ? nullptr : line.error.c_str());
+        if (line.report == nullptr)
+            continue;
+        const LengthFileReport& report = *line.report;
+        file["origin"] = origin_name(report.origin);
+        file["date"] = date_text(report.date);
+        file["entries"] = report.entries;
+        file["rejected"] = report.rejected;
+        file["outside"] = report.outside;
+        file["signature_error"] =
+            or_null(report.signature.empty() ? nullptr : report.signature.c_str());
+    }
+    return out;
+}
+
+json to_json(const LengthReport& report, const char* format,
+             const std::vector<SourceVersion>& versions, const FileLines& files)
+{
+    json kept = json::array();
+    for (const SourceVersion& version : versions)
+        kept.push_back(to_json(version));
+    json out{{"name", report.name},
+             {"format", format},
+             {"origin", origin_name(report.origin)},
+             {"applied", report.applied},
+             {"file", report.path},
+             {"age_seconds", report.date ? std::time(nullptr) - report.date : 0},
+             {"entries", report.entries},
+             {"rejected", report.rejected},
+             {"version", report.version ? json(report.version->number) : json(nullptr)},
+             {"versions", kept}};
+    if (!files.empty())
+        out["files"] = to_json(files);
+    return out;
+}
+
+void print_source(const LengthReport& report, const char* format,
+                  const std::vector<SourceVersion>& versions, const FileLines& files)
+{
+    fmt::print("{} ({}, {}): {} entries, {} rejected, {}{}\n", report.name, format,
+               origin_name(report.origin), report.entries, report.rejected, report.path,
+               report.applied ? "" : "; shown only: `aggregation.learned` is not `apply`");
+    for (const SourceVersion& v : versions)
+        fmt::print("  version {} of {}{}{}\n", v.number, date_text(v.date),
+                   v.refused ? ", rolled back" : "",
+                   report.version && report.version->number == v.number ? ", in force" : "");
+    for (const auto& [url, line] : files) {
+        if (line.report != nullptr)
+            fmt::print("  {} ({}, of {}): {} entries, {} rejected, {} of them outside{}\n", url,
+                       origin_name(line.report->origin), date_text(line.report->date),
+                       line.report->entries, line.report->rejected, line.report->outside,
+                       line.error.empty() ? "" : "; " + line.error);
+        else
+            fmt::print("  {}: does not count{}\n", url,
+                       line.error.empty() ? "" : "; " + line.error);
+    }
+}
+
 }  // namespace
 
 int lengths_list(const CliOptions& options, const std::string& path)
 {
-    const Config config = load(options, path);
+    Config config = load(options, path);
+    std::erase_if(config.length_feeds, [&](const LengthFeedConfig& feed) {
+        const bool absent = feed.fetch.is_fetched() && feed.path.empty();
+        if (absent)
+            fmt::print(stderr, "{}: mxgated has not fetched it yet\n", feed.name);
+        return absent;
+    });
     const SourceVersions versions(options.state_dir + "/lengths");
     const LengthInputs inputs = read_length_sources(config, &versions);
     print_diagnostics(inputs.diagnostics);
     for (size_t i = 0; i < inputs.reports.size(); i++) {
         const LengthReport& report = inputs.reports[i];
-        const LengthSourceInfo& source = inputs.sources[1 + i];
-        const int64_t age = source.date ? std::time(nullptr) - source.date : 0;
-        if (options.json) {
-            json kept = json::array();
-            for (const SourceVersion& version : versions.list(report.name))
-                kept.push_back(to_json(version));
-            fmt::print("{}\n", json{{"name", report.name},
-                                    {"format", format_name(config.length_feeds[i].format)},
-                                    {"origin", origin_name(report.origin)},
-                                    {"applied", source.applied},
-                                    {"file", report.path},
-                                    {"age_seconds", age},
-                                    {"entries", report.entries},
-                                    {"rejected", report.rejected},
-                                    {"version",
-                                     report.version ? json(report.version->number) : json(nullptr)},
-                                    {"versions", kept}}
-                                   .dump());
-            continue;
-        }
-        fmt::print("{} ({}, {}): {} entries, {} rejected, {}{}\n", report.name,
-                   format_name(config.length_feeds[i].format), origin_name(report.origin),
-                   report.entries, report.rejected, report.path,
-                   source.applied ? "" : "; shown only: `aggregation.learned` is not `apply`");
-        for (const SourceVersion& v : versions.list(report.name))
-            fmt::print("  version {} of {}{}{}\n", v.number, date_text(v.date),
-                       v.refused ? ", rolled back" : "",
-                       report.version && report.version->number == v.number ? ", in force" : "");
+        const char* format = format_name(config.length_feeds[i].format);
+        const auto kept = versions.list(report.name);
+        const auto files = files_of(options, report);
+        if (options.json)
+            fmt::print("{}\n", to_json(report, format, kept, files).dump());
+        else
+            print_source(report, format, kept, files);
     }
     return inputs.refused ? kExitError : 0;
 }

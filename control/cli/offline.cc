@@ -38,13 +38,15 @@ private:
     std::string path_;
 };
 
-// Of `config` only the lists that are fetched and (but for `all`) not there yet.
+// Of `config` only the lists that are fetched and (but for `all`) not there yet. Files that objects
+// name are found and kept by mxgated alone.
 Config missing_lists(const Config& config, const FeedKeeper& stored, bool all)
 {
     Config out = config;
     std::set<SourceKey> there;
     for (const Source& source : sources_of(config))
-        if (!source.fetch.is_fetched() || (!all && !stored.current(source).path.empty()))
+        if (!source.fetch.is_fetched() || source.fetch.discovers() ||
+            (!all && !stored.current(source).path.empty()))
             there.insert(source.key);
     std::erase_if(out.feeds, [&](const auto& f) { return there.contains({false, f.name}); });
     std::erase_if(out.length_feeds, [&](const auto& f) { return there.contains({true, f.name}); });

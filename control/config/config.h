@@ -146,17 +146,31 @@ struct JsonPath {
     std::vector<std::string> steps;
 };
 
-// How the list of a source is fetched; without `url` and `exec` it is a local file, `path`.
+// A list that is put together from the prefixlen files that registry objects name; `discover`.
+struct DiscoverConfig {
+    std::vector<std::string> objects;  // names of the length feeds that hold the objects
+    uint64_t files = 10'000;           // at most so many: those of the widest ranges
+    uint64_t max_size = 4 << 20;       // bytes of one file, unpacked
+    bool any_host = false;             // hosts: any; otherwise only those with a public address
+
+    bool operator==(const DiscoverConfig&) const = default;
+};
+
+// How the list of a source is fetched; without `url`, `exec` and `discover` it is a local file,
+// `path`.
 struct FetchConfig {
     std::string url;                // http or https
     std::vector<std::string> exec;  // a program and its arguments; its standard output is the list
-    std::string proxy;              // URL; empty: none
+    DiscoverConfig discover;
+    std::string proxy;                 // URL; empty: none
     std::string ca, certificate, key;  // `tls`: PEM files; empty: the system's CAs, no certificate
     uint64_t refresh_ns = 12 * 3600ULL * 1'000'000'000;
     uint64_t timeout_ns = 600ULL * 1'000'000'000;
+    bool only_public = false;  // of a URL that a stranger wrote; see HttpOptions
 
-    bool is_fetched() const { return !url.empty() || !exec.empty(); }
-    // What versions are told by: the URL, or the program with its arguments.
+    bool discovers() const { return !discover.objects.empty(); }
+    bool is_fetched() const { return !url.empty() || !exec.empty() || discovers(); }
+    // What versions are told by: the URL, the program with its arguments, or whose objects.
     std::string source() const;
     // The same for people: without user and password.
     std::string shown() const;
@@ -269,6 +283,7 @@ struct Config {
     std::vector<LengthFeedConfig> length_feeds;  // aggregation.feeds, in the order of the file
     bool apply_learned = false;                  // aggregation.learned: apply
     std::string trust_store;  // aggregation.trust_store: CA certificates (PEM); empty: none
+    std::string crls;         // aggregation.crls: file or folder; empty: none are looked at
     std::vector<ClassConfig> classes;  // in the order of the file: the later is the stricter
     std::string default_class;
     std::vector<FeedConfig> feeds;    // in the order of the file

@@ -19,7 +19,6 @@ struct NotYet {
 
 constexpr NotYet kNotYet[] = {
     {"gate", "stale", "default_class", "write `stale: keep`"},
-    {"length feed", "discover", "", "remove it"},
     {"feed", "learned", "", "remove it"},
 };
 

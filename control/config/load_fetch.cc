@@ -12,6 +12,8 @@ constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kLeastRefreshOfUrl = 15 * 60 * kSecond;
 constexpr uint64_t kLeastRefreshOfProgram = 10 * kSecond;
 constexpr size_t kMaxUrl = 2048;
+constexpr uint64_t kMaxDiscovered = 30'000;  // files; each is a source of the table
+constexpr uint64_t kMaxDiscoveredSize = 64 << 20;
 
 // `http` or `https`; empty if it is no URL with a host, without blanks and control characters.
 std::string scheme_of(std::string_view url)
@@ -33,7 +35,9 @@ std::string scheme_of(std::string_view url)
 std::string FetchConfig::source() const
 {
     std::string out = url;
-    for (const std::string& word : exec)
+    if (discovers())
+        out = "files named by objects of";
+    for (const std::string& word : discovers() ? discover.objects : exec)
         out += (out.empty() ? "" : " ") + word;
     return out;
 }
@@ -52,18 +56,25 @@ std::string Reader::read_origin(const Section& fields, FetchConfig& fetch,
                                 std::optional<uint64_t>& expire_ns, bool of_feed)
 {
     std::string path;
-    if (fields.has("path") + fields.has("url") + fields.has("exec") > 1)
-        error_at(report_, *fields.find(fields.has("url") ? "url" : "exec"),
-                 "a list comes from one place: `path`, `url` or `exec`");
+    const bool discovers = !of_feed && fields.has("discover");
+    if (fields.has("path") + fields.has("url") + fields.has("exec") + discovers > 1)
+        error_at(report_,
+                 *fields.find(fields.has("url")    ? "url"
+                              : fields.has("exec") ? "exec"
+                                                   : "discover"),
+                 of_feed ? "a list comes from one place: `path`, `url` or `exec`"
+                         : "a list comes from one place: `path`, `url`, `exec` or `discover`");
     if (const YamlEntry* entry = fields.find("url"))
         read_url(*entry, fetch, of_feed);
+    else if (discovers)
+        read_discover(*fields.find("discover")->value, fetch);
     else if (const YamlEntry* program = fields.find("exec"))
         read_exec(*program, fetch);
     else if (const YamlEntry* file = fields.require("path"))
         path = of_feed ? read_path(*file->value) : read_path(*file);
     if (const YamlEntry* entry = fields.find("expire"))
         expire_ns = read_duration(report_, *entry->value);
-    const bool by_url = fields.has("url");
+    const bool by_url = fields.has("url") || discovers;
     for (const char* key : {"refresh", "timeout", "proxy", "tls"}) {
         const YamlEntry* entry = fields.find(key);
         const bool of_programs = key[0] == 'r' || key[1] == 'i';  // refresh, timeout
@@ -107,6 +118,51 @@ void Reader::read_url(const YamlEntry& entry, FetchConfig& into, bool of_feed)
         error_at(report_, *entry.value, "lengths are fetched by https only");
 }
 
+void Reader::read_discover(const YamlNode& node, FetchConfig& into)
+{
+    into.refresh_ns = 24 * 3600 * kSecond;
+    into.timeout_ns = 60 * kSecond;
+    const Section fields = section(node, "discover", {"objects", "files", "max_size", "hosts"});
+    DiscoverConfig& discover = into.discover;
+    if (const YamlEntry* entry = fields.require("objects"))
+        for (const YamlNode* item : one_or_list(*entry->value))
+            discover.objects.push_back(read_name(report_, *item).value_or(""));
+    if (const YamlEntry* entry = fields.find("files"))
+        discover.files = read_number(report_, *entry->value, 1, kMaxDiscovered).value_or(1);
+    if (const YamlEntry* entry = fields.find("max_size"))
+        discover.max_size =
+            read_number(report_, *entry->value, 1000, kMaxDiscoveredSize).value_or(1000);
+    discover.any_host =
+        fields.choice<bool>("hosts", {{"public", false}, {"any", true}}).value_or(false);
+}
+
+// Now that all names are known.
+void Reader::check_discover()
+{
+    uint64_t files = 0;
+    for (const LengthFeedConfig& feed : config_.length_feeds) {
+        const auto error = [&](std::string text) {
+            report_.error(feed.where.line, feed.where.column, std::move(text));
+        };
+        if (!feed.fetch.discovers())
+            continue;
+        files += feed.fetch.discover.files;
+        if (files > kMaxDiscovered)
+            error(fmt::format("more than {} `files` over all that `discover`", kMaxDiscovered));
+        if (feed.format != LengthFormat::prefixlen)
+            error("`discover` finds files of `format: prefixlen`");
+        for (const std::string& name : feed.fetch.discover.objects) {
+            const auto found =
+                std::find_if(config_.length_feeds.begin(), config_.length_feeds.end(),
+                             [&](const LengthFeedConfig& other) { return other.name == name; });
+            if (found == config_.length_feeds.end())
+                error(fmt::format("`objects`: there is no length feed `{}`", name));
+            else if (found->format != LengthFormat::rpsl && found->format != LengthFormat::nrtm4)
+                error(fmt::format("`objects`: `{}` is not of `format: rpsl` or `nrtm4`", name));
+        }
+    }
+}
+
 void Reader::read_exec(const YamlEntry& entry, FetchConfig& into)
 {
     for (const YamlNode* item : one_or_list(*entry.value))
@@ -127,6 +183,9 @@ void Reader::read_tls(const YamlEntry& entry, FetchConfig& into)
           std::pair{"key", &into.key}})
         if (const YamlEntry* path = tls.find(key))
             *file = read_path(*path);
+    if (into.discovers() && tls.has("certificate"))
+        error_at(report_, *tls.find("certificate"),
+                 "`certificate` is not shown to servers that `discover` finds");
     if (tls.has("key") && !tls.has("certificate"))
         error_at(report_, *tls.find("key"), "`key` has no effect without `certificate`");
 }

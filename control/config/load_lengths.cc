@@ -7,9 +7,9 @@ namespace mxgate {
 
 void Reader::read_aggregation(const YamlNode& node)
 {
-    const Section fields = section(
-        node, "aggregation",
-        {"default", "lengths", "embedded", "shared_cap", "feeds", "learned", "trust_store"});
+    const Section fields = section(node, "aggregation",
+                                   {"default", "lengths", "embedded", "shared_cap", "feeds",
+                                    "learned", "trust_store", "crls"});
     if (const YamlEntry* entry = fields.find("default")) {
         const Section lengths = section(*entry->value, "default", {"ipv6", "ipv4"});
         if (const YamlEntry* ipv6 = lengths.find("ipv6"))
@@ -30,6 +30,11 @@ void Reader::read_aggregation(const YamlNode& node)
         fields.choice<bool>("learned", {{"show", false}, {"apply", true}}).value_or(false);
     if (const YamlEntry* store = fields.find("trust_store"))
         config_.trust_store = read_path(*store);
+    if (const YamlEntry* crls = fields.find("crls")) {
+        config_.crls = read_path(*crls);
+        if (!fields.has("trust_store"))
+            error_at(report_, *crls, "`crls` has no effect without `trust_store`");
+    }
     if (const YamlEntry* feeds = fields.find("feeds"))
         read_length_feeds(*feeds->value);
 }
@@ -97,6 +102,7 @@ void Reader::read_length_feeds(const YamlNode& node)
                      fmt::format("more than {} sources of lengths", kMaxLengthFeeds));
         read_length_feed(*node.items[i]);
     }
+    check_discover();
 }
 
 void Reader::read_length_feed(const YamlNode& node)
@@ -105,7 +111,7 @@ void Reader::read_length_feed(const YamlNode& node)
     feed.where = location(node);
     const Section fields = section(node, "length feed",
                                    {"name", "format", "path", "url", "refresh", "expire", "timeout",
-                                    "proxy", "tls", "guard", "assigned", "columns"});
+                                    "proxy", "tls", "guard", "assigned", "columns", "discover"});
     if (!fields.is_map())
         return;
     if (const YamlEntry* entry = fields.require("name")) {

@@ -56,10 +56,13 @@ private:
     void read_length_feed(const YamlNode& node);
     void read_columns(const YamlNode& node, LengthFeedConfig& into);
     std::string read_path(const YamlEntry& entry);
-    // `path`, `url` or `exec`, and the keys that say how to fetch; the path is returned.
+    // `path`, `url`, `exec` or `discover`, and the keys that say how to fetch; the path is
+    // returned.
     std::string read_origin(const Section& fields, FetchConfig& fetch,
                             std::optional<uint64_t>& expire_ns, bool of_feed);
     void read_url(const YamlEntry& entry, FetchConfig& into, bool of_feed);
+    void read_discover(const YamlNode& node, FetchConfig& into);
+    void check_discover();
     void read_exec(const YamlEntry& entry, FetchConfig& into);
     void read_tls(const YamlEntry& entry, FetchConfig& into);
     void read_guard(const YamlNode& node, FeedConfig& into);

@@ -33,6 +33,7 @@ FetchResult fetch_source(const FetchConfig& from, uint64_t max_bytes, const Vali
     options.ca_file = from.ca;
     options.client_certificate = from.certificate;
     options.client_key = from.key;
+    options.only_public = from.only_public;
     options.max_bytes = max_bytes;
     options.total_timeout = milliseconds(from.timeout_ns);
     options.connect_timeout = std::min(options.connect_timeout, options.total_timeout);

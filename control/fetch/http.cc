@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/fetch/http.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <charconv>
 #include <memory>
@@ -11,6 +13,8 @@
 
 #include "control/config/text.h"
 #include "control/fetch/write_all.h"
+#include "control/net/address_text.h"
+#include "control/net/public.h"
 
 namespace mxgate {
 namespace {
@@ -88,6 +92,24 @@ int is_cancelled(void* user, curl_off_t all, curl_off_t got, curl_off_t, curl_of
     return transfer.cancel != nullptr && *transfer.cancel ? 1 : 0;
 }
 
+// The address of a name is known here, for each connection and redirection anew.
+curl_socket_t open_public(void* user, curlsocktype, struct curl_sockaddr* to)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    const void* bytes =
+        to->family == AF_INET6
+            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(&to->addr)->sin6_addr)
+            : &reinterpret_cast<const sockaddr_in*>(&to->addr)->sin_addr;
+    ::inet_ntop(to->family, bytes, text, sizeof(text));
+    const auto address = parse_address(text);
+    if (!address || !is_public({*address, mxg_family_bits(address->family)})) {
+        static_cast<Transfer*>(user)->failure =
+            fmt::format("{} is no public address; nothing is fetched from there", text);
+        return CURL_SOCKET_BAD;
+    }
+    return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 using Handle = std::unique_ptr<CURL, void (*)(CURL*)>;
 using Headers = std::unique_ptr<curl_slist, void (*)(curl_slist*)>;
 
@@ -147,6 +169,10 @@ void set_callbacks(CURL* curl, Transfer& transfer, char* reason)
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_cancelled);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    if (transfer.options.only_public && transfer.options.proxy.empty()) {
+        curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public);
+        curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &transfer);
+    }
 }
 
 Headers conditions(const Validators& known)
@@ -201,7 +227,7 @@ FetchResult fetch_http(const HttpOptions& options, const Validators& known, int 
     long status = 0;
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
     result.retry_after = transfer.retry_after;
-    if (!transfer.failure.empty())
+    if (code != CURLE_OK && !transfer.failure.empty())
         result.error = transfer.failure;
     else if (code == CURLE_ABORTED_BY_CALLBACK)
         result.error = "cancelled";

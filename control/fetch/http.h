@@ -22,6 +22,9 @@ struct HttpOptions {
     std::chrono::milliseconds connect_timeout{30'000};
     std::chrono::milliseconds total_timeout{600'000};
     long max_redirects = 5;  // never from https to http
+    // Without a proxy: connects to no address that is not public. For URLs that strangers wrote,
+    // who must not send us to what only we can reach.
+    bool only_public = false;
     FetchProgress progress;
 };
 

@@ -2,6 +2,8 @@
 #include "control/fetch/schedule.h"
 
 #include <algorithm>
+#include <mutex>
+#include <random>
 
 namespace mxgate {
 
@@ -20,6 +22,14 @@ std::chrono::seconds wait_before_next(const FetchSchedule& schedule, unsigned fa
     const double cut = random * (failures > 0 ? 0.5 : 0.1);
     wait -= seconds{static_cast<seconds::rep>(static_cast<double>(wait.count()) * cut)};
     return std::max({wait, schedule.minimum, retry_after});
+}
+
+double random_share()
+{
+    static std::mutex mutex;
+    static std::mt19937_64 generator(std::random_device{}());
+    const std::lock_guard lock(mutex);
+    return std::uniform_real_distribution<double>(0, 1)(generator);
 }
 
 }  // namespace mxgate

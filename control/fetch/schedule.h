@@ -18,4 +18,7 @@ struct FetchSchedule {
 std::chrono::seconds wait_before_next(const FetchSchedule& schedule, unsigned failures,
                                       std::chrono::seconds retry_after, double random);
 
+// In [0, 1), another each time; safe to call from several threads.
+double random_share();
+
 }  // namespace mxgate

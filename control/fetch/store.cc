@@ -116,6 +116,16 @@ void FeedStore::confirm(const std::string& feed, const StoredCopy& copy, int64_t
     describe(feed, confirmed);
 }
 
+void FeedStore::keep_only(const std::set<std::string>& feeds) const
+{
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+        const std::string name = entry.path().filename().string();
+        if (!feeds.contains(name.substr(0, name.rfind('.'))))
+            fs::remove(entry.path(), ignored);
+    }
+}
+
 std::optional<StoredCopy> FeedStore::last_good(const std::string& feed,
                                                const std::string& source) const
 {

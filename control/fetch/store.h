@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -75,6 +76,9 @@ public:
 
     // Nothing if there is none, if it came from another source, or if what is there is damaged.
     std::optional<StoredCopy> last_good(const std::string& feed, const std::string& source) const;
+
+    // Removes all that is there of other feeds.
+    void keep_only(const std::set<std::string>& feeds) const;
 
 private:
     std::string description(const std::string& feed) const;

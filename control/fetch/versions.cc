@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/fetch/versions.h"
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,11 +8,11 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 
+#include "control/fetch/digest.h"
 #include "control/fetch/durable.h"
 
 namespace mxgate {
@@ -21,29 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-// Empty if it cannot be read to its end; the list's reader says why.
-std::string digest_of(std::istream& in)
-{
-    const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(),
-                                                                     EVP_MD_CTX_free);
-    std::vector<char> block(1 << 18);
-    EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-    while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)
-        EVP_DigestUpdate(context.get(), block.data(), static_cast<size_t>(in.gcount()));
-    if (!in.eof())
-        return {};
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned bytes = 0;
-    EVP_DigestFinal_ex(context.get(), digest, &bytes);
-    std::string out;
-    for (unsigned i = 0; i < bytes; i++) {
-        constexpr char kHex[] = "0123456789abcdef";
-        out += kHex[digest[i] >> 4];
-        out += kHex[digest[i] & 15];
-    }
-    return out;
-}
 
 // The files of a folder, in one order.
 std::vector<fs::path> files_of(const std::string& folder)
@@ -120,8 +96,7 @@ std::string SourceVersions::sha256_of(const std::string& path) const
             known->second.changed_ns == now.changed_ns)
             return known->second.sha256;
     }
-    std::ifstream file(path, std::ios::binary);
-    now.sha256 = digest_of(file);
+    now.sha256 = digest_of_file(path);
     // What was written a moment ago may be written again within the clock's resolution, a tick.
     constexpr int64_t kSettledNs = 40'000'000;
     timespec clock{};
@@ -138,7 +113,7 @@ std::string SourceVersions::sha256_of_folder(const std::string& path) const
     std::stringstream all;
     for (const fs::path& file : files_of(path))
         all << sha256_of(file) << ' ' << file.filename().string() << '\0';
-    return digest_of(all);
+    return digest_of(all.str());
 }
 
 std::string SourceVersions::path_of(const std::string& name, uint64_t number) const

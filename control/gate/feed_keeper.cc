@@ -10,7 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <random>
+#include <utility>
 
 #include "control/fetch/schedule.h"
 #include "control/worker/apart.h"
@@ -51,14 +51,6 @@ bool same_bytes(const std::string& a, const std::string& b)
                       std::istreambuf_iterator<char>(other));
 }
 
-double random_share()
-{
-    static std::mutex mutex;
-    static std::mt19937_64 generator(std::random_device{}());
-    const std::lock_guard lock(mutex);
-    return std::uniform_real_distribution<double>(0, 1)(generator);
-}
-
 json time_or_null(int64_t unix_time)
 {
     return unix_time > 0 ? json(unix_time) : json(nullptr);
@@ -88,7 +80,8 @@ FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
       fetched_(state_dir + "/fetched/feeds"),
       fetched_lengths_(state_dir + "/fetched/lengths"),
       feeds_(state_dir + "/feeds", tell_damage(events)),
-      lengths_(state_dir + "/lengths", tell_damage(events))
+      lengths_(state_dir + "/lengths", tell_damage(events)),
+      files_(state_dir + "/fetched/discovered", {fetch_prefixlen_file_apart, find_references_apart})
 {
 }
 
@@ -129,7 +122,8 @@ std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
     for (auto& [key, state] : states_) {
         if (state.fetching || state.handed_out)
             wanted |= state.soon;
-        if (!state.source.fetch.is_fetched() || state.fetching || state.handed_out)
+        if (!state.source.fetch.is_fetched() || state.fetching || state.handed_out ||
+            !is_ready(state))
             continue;
         const int64_t next = state.soon ? 0 : state.next;
         if (next < earliest) {
@@ -142,7 +136,9 @@ std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
     first->fetching = true;
     first->soon = false;
     first->tried = now;
-    return {first->source, now};
+    Source task = first->source;
+    task.by_hand = std::exchange(first->by_hand, false);
+    return {std::move(task), now};
 }
 
 bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
@@ -156,7 +152,9 @@ bool FeedKeeper::fetch(const Source& source, const std::atomic<bool>& cancel,
         const auto lock = files.try_lock(name);
         const auto known = files.last_good(name, source.fetch.source());
         FeedStore::Candidate candidate = files.begin(name);
-        if (lock)
+        if (lock && source.fetch.discovers())
+            result = fetch_files(source, known ? known->path : "", candidate.fd(), cancel);
+        else if (lock)
             result =
                 fetch_apart(source.fetch, source.max_size, known ? known->validators : Validators{},
                             candidate.fd(), &cancel, progress);
@@ -234,6 +232,8 @@ void FeedKeeper::plan(State& state, std::chrono::seconds retry_after) const
     schedule.minimum = std::min(kPolite, schedule.refresh);
     state.next = seconds_now() +
                  wait_before_next(schedule, state.failures, retry_after, random_share()).count();
+    if (state.again > 0 && state.failures == 0)
+        state.next = std::min(state.next, state.again);
 }
 
 size_t FeedKeeper::fetch_soon(const std::string& name)
@@ -242,7 +242,7 @@ size_t FeedKeeper::fetch_soon(const std::string& name)
     const std::lock_guard lock(mutex_);
     for (auto& [key, state] : states_)
         if (state.source.fetch.is_fetched() && (name.empty() || key.name == name)) {
-            state.soon = true;
+            state.soon = state.by_hand = true;
             count++;
         }
     return count;
@@ -374,8 +374,10 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
                     "the last good version is older than `expire`: it counts no longer");
     if (recovered)
         events_.add(EventKind::feed_recovered, key.name, "a good version is in force");
-    if (updated)
+    if (updated) {
         events_.add(EventKind::feed_updated, key.name, "a new version is in force");
+        want_files_of(key);
+    }
 }
 
 void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_delivery)
@@ -432,6 +434,7 @@ json FeedKeeper::report() const
     const std::lock_guard lock(mutex_);
     for (const auto& [key, state] : states_) {
         const bool fetched = state.source.fetch.is_fetched(), there = !state.now.path.empty();
+        const bool files = state.source.fetch.discovers();
         const char* word = state.now.expired            ? "expired"
                            : !state.refusal.empty()     ? "refused"
                            : !state.fetch_error.empty() ? "failing"
@@ -457,6 +460,8 @@ json FeedKeeper::report() const
              {"tried", time_or_null(state.tried)},
              {"next", fetched ? time_or_null(std::max(state.next, seconds_now())) : json(nullptr)},
              {"failures", state.failed},
+             {"files", files ? json(state.files) : json(nullptr)},
+             {"files_failing", files ? json(state.files_failing) : json(nullptr)},
              {"held", state.held},
              {"error", text_or_null(state.refusal.empty() ? state.fetch_error : state.refusal)}});
     }

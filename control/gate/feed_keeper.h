@@ -17,6 +17,7 @@
 #include "control/fetch/versions.h"
 #include "control/gate/events.h"
 #include "control/gate/sources.h"
+#include "control/lengths/prefixlen_files.h"
 
 namespace mxgate {
 
@@ -92,13 +93,20 @@ private:
         std::string fetch_error, refusal;
         bool refused_delivery = false;  // `refusal` is about what was fetched, not what is stored
         bool fetching = false, handed_out = false, held = false;
-        bool soon = false;  // somebody wants it fetched now
+        bool soon = false;                      // wanted now, whatever `next` says
+        bool by_hand = false;                   // by somebody, not for what else has changed
+        uint64_t files = 0, files_failing = 0;  // of a list that is made of files
+        int64_t again = 0;                      // Unix time of the next of them
         std::optional<Delivery> delivery;
         InForce now;
         bool is_known = false;  // `now` is what the table in force has
     };
 
     static bool is_too_old(const Source& source, const InForce& version);
+    bool is_ready(const State& state) const;
+    FetchResult fetch_files(const Source& source, const std::string& kept, int fd,
+                            const std::atomic<bool>& cancel);
+    void want_files_of(const SourceKey& objects);
     const FeedStore& store(bool lengths) const { return lengths ? fetched_lengths_ : fetched_; }
     void plan(State& state, std::chrono::seconds retry_after) const;
     // True: there is a new version.
@@ -107,6 +115,7 @@ private:
     Events& events_;
     FeedStore fetched_, fetched_lengths_;
     SourceVersions feeds_, lengths_;
+    PrefixlenFiles files_;
     mutable std::mutex mutex_;  // of what follows; held for moments
     std::map<SourceKey, State> states_;
     int64_t expire_after_ = 0;  // Unix time

@@ -122,6 +122,8 @@ void FeedService::watch(bool again)
         again = !update_(files) || (again && !files);
         wait = again ? std::min(wait * 2, kLongestWait) : kFirstWait;
         next = Clock::now() + wait;
+        const std::lock_guard lock(mutex_);
+        tasks_.notify_all();  // lists that are made from what is in force now
     }
 }
 

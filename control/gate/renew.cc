@@ -41,6 +41,9 @@ std::vector<std::string> local_files(const Config& config)
     for (const FeedConfig& feed : config.feeds)
         if (!feed.asns.empty())
             out.push_back(feed.asns);
+    for (const std::string& path : {config.trust_store, config.crls})
+        if (!path.empty())
+            out.push_back(path);
     return out;
 }
 

@@ -22,8 +22,10 @@ std::vector<Source> sources_of(const Config& config)
     };
     for (const FeedConfig& feed : config.feeds)
         add(feed, false, feed.max_size);
-    for (const LengthFeedConfig& feed : config.length_feeds)
+    for (const LengthFeedConfig& feed : config.length_feeds) {
         add(feed, true, kMaxLengthBytes);
+        out.back().nrtm = feed.format == LengthFormat::nrtm4;
+    }
     return out;
 }
 

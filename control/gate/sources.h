@@ -24,6 +24,8 @@ struct Source {
     FetchConfig fetch;
     std::optional<uint64_t> expire_ns;
     uint64_t max_size = 0;
+    bool nrtm = false;     // of lengths: the format
+    bool by_hand = false;  // somebody asked for it to be fetched now
 };
 std::vector<Source> sources_of(const Config& config);
 

@@ -1,39 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Prefixlen files that registry objects name (RFC 9977 section 4): what of them may be believed.
+// Prefixlen files that registry objects name (RFC 9977 section 4): which there are, and what of
+// them may be believed.
 #pragma once
 
-#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "control/lengths/length_list.h"
 #include "control/lengths/rpsl.h"
-#include "control/lengths/signature.h"
 #include "control/net/nesting.h"
 
 namespace mxgate {
 
-// A range of an object and the file that the object names for it.
+// A range of an object and the file that the object names for it: an https URL.
 struct PrefixlenReference {
     mxg_prefix range{};
     std::string url;
-    uint32_t line = 0;  // of the object
-};
-
-struct FetchedFile {
-    std::string text;
-    std::string error;  // not empty: there is no text
-};
-// Gets a URL; only `https://` ones are asked for, each once.
-using Fetch = std::function<FetchedFile(const std::string& url)>;
-
-struct DiscoveredFile {
-    std::string url;
-    LengthOrigin origin = LengthOrigin::prefixlen;
-    LengthList list;          // what may be believed, and what was refused
-    uint64_t outside = 0;     // of the rejected: not in the range of an object that names the file
-    std::string fetch_error;  // not empty: there is no list
-    std::string signature;    // why a signature does not count
+    uint32_t line = 0;  // of the object; 0: unknown
 };
 
 class Discovery
@@ -42,27 +26,31 @@ public:
     // An object names one file: of `prefixlen:` the first, or else of the remarks. What is no https
     // URL, and what is left over, is logged.
     void take(const RpslObject& object);
+    void add(PrefixlenReference reference) { references_.push_back(std::move(reference)); }
 
-    // Fetches every file once. An entry counts where the most specific object that contains it
-    // names its file; of a wider entry only what no more specific object has a file of its own for.
-    // A file that cannot be had leaves its range to the wider object. Without a trust store no
-    // file counts as signed.
-    std::vector<DiscoveredFile> run(const Fetch& fetch, const TrustStore* trust);
+    // Each file once, those of the widest ranges first: whoever has one allocation cannot push the
+    // others out with many small objects.
+    std::vector<std::string> files() const;
+
+    // Only these files are there: what others are named for is left to the wider object. To be
+    // called once, before confine().
+    void settle(const std::set<std::string>& files);
+
+    // Leaves of what the file at `url` states what may be believed. An entry counts where the most
+    // specific object that contains it names the file; of a wider entry only what no more specific
+    // object has a file of its own for. Gives how many entries are in no object that names it.
+    uint64_t confine(const std::string& url, LengthList& list) const;
 
     const std::vector<PrefixlenReference>& references() const { return references_; }
     const LengthList& log() const { return log_; }  // of objects: records, rejected, rejects
+    LengthList& log() { return log_; }
 
 private:
-    void index();
-    uint32_t most_specific(const mxg_prefix& prefix) const;
-    void confine(DiscoveredFile& file, size_t number) const;
-    void carve(const LengthEntry& entry, size_t number, LengthList& into) const;
+    void carve(const LengthEntry& entry, const std::string& url, LengthList& into) const;
 
     std::vector<PrefixlenReference> references_;
     LengthList log_;
-    Nesting ranges_;               // of the references
-    std::vector<size_t> file_of_;  // of each reference
-    std::vector<bool> fetched_;    // of each file
+    Nesting ranges_;  // of the references
 };
 
 }  // namespace mxgate

@@ -4,13 +4,11 @@
 #include <fmt/format.h>
 
 #include "control/lengths/csv.h"
+#include "control/lengths/discovered.h"
 #include "control/lengths/rpsl.h"
 
 namespace mxgate {
 namespace {
-
-// Unpacked: the largest registry's inetnum objects take a third of this.
-constexpr uint64_t kMaxBytes = 16ULL << 30;
 
 LengthList read_format(const LengthFeedConfig& feed, FeedInput& input)
 {
@@ -30,7 +28,21 @@ LengthList read_format(const LengthFeedConfig& feed, FeedInput& input)
     return {};
 }
 
+void require_entries(const LengthFeedConfig& feed, LengthList& list)
+{
+    if (list.error.empty())
+        list.error = fault_of_count(feed, list.entries.size());
+}
+
 }  // namespace
+
+std::string fault_of_count(const LengthFeedConfig& feed, uint64_t entries)
+{
+    if (entries >= feed.min_entries)
+        return {};
+    return fmt::format("{} valid entries, fewer than the {} of `guard.min_entries`", entries,
+                       feed.min_entries);
+}
 
 const char* format_name(LengthFormat format)
 {
@@ -59,9 +71,7 @@ LengthOrigin origin_of(LengthFormat format)
 LengthList read_lengths(const LengthFeedConfig& feed, FeedInput& input)
 {
     LengthList list = read_format(feed, input);
-    if (list.error.empty() && list.entries.size() < feed.min_entries)
-        list.error = fmt::format("{} valid entries, fewer than the {} of `guard.min_entries`",
-                                 list.entries.size(), feed.min_entries);
+    require_entries(feed, list);
     return list;
 }
 
@@ -88,8 +98,12 @@ SignedFile read_signed_file(const LengthFeedConfig& feed, const std::string& pat
 
 LengthList read_length_file(const LengthFeedConfig& feed, const std::string& path)
 {
-    FeedInput input = FeedInput::of_file(path, kMaxBytes);
-    return read_lengths(feed, input);
+    FeedInput input = FeedInput::of_file(path, kMaxUnpacked);
+    if (!feed.fetch.discovers())
+        return read_lengths(feed, input);
+    LengthList list = merge(read_discovered(input, nullptr));
+    require_entries(feed, list);
+    return list;
 }
 
 }  // namespace mxgate

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/lengths/signature.h"
 
+#include <dirent.h>
 #include <openssl/cms.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -8,9 +9,14 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <unistd.h>
+
+#include <memory>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
+#include "control/config/open_file.h"
 #include "control/config/text.h"
 #include "control/feeds/words.h"
 
@@ -18,6 +24,7 @@ namespace mxgate {
 namespace {
 
 constexpr char kContentType[] = "1.2.840.113549.1.9.16.1.57";  // id-ct-prefixlenCSVwithCRLF
+constexpr uint64_t kMaxCrls = 256 << 20;  // bytes: all of the RPKI has a third of this
 constexpr std::string_view kBegin = "# RPKI Signature:";
 constexpr std::string_view kEnd = "# End Signature:";
 
@@ -39,6 +46,7 @@ void free_blocks(IPAddrBlocks* blocks)
 }
 using Bio = std::unique_ptr<BIO, Freed<BIO, free_bio>>;
 using Certificate = std::unique_ptr<X509, Freed<X509, X509_free>>;
+using Crl = std::unique_ptr<X509_CRL, Freed<X509_CRL, X509_CRL_free>>;
 using Cms = std::unique_ptr<CMS_ContentInfo, Freed<CMS_ContentInfo, CMS_ContentInfo_free>>;
 using Oid = std::unique_ptr<ASN1_OBJECT, Freed<ASN1_OBJECT, ASN1_OBJECT_free>>;
 using Signers = std::unique_ptr<STACK_OF(X509), Freed<STACK_OF(X509), free_signers>>;
@@ -46,10 +54,15 @@ using Blocks = std::unique_ptr<IPAddrBlocks, Freed<IPAddrBlocks, free_blocks>>;
 
 std::string last_error(const char* otherwise)
 {
-    const unsigned long code = ERR_peek_last_error();
+    const char* more = nullptr;  // "Verify error: certificate revoked"
+    int flags = 0;
+    const unsigned long code = ERR_peek_last_error_data(&more, &flags);
     const char* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
+    std::string out = reason != nullptr ? reason : otherwise;
+    if (more != nullptr && (flags & ERR_TXT_STRING) != 0 && *more != '\0')
+        out += std::string(": ") + more;
     ERR_clear_error();
-    return reason != nullptr ? reason : otherwise;
+    return out;
 }
 
 struct SignedText {
@@ -155,6 +168,49 @@ std::string verify(const SignedText& text, const LengthList& list, X509_STORE* s
     return check_addresses(sk_X509_value(signers.get(), 0), list);
 }
 
+// `path` itself, or the files in that folder; hidden ones and what editors leave are none.
+std::vector<std::string> files_of(const std::string& path)
+{
+    struct Close {
+        void operator()(DIR* folder) const { ::closedir(folder); }
+    };
+    const int fd = open_file(path);
+    const std::unique_ptr<DIR, Close> folder(fd < 0 ? nullptr : ::fdopendir(fd));
+    if (!folder) {
+        if (fd >= 0)
+            ::close(fd);
+        return {path};  // its reader says what is wrong
+    }
+    std::vector<std::string> out;
+    while (const dirent* entry = ::readdir(folder.get())) {
+        const std::string_view name = entry->d_name;
+        if (!name.starts_with('.') && !name.ends_with('~') && entry->d_type != DT_DIR)
+            out.push_back(path + '/' + entry->d_name);
+    }
+    return out;
+}
+
+// Gives the size of the file; throws std::runtime_error.
+uint64_t add_crls(X509_STORE* store, const std::string& path, uint64_t most)
+{
+    std::string text;
+    if (const auto failure = read_file(path, most, text))
+        throw std::runtime_error(path + ": " + *failure);
+    size_t count = 0;
+    const Bio bytes(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    while (const Crl one{PEM_read_bio_X509_CRL(bytes.get(), nullptr, nullptr, nullptr)})
+        count += X509_STORE_add_crl(store, one.get()) == 1 ? 1 : 0;
+    ERR_clear_error();
+    const auto* der = reinterpret_cast<const unsigned char*>(text.data());
+    if (count == 0) {
+        const Crl one(d2i_X509_CRL(nullptr, &der, static_cast<long>(text.size())));
+        count += one && X509_STORE_add_crl(store, one.get()) == 1 ? 1 : 0;
+    }
+    if (count == 0)
+        throw std::runtime_error(path + ": " + last_error("no revocation list to be read"));
+    return text.size();
+}
+
 }  // namespace
 
 void TrustStore::Free::operator()(x509_store_st* store) const
@@ -162,7 +218,7 @@ void TrustStore::Free::operator()(x509_store_st* store) const
     X509_STORE_free(store);
 }
 
-TrustStore::TrustStore(const std::string& path) : store_(X509_STORE_new())
+TrustStore::TrustStore(const std::string& path, const std::string& crls) : store_(X509_STORE_new())
 {
     constexpr size_t kMaxBytes = 64 << 20;
     std::string text;
@@ -175,6 +231,15 @@ TrustStore::TrustStore(const std::string& path) : store_(X509_STORE_new())
     if (count == 0)
         throw std::runtime_error(path + ": " + last_error("no certificates to be read"));
     ERR_clear_error();
+    if (crls.empty())
+        return;
+    uint64_t read = 0;
+    const std::vector<std::string> files = files_of(crls);
+    for (const std::string& file : files)
+        read += add_crls(store_.get(), file, kMaxCrls - read);
+    if (files.empty())
+        throw std::runtime_error(crls + ": there is no file in it");
+    X509_STORE_set_flags(store_.get(), X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 }
 
 SignatureCheck TrustStore::check(std::string_view text, const LengthList& list) const

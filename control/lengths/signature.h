@@ -20,12 +20,15 @@ struct SignatureCheck {
 };
 
 // CA certificates that signatures are verified against: trust anchors, and the CAs between them
-// and the signer. Revocation is not looked at.
+// and the signer.
 class TrustStore
 {
 public:
-    // PEM, any number of certificates; throws std::runtime_error.
-    explicit TrustStore(const std::string& path);
+    // `path`: PEM, any number of certificates. `crls`: a file or a folder of files of certificate
+    // revocation lists (RFC 5280, RFC 6487), PEM or DER; with them every certificate of a chain
+    // must have a list of its issuer that is in date and does not name it. Empty: revocation is
+    // not looked at. Throws std::runtime_error.
+    explicit TrustStore(const std::string& path, const std::string& crls = "");
 
     // Whether `text`, a whole file, is signed for all prefixes of `list`, read from it.
     SignatureCheck check(std::string_view text, const LengthList& list) const;

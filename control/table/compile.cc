@@ -462,8 +462,9 @@ CompileResult compile(const Config& config, uint64_t generation, const TableInfo
             result.table = compiler.finish(shadowed);
             for (size_t i = 0; i < result.feeds.size(); i++)
                 result.feeds[i].shadowed = shadowed.feeds[compiler.feed_number(i)];
-            for (size_t i = 0; i < result.lengths.size(); i++)
-                result.lengths[i].shadowed = shadowed.lengths[1 + i];
+            for (LengthReport& report : result.lengths)
+                for (uint32_t i = report.sources; i < report.sources_end; i++)
+                    report.shadowed += shadowed.lengths[i];
         } catch (const std::length_error& error) {
             Diagnostic diagnostic;
             diagnostic.where.file = config.file;

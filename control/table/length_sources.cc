@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "control/config/open_file.h"
+#include "control/lengths/discovered.h"
 #include "control/lengths/read.h"
 
 namespace mxgate {
@@ -93,10 +94,10 @@ private:
         if (config_.trust_store.empty())
             return;
         try {
-            trust_.emplace(config_.trust_store);
+            trust_.emplace(config_.trust_store, config_.crls);
         } catch (const std::runtime_error& error) {
             diagnose_one(Diagnostic::Severity::error, config_.file, 0,
-                         std::string("aggregation.trust_store: ") + error.what());
+                         std::string("aggregation.trust_store, crls: ") + error.what());
             out_.refused = true;
         }
     }
@@ -110,23 +111,65 @@ private:
 
     void add_feed(const LengthFeedConfig& feed)
     {
+        LengthReport report;
+        report.name = feed.name;
+        report.path = choose(feed, report);
+        report.date = date_of(report.path);
+        report.sources = static_cast<uint32_t>(out_.sources.size());
+        if (feed.fetch.discovers())
+            add_discovered(feed, report);
+        else
+            add_list(feed, report);
+        report.sources_end = static_cast<uint32_t>(out_.sources.size());
+        out_.reports.push_back(std::move(report));
+    }
+
+    void add_list(const LengthFeedConfig& feed, LengthReport& report)
+    {
         LengthSourceInfo info;
         info.name = feed.name;
-        LengthReport report;
-        info.path = choose(feed, report);
+        info.path = report.path;
+        info.date = report.date;
         const LengthList list = read(feed, info);
-        info.date = date_of(info.path);
         info.applied = info.origin != LengthOrigin::learned || config_.apply_learned;
-        report.name = feed.name;
-        report.path = info.path;
         report.origin = info.origin;
-        report.entries = list.entries.size();
-        report.rejected = list.rejected;
-        report.ignored = list.ignored;
-        report.rejects = list.rejects;
-        out_.reports.push_back(std::move(report));
+        report.applied = info.applied;
+        take_counts(list, report);
         diagnose(list, info.path);
         add_entries(list, add_source(std::move(info)));
+    }
+
+    // Each file is a source of its own, so that `explain` can name it.
+    void add_discovered(const LengthFeedConfig& feed, LengthReport& report)
+    {
+        FeedInput input = FeedInput::of_file(report.path, kMaxUnpacked);
+        DiscoveredList found = read_discovered(input, trust_ ? &*trust_ : nullptr);
+        report.origin = LengthOrigin::prefixlen;
+        for (const DiscoveredFile& file : found.files) {
+            take_log(file, found.log);
+            report.entries += file.list.entries.size();
+        }
+        found.log.error = found.error.empty() ? fault_of_count(feed, report.entries) : found.error;
+        take_counts(found.log, report);
+        diagnose(found.log, report.path);
+        for (const DiscoveredFile& file : found.files) {
+            report.files.push_back({file.url, file.origin, file.date, file.list.entries.size(),
+                                    file.list.rejected, file.outside, file.signature});
+            LengthSourceInfo info;
+            info.name = feed.name;
+            info.path = file.url;
+            info.origin = file.origin;
+            info.date = file.date;
+            add_entries(file.list, add_source(std::move(info)));
+        }
+    }
+
+    static void take_counts(const LengthList& log, LengthReport& report)
+    {
+        report.entries += log.entries.size();
+        report.rejected = log.rejected;
+        report.ignored = log.ignored;
+        report.rejects = log.rejects;
     }
 
     // The file to read: the feed's own, or a version of it.

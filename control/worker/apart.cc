@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kFetchGrace{30};  // it ends by itself before
 // All that a job may read.
 std::set<std::string> files_of(const CompileJob& job)
 {
-    std::set<std::string> out{job.config.file, job.config.trust_store};
+    std::set<std::string> out{job.config.file, job.config.trust_store, job.config.crls};
     for (const FeedConfig& feed : job.config.feeds) {
         out.insert(feed.path);
         out.insert(feed.asns);
@@ -48,11 +48,10 @@ PolicyTable checked(PolicyTable table, const CompileJob& job)
     return table;
 }
 
-}  // namespace
-
-FetchResult fetch_apart(const FetchConfig& from, uint64_t max_bytes, const Validators& known,
-                        int fd, const std::atomic<bool>* cancel, const FetchProgress& progress)
+FetchResult fetch_by_worker(const FetchJob& job, int fd, const std::atomic<bool>* cancel,
+                            const FetchProgress& progress)
 {
+    const FetchConfig& from = job.from;
     WorkerProcess::Terms terms;
     terms.files = {from.ca, from.certificate, from.key};
     terms.limit = std::chrono::milliseconds(from.timeout_ns / 1'000'000) + kFetchGrace;
@@ -66,8 +65,7 @@ FetchResult fetch_apart(const FetchConfig& from, uint64_t max_bytes, const Valid
     FetchResult failed;
     try {
         WorkerProcess worker;
-        const std::optional<Message> done =
-            worker.run(MessageKind::fetch, to_text(FetchJob{from, max_bytes, known}), fd, terms);
+        const std::optional<Message> done = worker.run(MessageKind::fetch, to_text(job), fd, terms);
         if (done)
             return fetch_result_from(done->text);
         failed.error = "cancelled";
@@ -77,6 +75,37 @@ FetchResult fetch_apart(const FetchConfig& from, uint64_t max_bytes, const Valid
         failed.error = std::string("mxgate-worker makes no sense: ") + error.what();
     }
     return failed;
+}
+
+}  // namespace
+
+FetchResult fetch_apart(const FetchConfig& from, uint64_t max_bytes, const Validators& known,
+                        int fd, const std::atomic<bool>* cancel, const FetchProgress& progress)
+{
+    return fetch_by_worker({from, max_bytes, known, false}, fd, cancel, progress);
+}
+
+FetchResult fetch_prefixlen_file_apart(const FetchConfig& from, uint64_t max_bytes,
+                                       const Validators& known, int fd,
+                                       const std::atomic<bool>* cancel)
+{
+    return fetch_by_worker({from, max_bytes, known, true}, fd, cancel, {});
+}
+
+std::string find_references_apart(const std::vector<ObjectList>& objects, int fd)
+{
+    WorkerProcess::Terms terms;
+    for (const ObjectList& list : objects)
+        terms.files.insert(list.path);
+    terms.limit = kCompileLimit;
+    try {
+        WorkerProcess worker;
+        const std::optional<Message> done =
+            worker.run(MessageKind::find, to_text(objects), fd, terms);
+        return done ? done->text : "cancelled";
+    } catch (const WorkerError& error) {
+        return error.what();
+    }
 }
 
 CompileAnswer compile_apart(const CompileJob& job)

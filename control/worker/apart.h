@@ -6,9 +6,11 @@
 
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "control/fetch/http.h"
 #include "control/gate/list_compile.h"
+#include "control/lengths/file_round.h"
 
 namespace mxgate {
 
@@ -23,6 +25,12 @@ public:
 FetchResult fetch_apart(const FetchConfig& from, uint64_t max_bytes, const Validators& known,
                         int fd, const std::atomic<bool>* cancel = nullptr,
                         const FetchProgress& progress = {});
+
+// As fetch_prefixlen_file() and find_references(): control/lengths/file_round.h.
+FetchResult fetch_prefixlen_file_apart(const FetchConfig& from, uint64_t max_bytes,
+                                       const Validators& known, int fd,
+                                       const std::atomic<bool>* cancel);
+std::string find_references_apart(const std::vector<ObjectList>& objects, int fd);
 
 // As compile_lists(). Throws WorkerError.
 CompileAnswer compile_apart(const CompileJob& job);

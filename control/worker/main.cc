@@ -66,8 +66,17 @@ void fetch(Channel& channel, const Message& message)
         }
     };
     const FetchResult result =
-        fetch_source(job.from, job.max_bytes, job.known, message.fd.get(), &gone, progress);
+        job.prefixlen
+            ? fetch_prefixlen_file(job.from, job.max_bytes, job.known, message.fd.get(), &gone)
+            : fetch_source(job.from, job.max_bytes, job.known, message.fd.get(), &gone, progress);
     channel.send(MessageKind::done, to_text(result));
+}
+
+void find(Channel& channel, const Message& message)
+{
+    const std::vector<ObjectList> objects = object_lists_from(message.text);
+    confine(Task::compile);
+    channel.send(MessageKind::done, find_references(objects, message.fd.get()));
 }
 
 void compile(Channel& channel, const Message& message)
@@ -86,6 +95,8 @@ void work(Channel& channel)
         return;
     if (job->kind == MessageKind::fetch)
         fetch(channel, *job);
+    else if (job->kind == MessageKind::find)
+        find(channel, *job);
     else if (job->kind == MessageKind::compile)
         compile(channel, *job);
 }

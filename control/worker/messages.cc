@@ -30,8 +30,9 @@ using nlohmann::json;
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Validators, etag, last_modified)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FetchConfig, url, exec, proxy, ca, certificate, key, refresh_ns,
-                                   timeout_ns)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FetchJob, from, max_bytes, known)
+                                   timeout_ns, only_public)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FetchJob, from, max_bytes, known, prefixlen)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObjectList, path, nrtm)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SourceKey, lengths, name)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InForce, path, date, entries, rejected, expired, rolled_back,
                                    fallback)
@@ -47,8 +48,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WidenedEntry, line, from, to)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FeedReport, name, entries, rejected, skipped, shadowed, rejects,
                                    widened, widened_examples, newly_covered_ipv4,
                                    newly_covered_ipv6)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LengthReport, name, path, origin, entries, rejected, ignored,
-                                   shadowed, rejects)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LengthFileReport, url, origin, date, entries, rejected, outside,
+                                   signature)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LengthReport, name, path, date, origin, applied, sources,
+                                   sources_end, files, entries, rejected, ignored, shadowed,
+                                   rejects)
 
 namespace {
 
@@ -68,6 +72,16 @@ std::string to_text(const FetchJob& job)
 FetchJob fetch_job_from(const std::string& text)
 {
     return json::parse(text).get<FetchJob>();
+}
+
+std::string to_text(const std::vector<ObjectList>& objects)
+{
+    return text_of(objects);
+}
+
+std::vector<ObjectList> object_lists_from(const std::string& text)
+{
+    return json::parse(text).get<std::vector<ObjectList>>();
 }
 
 std::string to_text(const FetchResult& result)

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "control/fetch/http.h"
 #include "control/gate/list_compile.h"
+#include "control/lengths/file_round.h"
 
 namespace mxgate {
 
@@ -14,10 +16,14 @@ struct FetchJob {
     FetchConfig from;
     uint64_t max_bytes = 0;
     Validators known;
+    bool prefixlen = false;  // only a prefixlen file will do
 };
 
 std::string to_text(const FetchJob& job);
 FetchJob fetch_job_from(const std::string& text);
+
+std::string to_text(const std::vector<ObjectList>& objects);
+std::vector<ObjectList> object_lists_from(const std::string& text);
 
 std::string to_text(const FetchResult& result);
 FetchResult fetch_result_from(const std::string& text);

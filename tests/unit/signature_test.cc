@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
@@ -19,6 +20,7 @@
 namespace mxgate {
 namespace {
 
+using ::testing::HasSubstr;
 using State = SignatureCheck::State;
 
 struct Key {
@@ -53,11 +55,35 @@ Key make(const char* name, const Key* issuer, const char* addresses, bool ca)
     X509_set_issuer_name(x, X509_get_subject_name(by.certificate.get()));
     extend(x, by.certificate.get(), NID_basic_constraints, ca ? "critical,CA:TRUE" : "CA:FALSE");
     extend(x, by.certificate.get(), NID_key_usage,
-           ca ? "critical,keyCertSign" : "critical,digitalSignature");
+           ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
     extend(x, by.certificate.get(), NID_subject_key_identifier, "hash");
     if (addresses)
         extend(x, by.certificate.get(), NID_sbgp_ipAddrBlock, addresses);
     EXPECT_GT(X509_sign(x, by.key.get(), EVP_sha256()), 0);
+    return out;
+}
+
+// The revocation list of `issuer`, which names `revoked` (null: nobody), good for an hour from
+// `begins` seconds on.
+std::shared_ptr<X509_CRL> revocation_list(const Key& issuer, const Key* revoked, long begins = -60)
+{
+    std::shared_ptr<X509_CRL> out(X509_CRL_new(), X509_CRL_free);
+    X509_CRL_set_version(out.get(), 1);
+    X509_CRL_set_issuer_name(out.get(), X509_get_subject_name(issuer.certificate.get()));
+    const std::unique_ptr<ASN1_TIME, void (*)(ASN1_TIME*)> from(X509_gmtime_adj(nullptr, begins),
+                                                                ASN1_TIME_free);
+    const std::unique_ptr<ASN1_TIME, void (*)(ASN1_TIME*)> to(
+        X509_gmtime_adj(nullptr, begins + 3600), ASN1_TIME_free);
+    X509_CRL_set1_lastUpdate(out.get(), from.get());
+    X509_CRL_set1_nextUpdate(out.get(), to.get());
+    if (revoked) {
+        X509_REVOKED* entry = X509_REVOKED_new();
+        X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked->certificate.get()));
+        X509_REVOKED_set_revocationDate(entry, from.get());
+        X509_CRL_add0_revoked(out.get(), entry);
+    }
+    X509_CRL_sort(out.get());
+    EXPECT_GT(X509_CRL_sign(out.get(), issuer.key.get(), EVP_sha256()), 0);
     return out;
 }
 
@@ -117,11 +143,28 @@ protected:
         return path;
     }
 
-    SignatureCheck check(const std::string& text) const
+    SignatureCheck check(const std::string& text, const std::string& crls = "") const
     {
         FeedInput input = length_input(text);
         const LengthList list = read_prefixlen(input);
-        return TrustStore(store({&anchor_, &ca_})).check(text, list);
+        return TrustStore(store({&anchor_, &ca_}), crls).check(text, list);
+    }
+
+    // A folder of these lists, every other one in PEM.
+    std::string folder_of(const std::vector<std::shared_ptr<X509_CRL>>& lists) const
+    {
+        const std::string path = folder_.path() + "/crls";
+        std::filesystem::remove_all(path);
+        std::filesystem::create_directory(path);
+        for (size_t i = 0; i < lists.size(); i++) {
+            FILE* file = std::fopen((path + "/" + std::to_string(i) + ".crl").c_str(), "w");
+            if (i % 2 == 0)
+                i2d_X509_CRL_fp(file, lists[i].get());
+            else
+                PEM_write_X509_CRL(file, lists[i].get());
+            std::fclose(file);
+        }
+        return path;
     }
 
     reference::TemporaryFolder folder_;
@@ -159,7 +202,7 @@ TEST_F(Signature, AddressesThatTheSignerDoesNotHold)
 {
     const Key narrow = make("narrow", &ca_, "critical,IPv6:2001:db8::/33", false);
     EXPECT_THAT(check(signed_text(kText, narrow, kType)).reason,
-                ::testing::HasSubstr("does not hold all prefixes"));
+                HasSubstr("does not hold all prefixes"));
     const Key none = make("none", &ca_, nullptr, false);
     EXPECT_EQ(check(signed_text(kText, none, kType)).state, State::invalid);
     const Key inherits = make("inherits", &ca_, "critical,IPv6:inherit", false);
@@ -176,7 +219,7 @@ TEST_F(Signature, OtherSignersAndOtherContent)
     EXPECT_EQ(check(signed_text(kText, other, kType)).state, State::invalid);
     const Key signer = make("signer", &ca_, "critical,IPv6:2001:db8::/32", false);
     EXPECT_THAT(check(signed_text(kText, signer, "1.2.840.113549.1.9.16.1.47")).reason,
-                ::testing::HasSubstr("another type of content"));
+                HasSubstr("another type of content"));
 }
 
 TEST_F(Signature, BrokenBlocks)
@@ -191,6 +234,52 @@ TEST_F(Signature, BrokenBlocks)
     EXPECT_THAT(check(begin + "# QUJD\n# End Signature: 192.0.2.0/24\n").reason,
                 "the signature's first and last line name different ranges");
     EXPECT_THROW(TrustStore(folder_.path() + "/none"), std::runtime_error);
+}
+
+TEST_F(Signature, RevocationLists)
+{
+    const Key signer = make("signer", &ca_, "critical,IPv6:2001:db8::/32", false);
+    const Key other = make("other", &ca_, "critical,IPv6:2001:db8::/32", false);
+    const Key stranger = make("stranger", nullptr, nullptr, true);
+    const std::string text = signed_text(kText, signer, kType);
+    const auto of_anchor = revocation_list(anchor_, nullptr);
+    const auto reason = [&](const std::vector<std::shared_ptr<X509_CRL>>& lists) {
+        return check(text, folder_of(lists)).reason;
+    };
+    EXPECT_EQ(reason({of_anchor, revocation_list(ca_, nullptr)}), "");
+    EXPECT_EQ(reason({revocation_list(ca_, &other), of_anchor}), "");
+    // The signer, or the CA above it.
+    EXPECT_THAT(reason({of_anchor, revocation_list(ca_, &signer)}), HasSubstr("revoked"));
+    EXPECT_THAT(reason({revocation_list(anchor_, &ca_), revocation_list(ca_, nullptr)}),
+                HasSubstr("revoked"));
+    // A newer list counts, whoever comes first.
+    EXPECT_THAT(
+        reason({of_anchor, revocation_list(ca_, &signer), revocation_list(ca_, nullptr, -600)}),
+        HasSubstr("revoked"));
+    // Who has no list, one that is out of date, or one that somebody else made, proves nothing.
+    EXPECT_THAT(reason({of_anchor}), HasSubstr("unable to get certificate CRL"));
+    EXPECT_THAT(reason({of_anchor, revocation_list(stranger, nullptr)}),
+                HasSubstr("unable to get certificate CRL"));
+    EXPECT_THAT(reason({of_anchor, revocation_list(ca_, nullptr, -7200)}),
+                HasSubstr("CRL has expired"));
+    EXPECT_THAT(reason({of_anchor, revocation_list(ca_, nullptr, 1800)}),
+                HasSubstr("CRL is not yet valid"));
+    Key liar = stranger;  // the name of the CA, another key
+    X509_set_subject_name(liar.certificate.get(), X509_get_subject_name(ca_.certificate.get()));
+    EXPECT_NE(reason({of_anchor, revocation_list(liar, nullptr)}), "");
+    // One file of several.
+    const std::string one = folder_.path() + "/all.pem";
+    FILE* file = std::fopen(one.c_str(), "w");
+    for (const auto& list : {of_anchor, revocation_list(ca_, &signer)})
+        PEM_write_X509_CRL(file, list.get());
+    std::fclose(file);
+    EXPECT_THAT(check(text, one).reason, HasSubstr("revoked"));
+    EXPECT_EQ(check(text).reason, "") << "without lists";
+    // What is no list is told, not passed over.
+    std::ofstream(one) << "nonsense";
+    EXPECT_THROW(check(text, one), std::runtime_error);
+    EXPECT_THROW(check(text, folder_.path() + "/none"), std::runtime_error);
+    EXPECT_THROW(check(text, folder_of({})), std::runtime_error);
 }
 
 TEST_F(Signature, RaisesTheOrigin)
