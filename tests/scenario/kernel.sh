@@ -49,11 +49,12 @@ for applet in sh mount mkdir cat grep sed tail insmod httpd sleep poweroff uname
   ln -s busybox "$IMAGE/bin/$applet"
 done
 add_program "$(command -v ip)"
-for program in mxgate mxgated mxgate-connect xdp_test dpdk_test; do
+for program in mxgate mxgated mxgate-worker mxgate-connect xdp_test dpdk_test; do
   [[ -x "$BIN/$program" || "$program" != dpdk_test ]] || continue # built without DPDK
   add_program "$BIN/$program"
   strip "$IMAGE/bin/$program"
 done
+echo 'nobody:x:65534:65534:nobody:/:/bin/false' >"$IMAGE/etc/passwd"
 for object in /usr/lib/*/bpf/xdp-dispatcher.o; do # libxdp's
   install -D "$object" "$IMAGE$object"
 done
