@@ -3,6 +3,9 @@
 // of mxgated but for packets.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -107,6 +110,24 @@ protected:
     reference::TemporaryFolder folder_;
     std::optional<Gate> gate_;
     uint64_t seen_ = 0;
+};
+
+// One whose feeds are local files.
+class GateFiles : public FeedGate
+{
+protected:
+    ~GateFiles() override { gate_.reset(); }
+    static std::string list(const std::string& name, const std::string& path,
+                            const std::string& class_name, const std::string& more = "")
+    {
+        return "  - {name: " + name + ", format: prefixes, path: " + path +
+               ", class: " + class_name + more + "}\n";
+    }
+    void set_age(const std::string& name, int seconds) const
+    {
+        const timespec then{std::time(nullptr) - seconds, 0}, both[] = {then, then};
+        ::utimensat(AT_FDCWD, file(name).c_str(), both, 0);
+    }
 };
 
 }  // namespace mxgate
