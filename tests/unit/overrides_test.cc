@@ -13,6 +13,7 @@
 #include "control/net/address_text.h"
 #include "dataplane/state/memory.h"
 #include "dataplane/state/overrides.h"
+#include "tests/reference/policy_case.h"
 
 namespace mxgate {
 namespace {
@@ -111,7 +112,6 @@ protected:
             info_.classes.push_back({name, "", false});
         }
         info_.config = "gate.yaml";
-        std::filesystem::remove(path_);
     }
     Override made(const OverrideRequest& request) { return to_override(request, config_, 1000); }
     std::string refused(const OverrideRequest& request)
@@ -126,7 +126,8 @@ protected:
 
     Config config_;
     TableInfo info_;
-    std::string path_ = ::testing::TempDir() + "/overrides.json";
+    reference::TemporaryFolder folder_;
+    std::string path_ = folder_.path() + "/overrides.json";
 };
 
 TEST_F(OverrideFile, WordsBecomeClasses)
@@ -216,7 +217,7 @@ TEST_F(OverrideFile, WhatCannotBeReadIsNotReplaced)
 
 TEST_F(OverrideFile, WhatCannotBeKeptIsNotSet)
 {
-    Overrides list(::testing::TempDir() + "/no/such/folder.json");
+    Overrides list(folder_.path() + "/no/such/folder.json");
     EXPECT_THROW(list.set(made({"192.0.2.0/24", "bad", {}, {}, "", ""})), std::runtime_error);
     EXPECT_TRUE(list.all().empty());
 }
