@@ -132,7 +132,8 @@ TEST_F(GateOperator, WhatNamesAClassThatIsGoneDoesNotHoldAndIsTold)
     gate_->reload();
     EXPECT_THAT(next_event("override-idle"), HasSubstr("2001:db8:7::/48"));
     EXPECT_EQ(class_of("2001:db8:7::1"), "good") << "as the planes have it";
-    for (const nlohmann::json& entry : gate_->overrides().at("overrides"))
+    const nlohmann::json set = gate_->overrides();
+    for (const nlohmann::json& entry : set.at("overrides"))
         EXPECT_EQ(entry.at("in_force"), entry.at("class") == "good") << entry;
     gate_->reload();
     int told = 0;
