@@ -41,7 +41,10 @@ expect "SYNs dropped" "$(metric "$dropped")" -eq "$(packets '.class == "bad"')"
 expect "SYNs dropped" "$(metric "$dropped")" -ge 5
 expect "by the feed" "$(metric 'mxgate_feed_packets_total\{.*feed="drop-list",verdict="drop"\}')" \
   -eq "$(metric "$dropped")"
-expect "generation" "$(metric 'mxgate_table_generation\{plane="xdp"\}')" -eq 1
+# What was seen to be broken as the file changed made a table of the last good version.
+generation="$(metric 'mxgate_table_generation\{plane="xdp"\}')"
+expect "generation" "$generation" -ge 1
+expect "generation" "$generation" -le "$(gate status --json | jq -s '.[0].table.generation')"
 expect "failed reloads" "$(metric 'mxgate_reloads_failed_total\{plane="xdp"\}')" -eq 1
 expect "interfaces" "$(metric 'mxgate_interface_info\{.*interface="gate0",attach="native"\}')" -eq 1
 expect "every sample has its plane" "$(grep -v '^#' "$LAB_DIR/metrics" | grep -vc 'plane="xdp"')" -eq 0

@@ -196,10 +196,12 @@ TEST_F(GateDiscovery, RollbackOfOneFileOutlivesOthersChanges)
     serve("b", "2001:dba::/32,48,\n");
     start_with(named("2001:db8::/32", "a") + named("2001:dba::/32", "b"));
     ASSERT_TRUE(await_length("2001:db8::1", 56));
+    ASSERT_TRUE(await_state("ok"));
+    const json first = feed("isps").at("file");
     serve("a", "2001:db8::/32,33,\n");
     gate_->fetch("isps");
     ASSERT_TRUE(await_length("2001:db8::1", 33));
-    ASSERT_TRUE(await([&] { return kept().size() == 2; }));
+    ASSERT_TRUE(await([&] { return kept().size() == 2 && feed("isps").at("file") != first; }));
 
     // As `mxgate lengths rollback isps` does.
     SourceVersions versions(file("state") + "/lengths");
@@ -225,10 +227,12 @@ TEST_F(GateDiscovery, UndoneRollback)
     serve("a", "2001:db8::/32,56,\n");
     start_with(named("2001:db8::/32", "a"));
     ASSERT_TRUE(await_length("2001:db8::1", 56));
+    ASSERT_TRUE(await_state("ok"));
+    const json first = feed("isps").at("file");
     serve("a", "2001:db8::/32,60,\n");
     gate_->fetch("isps");
     ASSERT_TRUE(await_length("2001:db8::1", 60));
-    ASSERT_TRUE(await([&] { return kept().size() == 2; }));
+    ASSERT_TRUE(await([&] { return kept().size() == 2 && feed("isps").at("file") != first; }));
     SourceVersions versions(file("state") + "/lengths");
     versions.roll_back("isps", feed("isps").at("file"));
     gate_->reload();
