@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Senders that the plane has seen are not denied by a new table unless that is forced: neither one of
 # class good, nor many at once.
-. "$(dirname "$0")/scenario.sh"
+. "$(dirname "$0")/dpdk.sh"
 
 SENDERS=12
 FRIEND=2001:db8:1f0:1::/64
-
-generation() { gate status --json | jq -s '.[0].table.generation'; }
 
 seen() { [[ "$(gate status --json | jq .sources.used)" -eq "$1" ]]; }
 
@@ -23,11 +21,7 @@ expect_refused()
   expect "$1: generation" "$(generation)" -eq "$before"
 }
 
-scenario_begin
-lab_network
-postfix_start
-lab_lists
-lab_config
+begin_lab "${1:-xdp}"
 printf '203.0.113.9\n' >"$LAB_DIR/lists/deny.txt"
 printf '  - {name: own-deny, format: prefixes, path: lists/deny.txt, class: bad, priority: 200}\n' \
   >>"$LAB_DIR/gate.yaml"

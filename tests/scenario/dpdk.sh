@@ -23,8 +23,23 @@ begin_wire()
   postfix_start
   lab_lists
   DPDK="ports: [\"net_af_packet0,iface=wire0\", \"net_af_packet1,iface=wire1\"],
-    topology: inline, cores: [0]" lab_config
+    topology: inline, cores: [0]"
+  lab_config
   plane_start || lab_die "mxgate-dpdk does not start"
+}
+
+# begin_lab xdp|dpdk [OFFLOADS]: with a Postfix behind that plane, before mxgated starts.
+begin_lab()
+{
+  if [[ "$1" == dpdk ]]; then
+    begin_wire
+    return
+  fi
+  scenario_begin
+  lab_network "${@:2}"
+  postfix_start
+  lab_lists
+  lab_config
 }
 
 generation() { gate status --json | jq -s '.[0].table.generation'; }

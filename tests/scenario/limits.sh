@@ -102,18 +102,7 @@ total_connections()
   wait "$held"
 }
 
-begin_xdp()
-{
-  scenario_begin
-  lab_network off # frames as they come over a wire, not merged ones of 64 kB
-  postfix_start
-  lab_lists
-  lab_config
-}
-
-begin_dpdk() { begin_wire; }
-
-begin_"$PLANE"
+begin_lab "$PLANE" off # frames as they come over a wire, not merged ones of 64 kB
 gate_start || lab_die "the gate does not start"
 by_hand
 bandwidth

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A reload takes effect at once, or fails with a message and changes nothing.
-. "$(dirname "$0")/scenario.sh"
+# A reload takes effect at once, or fails with a message and changes nothing; with `dpdk` in that plane.
+. "$(dirname "$0")/dpdk.sh"
 
-generation() { gate status --json | jq -s '.[0].table.generation'; }
 # Of the table in force.
 prefixes() { gate status --json | jq -s '.[0].table.prefixes'; }
 
@@ -32,11 +31,7 @@ expect_reloaded()
   expect "$1: generation" "$(generation)" -gt "$before"
 }
 
-scenario_begin
-lab_network
-postfix_start
-lab_lists
-lab_config
+begin_lab "${1:-xdp}"
 DROP_LIST="$LAB_DIR/lists/drop.json"
 gate_start || lab_die "the gate does not start"
 
@@ -62,7 +57,7 @@ expect_refused "more than half broken feed"
 drop_list "${NET6[bad]}" "${NET4[bad]}" | sed 's/"records":2/"records":7/' >"$DROP_LIST"
 expect_refused "truncated feed"
 
-printf 'gate: {interfaces: [gate0]\n' >"$LAB_DIR/gate.yaml"
+printf 'gate: {mode: [enforce]\n' >"$LAB_DIR/gate.yaml"
 expect_failure "broken configuration: reload fails" gate reload
 expect_output "broken configuration: it says where" 'gate\.yaml:[0-9]+'
 lab_config

@@ -73,22 +73,9 @@ what_is_left()
   expect "the class" "$(state_of_sender | jq -r .class)" = mixed
 }
 
-begin_xdp()
-{
-  scenario_begin
-  lab_network
-  postfix_start
-  lab_lists
-  lab_config
-}
-
-begin_dpdk()
-{
-  RATE=40000 # net_af_packet loses frames, of anyone, where a worker has less than a core to itself
-  begin_wire
-}
-
-begin_"$PLANE"
+# net_af_packet loses frames, of anyone, where a worker has less than a core to itself.
+[[ "$PLANE" == xdp ]] || RATE=40000
+begin_lab "$PLANE"
 gate_start || lab_die "the gate does not start"
 random_ports
 expect "it need not wait" "$(counted retry-wait)" -eq 0

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # `mxgate watch`: every denial is a line or is counted in one, in bounded lines a second, over a
-# restart of the daemon.
-. "$(dirname "$0")/scenario.sh"
+# restart of the daemon; with `dpdk` those of that plane.
+. "$(dirname "$0")/dpdk.sh"
 
 # watch_start OPTION…: lines go to LAB_DIR/watch.
 watch_start()
@@ -24,15 +24,12 @@ of_watch() { jq -s "$1" "$LAB_DIR/watch"; }
 shown_and_lost() { of_watch 'map(if .kind == "lost" then .lines else 1 end) | add // 0'; }
 denied() { packets '.verdict == "drop"'; }
 
-scenario_begin
-lab_network
-postfix_start
-lab_lists
-lab_config
+begin_lab "${1:-xdp}"
 gate_start || lab_die "the gate does not start"
 
 watch_start
-expect "connected" "$(connected_from "${NET6[bad]}" -- --count 5)" -eq 0
+# Not in one burst, which has one time.
+expect "connected" "$(connected_from "${NET6[bad]}" -- --count 5 --rate 50)" -eq 0
 expect "connected" "$(connected_from "${NET4[good]}" -- --count 3)" -eq 3
 watch_stop
 expect "a line for each denial" "$(of_watch length)" -eq 5
