@@ -300,6 +300,34 @@ TEST_F(Worker, HasNoRights)
     EXPECT_TRUE(workers().empty());
 }
 
+// How many processes have this word on their command line.
+size_t running(const std::string& word)
+{
+    size_t out = 0;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+        std::ifstream file(entry.path() / "cmdline");
+        const std::string line(std::istreambuf_iterator<char>(file), {});
+        out += line.find('\0' + word + '\0') != std::string::npos;
+    }
+    return out;
+}
+
+TEST_F(Worker, TakesItsProgramWithIt)
+{
+    const std::string word = fmt::format("9{}.25", ::getpid());  // this test's own
+    const std::string program = fmt::format("sleep {} & exec sleep {}", word, word);
+    configure("  - {name: silent, format: prefixes, class: bad, exec: [/bin/sh, -c, \"" + program +
+              "\"]}\n");
+    start();
+    ASSERT_TRUE(await([&] { return running(word) == 2; }));
+    const auto fetching = workers();
+    ASSERT_EQ(fetching.size(), 1);
+    ::kill(fetching.begin()->first, SIGKILL);
+    EXPECT_THAT(next_event("feed-failed"), HasSubstr("died of signal 9 (KILL)"));
+    EXPECT_TRUE(await([&] { return running(word) == 0; }));
+}
+
 TEST_F(Worker, ItsDeathInACompileCostsNothing)
 {
     start_with_list();
