@@ -73,7 +73,7 @@ public:
             const std::string_view text = trim(line);
             if (text.empty() || text[0] == '#')
                 continue;
-            if (kBlank.find(line[0]) != std::string_view::npos && !rule.empty()) {
+            if (is_blank(line[0]) && !rule.empty()) {
                 rule.append(" ").append(text);
                 continue;
             }

@@ -2,25 +2,31 @@
 // Cutting lines into words.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
 
 namespace mxgate {
 
-inline constexpr std::string_view kBlank = " \t\r";
+inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
 
 inline std::string_view trim(std::string_view text)
 {
-    const size_t first = text.find_first_not_of(kBlank);
-    if (first == std::string_view::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+    while (!text.empty() && is_blank(text.front()))
+        text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back()))
+        text.remove_suffix(1);
+    return text;
 }
 
 // Takes the first word off `text`, and the blanks on both sides of it.
 inline std::string_view take_word(std::string_view& text)
 {
     text = trim(text);
-    const std::string_view word = text.substr(0, text.find_first_of(kBlank));
+    const auto end = std::find_if(text.begin(), text.end(), is_blank);
+    const std::string_view word(text.begin(), end);
     text = trim(text.substr(word.size()));
     return word;
 }

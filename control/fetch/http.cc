@@ -20,8 +20,6 @@ namespace mxgate {
 namespace {
 
 constexpr long kStallSeconds = 60;  // a connection that brings nothing for so long is given up
-constexpr int64_t kMaxRetryAfter = 7 * 86400;
-constexpr size_t kMaxValidator = 1024;
 
 struct Transfer {
     const HttpOptions& options;
@@ -65,7 +63,7 @@ size_t take_header(char* data, size_t, size_t size, void* user)
     if (name == "retry-after" &&
         std::from_chars(value.data(), value.data() + value.size(), seconds).ec == std::errc() &&
         seconds > 0)
-        transfer.retry_after = std::chrono::seconds{std::min(seconds, kMaxRetryAfter)};
+        transfer.retry_after = std::min(std::chrono::seconds(seconds), kMaxRetryAfter);
     return size;
 }
 

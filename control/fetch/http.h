@@ -28,6 +28,9 @@ struct HttpOptions {
     FetchProgress progress;
 };
 
+inline constexpr size_t kMaxValidator = 1024;  // bytes
+inline constexpr std::chrono::seconds kMaxRetryAfter{7 * 86400};
+
 // What a server said to know a version by.
 struct Validators {
     std::string etag;

@@ -51,8 +51,58 @@ private:
     bool ok_ = false;
 };
 
+// The first of a program's process group: a process that waits for the end of this one, killed as
+// it may be, and then kills the group.
+class Group
+{
+public:
+    Group()
+    {
+        pid_ = alive_.ok() ? ::fork() : -1;
+        if (pid_ == 0)
+            watch();
+        if (pid_ > 0)
+            ::setpgid(pid_, pid_);  // before anybody joins
+    }
+    ~Group()
+    {
+        end();
+        int status = 0;
+        while (pid_ > 0 && ::waitpid(pid_, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    Group(const Group&) = delete;
+    Group& operator=(const Group&) = delete;
+
+    bool ok() const { return pid_ > 0; }
+    pid_t id() const { return pid_; }
+    void end() const
+    {
+        if (pid_ > 0)
+            ::kill(-pid_, SIGKILL);
+    }
+
+private:
+    // Other threads may have held locks: nothing but system calls from here on.
+    [[noreturn]] void watch() const
+    {
+        ::setpgid(0, 0);
+        ::dup2(alive_.end(0), 0);
+        ::close_range(1, ~0U, 0);
+        char unused;
+        while (::read(0, &unused, 1) < 0 && errno == EINTR)
+            ;
+        ::kill(-::getpid(), SIGKILL);
+        ::_exit(0);
+    }
+
+    Pipe alive_;
+    pid_t pid_ = -1;
+};
+
 // The error number, 0 if it runs.
-int start(const ProgramOptions& options, const Pipe& output, const Pipe& errors, pid_t& pid)
+int start(const ProgramOptions& options, const Group& group, const Pipe& output, const Pipe& errors,
+          pid_t& pid)
 {
     std::vector<char*> argv;
     for (const std::string& word : options.argv)
@@ -72,7 +122,7 @@ int start(const ProgramOptions& options, const Pipe& output, const Pipe& errors,
     sigemptyset(&none);
     sigset_t standard;
     sigfillset(&standard);
-    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setpgroup(&attributes, group.id());
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &standard);
     posix_spawnattr_setflags(
@@ -175,12 +225,13 @@ std::optional<std::string> run_program(const ProgramOptions& options, int fd,
 {
     if (options.argv.empty() || !options.argv[0].starts_with('/'))
         return "the program is not given by an absolute path";
+    const Group group;
     Pipe output, errors;
-    if (!output.ok() || !errors.ok())
+    if (!group.ok() || !output.ok() || !errors.ok())
         return std::strerror(errno);
     pid_t pid = 0;
     const auto begin = Clock::now();
-    if (const int error = start(options, output, errors, pid))
+    if (const int error = start(options, group, output, errors, pid))
         return fmt::format("{}: {}", options.argv[0], std::strerror(error));
     output.close_end(1);
     errors.close_end(1);
@@ -190,7 +241,7 @@ std::optional<std::string> run_program(const ProgramOptions& options, int fd,
     // It may close its output and go on: that is no reason to wait longer.
     if (!failure && !wait_for(pid, begin + options.timeout))
         failure = fmt::format("takes longer than {} ms", options.timeout.count());
-    ::kill(-pid, SIGKILL);  // the program, or what it left behind
+    group.end();  // the program, or what it left behind
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
 #include <tuple>
 #include <vector>
 
 #include "control/net/address_text.h"
-#include "control/table/entries.h"
 
 namespace mxgate {
 namespace {
@@ -33,26 +33,33 @@ std::vector<mxg_address> own_hosts(const Config& config)
     return out;
 }
 
-using Key = std::tuple<uint8_t, uint64_t, uint64_t, uint8_t, bool, uint8_t>;
-
-std::vector<Key> keys_of(const Feed& list)
+// As the table has it: by prefix, then by what is said of it.
+std::strong_ordering compare(const FeedEntry& a, const FeedEntry& b)
 {
-    std::vector<Key> out;
-    out.reserve(list.entries.size());
-    for (const FeedEntry& entry : list.entries) {
-        const TableEntry e = table_entry(entry.prefix, 0);
-        out.emplace_back(e.family, e.hi, e.lo, e.length, entry.exclusion, entry.value);
-    }
-    if (!std::is_sorted(out.begin(), out.end()))  // which lists mostly are
-        std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());
-    return out;
+    const TableEntry x = table_entry(a.prefix, 0), y = table_entry(b.prefix, 0);
+    return std::tie(x.family, x.hi, x.lo, x.length, a.exclusion, a.value) <=>
+           std::tie(y.family, y.hi, y.lo, y.length, b.exclusion, b.value);
+}
+
+using Entries = std::vector<FeedEntry>;
+
+// The entries in order, each once: as they are, which they mostly are, or made so in `room`.
+const Entries& in_order(const Entries& entries, Entries& room)
+{
+    const auto less = [](const auto& a, const auto& b) { return compare(a, b) < 0; };
+    const auto not_less = [](const auto& a, const auto& b) { return compare(a, b) >= 0; };
+    if (std::adjacent_find(entries.begin(), entries.end(), not_less) == entries.end())
+        return entries;
+    room = entries;
+    std::sort(room.begin(), room.end(), less);
+    room.erase(std::unique(room.begin(), room.end(), not_less), room.end());
+    return room;
 }
 
 }  // namespace
 
 std::optional<std::string> forbidden_entry(const Feed& list, const FeedConfig& feed,
-                                           const Config& config)
+                                           const Config& config, const SiteLengths& lengths)
 {
     if (!feed.fetch.is_fetched())
         return std::nullopt;
@@ -67,31 +74,41 @@ std::optional<std::string> forbidden_entry(const Feed& list, const FeedConfig& f
                                                                  : false;
         if (!denying || entry.exclusion)
             continue;
-        const mxg_prefix prefix = prefix_of(table_entry(entry.prefix, 0));
+        TableEntry judged = table_entry(entry.prefix, 0);
+        if (feed.widen)
+            widen(judged, lengths);
+        const mxg_prefix prefix = prefix_of(judged);
+        const auto shown = [&] {
+            return fmt::format("line {}: {}", entry.line, to_string(prefix)) +
+                   (judged.widened_from == 0
+                        ? ""
+                        : fmt::format(", the end site of {},", to_string(entry.prefix)));
+        };
         const bool ipv4 = prefix.address.family == MXG_FAMILY_IPV4;
         const uint32_t least = ipv4 ? feed.guard.shortest_ipv4 : feed.guard.shortest_ipv6;
         if (prefix.length < least)
             return fmt::format(
-                "line {}: {} is shorter than /{}; if that is meant, allow it with "
+                "{} is shorter than /{}; if that is meant, allow it with "
                 "`guard: {{shortest: {{{}: {}}}}}`",
-                entry.line, to_string(prefix), least, ipv4 ? "ipv4" : "ipv6", prefix.length);
+                shown(), least, ipv4 ? "ipv4" : "ipv6", prefix.length);
         for (const mxg_address& host : own)
             if (mxg_contains(prefix, host))
-                return fmt::format("line {}: {} denies the gate's own address {}", entry.line,
-                                   to_string(prefix), to_string(host));
+                return fmt::format("{} denies the gate's own address {}", shown(), to_string(host));
     }
     return std::nullopt;
 }
 
 std::optional<std::string> too_much_change(const Feed& before, const Feed& after, double most)
 {
-    const std::vector<Key> old = keys_of(before), fresh = keys_of(after);
+    Entries old_room, fresh_room;
+    const Entries& old = in_order(before.entries, old_room);
+    const Entries& fresh = in_order(after.entries, fresh_room);
     size_t same = 0;
     for (size_t a = 0, b = 0; a < old.size() && b < fresh.size();) {
-        const bool equal = old[a] == fresh[b], less = old[a] < fresh[b];
-        same += equal;
-        a += equal || less;
-        b += equal || !less;
+        const auto order = compare(old[a], fresh[b]);
+        same += order == 0;
+        a += order <= 0;
+        b += order >= 0;
     }
     const size_t gone = old.size() - same, added = fresh.size() - same;
     const double change = static_cast<double>(std::max(gone, added)) /

@@ -41,7 +41,10 @@ public:
     {
         resolve_lengths();
         out_.result = compile(config_, job_.generation, job_.previous ? &*job_.previous : nullptr,
-                              nullptr, [this](const FeedConfig& feed) { return read(feed); });
+                              nullptr, [this](const FeedConfig& feed, const SiteLengths& lengths) {
+                                  lengths_ = &lengths;
+                                  return read(feed);
+                              });
         for (const LengthReport& report : out_.result.lengths) {
             ListOutcome& outcome = out_.lists[{true, report.name}];
             if (!outcome.now)
@@ -71,7 +74,7 @@ private:
         Feed list = read_path(path);
         if (!list.errors.empty())
             return list;
-        if (auto why = forbidden_entry(list, feed, config_)) {
+        if (auto why = forbidden_entry(list, feed, config_, *lengths_)) {
             refuse_list(list, path, std::move(*why));
         } else if (old.valid()) {
             if (auto change = too_much_change(old.get(), list, *feed.guard.max_change)) {
@@ -227,6 +230,7 @@ private:
     const CompileJob& job_;
     Config config_;  // length feeds have the paths of the versions to read
     std::vector<Diagnostic> warnings_;
+    const SiteLengths* lengths_ = nullptr;  // of the table, once feeds are read
     CompileAnswer out_;
 };
 

@@ -308,6 +308,7 @@ public:
         return gone;
     }
 
+    const SiteLengths& site_lengths() const { return *site_lengths_; }
     uint8_t feed_number(size_t order) const { return feed_number_[order]; }
     void set_no_table() { image_.flags |= MXG_FLAG_NO_TABLE; }
 
@@ -444,7 +445,7 @@ CompileResult compile(const Config& config, uint64_t generation, const TableInfo
     result.diagnostics.insert(result.diagnostics.end(), lengths.diagnostics.begin(),
                               lengths.diagnostics.end());
     for (size_t i = 0; i < config.feeds.size(); i++) {
-        const Feed feed = read(config.feeds[i]);
+        const Feed feed = read(config.feeds[i], compiler.site_lengths());
         take(result, feed, config.feeds[i].path);
         refused |= !feed.errors.empty();
         FeedReport report;

@@ -11,6 +11,7 @@
 #include "control/feeds/feed.h"
 #include "control/table/length_sources.h"
 #include "control/table/policy_table.h"
+#include "control/table/widen.h"
 
 namespace mxgate {
 
@@ -43,15 +44,19 @@ struct CompileResult {
     double seconds = 0;  // reading the feeds included
 };
 
-// Gives what a feed lists; of errors in it the table is refused.
-using ReadFeed = std::function<Feed(const FeedConfig&)>;
+// Gives what a feed lists; of errors in it the table is refused. `lengths` are those of the table.
+using ReadFeed = std::function<Feed(const FeedConfig&, const SiteLengths& lengths)>;
+inline Feed read_unguarded(const FeedConfig& config, const SiteLengths&)
+{
+    return read_feed(config);
+}
 
 // Reads every feed of the configuration and compiles. `previous`, where there is one, is the table
 // in force: classes and feeds keep their numbers, so that counters keep their meaning.
 // `versions`, where there are some: sources of lengths that were rolled back are read from there.
 CompileResult compile(const Config& config, uint64_t generation,
                       const TableInfo* previous = nullptr, const SourceVersions* versions = nullptr,
-                      const ReadFeed& read = read_feed);
+                      const ReadFeed& read = read_unguarded);
 
 // A table with services and classes but no entries, for a gate that has no table yet: attempts end
 // in reason no-table, and `gate.without_table` decides.

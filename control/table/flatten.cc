@@ -12,15 +12,18 @@ uint16_t PolicySet::index_of(const mxg_policy& policy)
 {
     uint64_t key;
     std::memcpy(&key, &policy, sizeof(key));
-    const auto found = index_.find(key);
-    if (found != index_.end())
-        return found->second;
-    if (all_.size() >= kMaxPolicies)
-        throw std::length_error("more than 8192 distinct policies (class, feed, end-site length)");
-    const auto index = static_cast<uint16_t>(all_.size());
-    all_.push_back(policy);
-    index_.emplace(key, index);
-    return index;
+    if (key == last_.first && !all_.empty())
+        return last_.second;
+    auto found = index_.find(key);
+    if (found == index_.end()) {
+        if (all_.size() >= kMaxPolicies)
+            throw std::length_error(
+                "more than 8192 distinct policies (class, feed, end-site length)");
+        found = index_.emplace(key, static_cast<uint16_t>(all_.size())).first;
+        all_.push_back(policy);
+    }
+    last_ = *found;
+    return last_.second;
 }
 
 namespace {
@@ -40,6 +43,7 @@ public:
     {
         const uint8_t length =
             family == MXG_FAMILY_IPV4 ? input.default_length_ipv4 : input.default_length_ipv6;
+        edges_.reserve(2 * entries_.size() + 1);
         push({~static_cast<Wide>(0), kNoEntry, kNoEntry, kNoEntry, length, 0, 0});
     }
 

@@ -31,6 +31,7 @@ public:
 private:
     std::vector<mxg_policy> all_;
     std::unordered_map<uint64_t, uint16_t> index_;
+    std::pair<uint64_t, uint16_t> last_{};  // that was asked for, mostly in runs
 };
 
 struct FlattenInput {

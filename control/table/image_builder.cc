@@ -53,15 +53,18 @@ public:
     {
         uint64_t key;
         std::memcpy(&key, &code, sizeof(key));
-        const auto found = index_.find(key);
-        if (found != index_.end())
+        if (key == last_.first && !all_.empty())
+            return last_.second;
+        if (const auto found = index_.find(key); found != index_.end()) {
+            last_ = *found;
             return found->second;
+        }
         if (optional && optional_used_ >= optional_limit_)
             return -1;
         optional_used_ += optional;
         const auto index = static_cast<uint16_t>(all_.size());
         all_.push_back(code);
-        index_.emplace(key, index);
+        last_ = *index_.emplace(key, index).first;
         return index;
     }
     const std::vector<mxg_code>& all() const { return all_; }
@@ -71,6 +74,7 @@ private:
     size_t optional_used_ = 0;
     std::vector<mxg_code> all_;
     std::unordered_map<uint64_t, uint16_t> index_;
+    std::pair<uint64_t, uint16_t> last_{};  // that was asked for, mostly in runs
 };
 
 class Builder

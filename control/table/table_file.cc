@@ -129,6 +129,11 @@ public:
         const int seals = ::fcntl(fd_.get(), F_GET_SEALS);
         if (seals < 0 || (seals & kSeals) != kSeals)
             fail("not sealed");
+        struct stat status {
+        };
+        // Holes would cost only the reader memory.
+        if (::fstat(fd_.get(), &status) != 0 || status.st_blocks * 512 < status.st_size)
+            fail("not all there");
     }
 
 private:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/worker/apart.h"
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "control/table/rules.h"
@@ -12,6 +11,7 @@ namespace mxgate {
 namespace {
 
 constexpr std::chrono::minutes kCompileLimit{10};
+constexpr size_t kMaxReason = 4096;
 constexpr std::chrono::seconds kFetchGrace{30};  // it ends by itself before
 
 // All that a job may read.
@@ -71,7 +71,7 @@ FetchResult fetch_by_worker(const FetchJob& job, int fd, const std::atomic<bool>
         failed.error = "cancelled";
     } catch (const WorkerError& error) {
         failed.error = error.what();
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const std::exception& error) {
         failed.error = std::string("mxgate-worker makes no sense: ") + error.what();
     }
     return failed;
@@ -102,7 +102,7 @@ std::string find_references_apart(const std::vector<ObjectList>& objects, int fd
         WorkerProcess worker;
         const std::optional<Message> done =
             worker.run(MessageKind::find, to_text(objects), fd, terms);
-        return done ? done->text : "cancelled";
+        return done ? done->text.substr(0, kMaxReason) : "cancelled";
     } catch (const WorkerError& error) {
         return error.what();
     }
@@ -118,14 +118,14 @@ CompileAnswer compile_apart(const CompileJob& job)
     if (!done)
         throw WorkerError("cancelled");
     try {
-        CompileAnswer answer = compile_answer_from(done->text);
+        CompileAnswer answer = compile_answer_from(done->text, job);
         if (done->fd)
             answer.result.table = checked(read_sealed_table(std::move(done->fd)), job);
         return answer;
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const WorkerError&) {
+        throw;
+    } catch (const std::exception& error) {
         throw WorkerError(std::string("mxgate-worker makes no sense: ") + error.what());
-    } catch (const TableError& error) {
-        throw WorkerError(std::string("mxgate-worker: ") + error.what());
     }
 }
 

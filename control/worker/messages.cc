@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/worker/messages.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
 
 #include "control/table/table_info.h"
 
@@ -15,7 +18,12 @@ struct adl_serializer<std::optional<T>> {
     }
     static void from_json(const json& in, std::optional<T>& out)
     {
-        out = in.is_null() ? std::nullopt : std::optional<T>(in.get<T>());
+        out.reset();
+        if (in.is_null())
+            return;
+        T value;  // not get<T>(), which clang 14 does not find for a class inside a class
+        in.get_to(value);
+        out = std::move(value);
     }
 };
 
@@ -62,6 +70,69 @@ std::string text_of(const json& message)
     return message.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+constexpr size_t kMaxCompileAnswer = 16 << 20;  // in memory ten times that at most
+constexpr size_t kMaxFetchAnswer = 64 << 10;
+constexpr int kMaxDepth = 16;
+
+json answer_of(const std::string& text, size_t most)
+{
+    if (text.size() > most)
+        throw std::length_error("the answer is too long");
+    bool whole = true;  // the number that comes next
+    return json::parse(text, [&](int depth, json::parse_event_t event, const json& parsed) {
+        if (depth > kMaxDepth)
+            throw std::length_error("the answer is nested too deep");
+        if (event == json::parse_event_t::key)
+            whole = parsed != "seconds" && parsed != "newly_covered_ipv4" &&
+                    parsed != "newly_covered_ipv6";
+        else if (whole && parsed.is_number_float())
+            throw std::out_of_range("the answer has a number that is not whole");
+        return true;
+    });
+}
+
+// Whether a list's outcome is about the job, and what is in force of it a version that it names: it
+// will be opened, and kept, with this process's rights.
+bool is_about(const ListOutcome& outcome, const ListVersions& versions)
+{
+    const auto& delivered = versions.delivered;
+    const auto names = [&](const InForce& known) {
+        return outcome.now->path == known.path && outcome.now->date == known.date &&
+               outcome.now->rolled_back == known.rolled_back;
+    };
+    InForce fresh;
+    if (delivered) {
+        fresh.path = delivered->path;
+        fresh.date = delivered->date;
+    } else if (outcome.used_delivery ||
+               std::any_of(outcome.refusals.begin(), outcome.refusals.end(),
+                           [](const auto& refusal) { return refusal.of_delivery; })) {
+        return false;
+    }
+    return !outcome.now || names({}) || names(versions.now) || names(versions.before) ||
+           (delivered && names(fresh));
+}
+
+bool is_known(LengthOrigin origin)
+{
+    return origin <= LengthOrigin::by_default;
+}
+
+bool is_about(const CompileAnswer& answer, const CompileJob& job)
+{
+    const auto about_list = [&](const auto& list) {
+        const auto known = job.lists.find(list.first);
+        return known != job.lists.end() && is_about(list.second, known->second);
+    };
+    const auto about_lengths = [](const LengthReport& report) {
+        return is_known(report.origin) &&
+               std::all_of(report.files.begin(), report.files.end(),
+                           [](const LengthFileReport& file) { return is_known(file.origin); });
+    };
+    return std::all_of(answer.lists.begin(), answer.lists.end(), about_list) &&
+           std::all_of(answer.result.lengths.begin(), answer.result.lengths.end(), about_lengths);
+}
+
 }  // namespace
 
 std::string to_text(const FetchJob& job)
@@ -94,7 +165,7 @@ std::string to_text(const FetchResult& result)
 
 FetchResult fetch_result_from(const std::string& text)
 {
-    const json in = json::parse(text);
+    const json in = answer_of(text, kMaxFetchAnswer);
     FetchResult out;
     const auto state = in.at("state").get<uint8_t>();
     out.state = state == 0   ? FetchResult::State::fresh
@@ -103,6 +174,9 @@ FetchResult fetch_result_from(const std::string& text)
     out.error = in.at("error");
     out.validators = in.at("validators").get<Validators>();
     out.retry_after = std::chrono::seconds(in.at("retry_after").get<uint32_t>());
+    if (out.validators.etag.size() > kMaxValidator ||
+        out.validators.last_modified.size() > kMaxValidator || out.retry_after > kMaxRetryAfter)
+        throw std::length_error("the answer is out of range");
     return out;
 }
 
@@ -141,15 +215,17 @@ std::string to_text(const CompileAnswer& answer)
                     {"lists", answer.lists}});
 }
 
-CompileAnswer compile_answer_from(const std::string& text)
+CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job)
 {
-    const json in = json::parse(text);
+    const json in = answer_of(text, kMaxCompileAnswer);
     CompileAnswer out;
     in.at("diagnostics").get_to(out.result.diagnostics);
     in.at("feeds").get_to(out.result.feeds);
     in.at("lengths").get_to(out.result.lengths);
     in.at("seconds").get_to(out.result.seconds);
     in.at("lists").get_to(out.lists);
+    if (!is_about(out, job))
+        throw std::invalid_argument("the answer is about another job");
     return out;
 }
 

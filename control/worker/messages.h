@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Jobs and answers as texts (JSON). Of an answer nothing is believed but its form: what does not
-// have it throws json::exception.
+// Jobs and answers as texts (JSON). Of an answer is believed what only the worker can know: how
+// many entries, what is wrong with them. What is too large, nested too deep, not of the form, or
+// not about the job throws std::exception.
 #pragma once
 
 #include <string>
@@ -34,6 +35,6 @@ CompileJob compile_job_from(const std::string& text);
 
 // Without the table.
 std::string to_text(const CompileAnswer& answer);
-CompileAnswer compile_answer_from(const std::string& text);
+CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job);
 
 }  // namespace mxgate

@@ -58,6 +58,10 @@ expect "nothing but metrics there" "$(in_gate curl --silent --output /dev/null \
 expect_success "promtool check config" promtool check config "$PROMETHEUS/scrape.yaml"
 expect_success "promtool check rules" promtool check rules "$PROMETHEUS/alerts.yaml"
 expect_success "the dashboard is JSON" jq -e '.panels | length > 5' "$PROMETHEUS/grafana-dashboard.json"
+jq '[.panels[].targets[].expr | gsub("\\$__rate_interval"; "5m")] | to_entries
+    | {groups: [{name: "panels", rules: map({record: "panel_\(.key)", expr: .value})}]}' \
+  "$PROMETHEUS/grafana-dashboard.json" >"$LAB_DIR/panels.json"
+expect_success "its expressions are PromQL" promtool check rules "$LAB_DIR/panels.json"
 expect_metrics_of "$PROMETHEUS/alerts.yaml"
 expect_metrics_of "$PROMETHEUS/grafana-dashboard.json"
 scenario_end

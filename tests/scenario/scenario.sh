@@ -85,26 +85,51 @@ capabilities_of()
   sed -nE 's/^CapabilityBoundingSet=//p' "$UNITS/$1" | tr 'A-Z ' 'a-z,' | sed 's/cap_//g'
 }
 
-# under CAPABILITIES COMMAND…: as root without any other capability, in the gate's namespace.
+# system_calls NAME…: those, @groups of systemd's among them.
+system_calls()
+{
+  local name
+  for name in "$@"; do
+    case "$name" in
+      @*) # shellcheck disable=SC2046
+        system_calls $(systemd-analyze syscall-filter --no-pager "$name" |
+          sed -nE 's/^ {4}([@a-z0-9_-]+)$/\1/p') ;;
+      *) echo "$name" ;;
+    esac
+  done
+}
+
+# restricted CAPABILITIES: the words before a command that let it run with no other capability, and
+# with no system call that the units do not allow.
+restricted()
+{
+  RESTRICTED=(setpriv --bounding-set "-all${1:+,+${1//,/,+}}" --inh-caps -all --no-new-privs
+    "$MXGATE_BIN/mxgate-filtered" "$LAB_DIR/calls")
+  [ -s "$LAB_DIR/calls" ] && return
+  # shellcheck disable=SC2046
+  system_calls $(sed -nE 's/^SystemCallFilter=//p' "$UNITS/hardening.conf") >"$LAB_DIR/calls"
+}
+
+# under CAPABILITIES COMMAND…: as root under a unit's restrictions, in the gate's namespace.
 under()
 {
-  local set="-all${1:+,+${1//,/,+}}"
+  restricted "$1"
   shift
-  in_gate setpriv --bounding-set "$set" --inh-caps -all --no-new-privs "$@"
+  in_gate "${RESTRICTED[@]}" "$@"
 }
 
 # notified_start CAPABILITIES COMMAND…: in the background, with a notification socket of ours; what
 # is told there is in notes. Returns when it is ready; LAB_PID is its process.
 notified_start()
 {
-  local set="-all${1:+,+${1//,/,+}}"
+  restricted "$1"
   shift
   rm -f "$LAB_DIR/notify"
   : >"$LAB_DIR/notes"
   socat -u "UNIX-RECV:$LAB_DIR/notify" - >>"$LAB_DIR/notes" &
   LAB_PIDS+=($!)
   wait_for 5 test -S "$LAB_DIR/notify"
-  lab_background gate setpriv --bounding-set "$set" --inh-caps -all --no-new-privs \
+  lab_background gate "${RESTRICTED[@]}" \
     env NOTIFY_SOCKET="$LAB_DIR/notify" WATCHDOG_USEC=2000000 "$@"
   wait_for 30 grep -q READY=1 "$LAB_DIR/notes"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The systemd units: as systemd reads them, and mxgated as it would run under them, with the unit's
-# capabilities and no more. None of them can be left out.
+# capabilities and system calls and no more. None of the capabilities can be left out.
 . "$(dirname "$0")/scenario.sh"
 
 # A folder of units as they are installed, but for the programs' paths.
@@ -105,6 +105,9 @@ CAPABILITIES="$(capabilities_of mxgated.service)"
 BOOT="$(capabilities_of mxgate-xdp-boot.service)"
 
 expect_failure "no last good table: attach --last-good" attach_last_good "$BOOT"
+expect_success "a call that the units allow" under "$CAPABILITIES" true
+expect_failure "one that they do not" under "$CAPABILITIES" \
+  sh -c 'mount -t tmpfs none "$0" || exit 1' "$LAB_DIR/units"
 expect_worker_capabilities
 daemon_start || lab_die "mxgated does not start under its capabilities"
 expect "it is attached" "$(gate status --json | jq -r '.interfaces[0].attach')" = native

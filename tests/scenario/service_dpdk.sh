@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# mxgate-dpdk as it would run under its unit: with the unit's capabilities and no more, none of which
-# can be left out, and with systemd told that it is ready and alive.
+# mxgate-dpdk as it would run under its unit: with the unit's capabilities, none of which can be left
+# out, and system calls and no more, and with systemd told that it is ready and alive.
 #
-# What only systemd itself can do (SystemCallFilter=, ProtectSystem= and their kin) is not tried: it
-# would have to run the machine.
+# What only systemd itself can do (ProtectSystem= and its kin) is not tried: it would have to run the
+# machine.
 . "$(dirname "$0")/dpdk.sh"
 
 plane()
@@ -16,7 +16,9 @@ plane()
 start_in_vain() { plane under "$1" timeout 20; }
 
 dpdk_begin
-command -v setpriv >/dev/null || skip "setpriv is not installed"
+for program in systemd-analyze setpriv; do
+  command -v "$program" >/dev/null || skip "$program is not installed (scripts/setup installs it)"
+done
 network_namespaces "$SENDER_NS" "$GATE_NS"
 lab_lists
 # A port without a wire, and the way into the kernel, for which the capability is.

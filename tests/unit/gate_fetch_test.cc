@@ -138,6 +138,21 @@ TEST_F(GateFetch, BadAnswersNeverMakeAWorseTable)
     EXPECT_GT(feed("drop").at("next"), seconds_now() + 3600);  // it is fresh enough
 }
 
+TEST_F(GateFetch, EntriesAreJudgedAsWidened)
+{
+    configure_feed(", widen: end_site",
+                   "aggregation: {lengths: [{prefix: \"2400::/16\", length: 18}]}\n");
+    start();
+    ASSERT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
+    forget_events();
+    const std::string good = kGood;
+    expect_refused("a neighbour", text(good + "2001:db8:2::99\n"), "feed-refused",
+                   "line 4: 2001:db8:2::/64, the end site of 2001:db8:2::99/128, denies the gate's "
+                   "own address 2001:db8:2::25");
+    expect_refused("a wide site", text(good + "2400:4000::/48\n"), "feed-refused",
+                   "line 4: 2400:4000::/18, the end site of 2400:4000::/48, is shorter than /20");
+}
+
 TEST_F(GateFetch, RecoversWithTheNextGoodVersion)
 {
     start_good();

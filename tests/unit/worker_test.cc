@@ -138,6 +138,10 @@ TEST(SealedTable, IsVerified)
                 HasSubstr("default length"));
     Fd open_one(::memfd_create("test", MFD_ALLOW_SEALING));
     EXPECT_THROW(read_sealed_table(std::move(open_one)), TableError);
+    Fd hollow(::memfd_create("test", MFD_ALLOW_SEALING));  // nothing, but 8 GiB to read
+    ASSERT_EQ(::ftruncate(hollow.get(), 8LL << 30), 0);
+    ::fcntl(hollow.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    EXPECT_THROW(read_sealed_table(std::move(hollow)), TableError);
 }
 
 TEST(Rules, DifferInEveryPart)
@@ -194,18 +198,88 @@ TEST(WorkerMessages, ComeAsTheyWent)
     const CompileJob got = compile_job_from(to_text(job));
     EXPECT_EQ(to_text(got), to_text(job));
     EXPECT_EQ(got.config.classes[0].name, "a");
+}
+
+// A job with one list: a version that came, and one that is in force.
+CompileJob one_list_job()
+{
+    CompileJob job;
+    ListVersions& versions = job.lists[{false, "drop"}];
+    versions.delivered = {"/new", 5, false};
+    versions.now.path = "/now";
+    versions.now.date = 4;
+    return job;
+}
+
+TEST(WorkerMessages, AnswersComeAsTheyWent)
+{
+    const CompileJob job = one_list_job();
     CompileAnswer answer;
     ListOutcome& outcome = answer.lists[{false, "drop"}];
     outcome.refusals.push_back({"why \xff", true, true});
-    outcome.now.emplace().entries = 9;
+    outcome.now = job.lists.at({false, "drop"}).now;
+    outcome.now->entries = 9;
     answer.result.feeds.emplace_back().widened_examples.push_back({3, {{1, 2, 6, 0}, 32}, {}});
+    answer.result.lengths.emplace_back().files.emplace_back();
     answer.result.diagnostics.emplace_back().where.line = 4;
-    const CompileAnswer back = compile_answer_from(to_text(answer));
+    const CompileAnswer back = compile_answer_from(to_text(answer), job);
     EXPECT_EQ(to_text(back), to_text(answer));
     EXPECT_EQ(back.lists.at({false, "drop"}).now->entries, 9);
     for (const char* nonsense : {"", "{}", "[]", "{\"lists\": 3}", "{\"diagnostics\": [{}]}"})
-        EXPECT_THROW(compile_answer_from(nonsense), nlohmann::json::exception) << nonsense;
+        EXPECT_THROW(compile_answer_from(nonsense, job), nlohmann::json::exception) << nonsense;
     EXPECT_THROW(fetch_result_from("{\"state\": \"x\"}"), nlohmann::json::exception);
+}
+
+// The text of an answer that was good before `change`.
+std::string changed(const std::function<void(CompileAnswer&, ListOutcome&)>& change)
+{
+    CompileAnswer answer;
+    ListOutcome& outcome = answer.lists[{false, "drop"}];
+    outcome.now.emplace();
+    change(answer, outcome);
+    return to_text(answer);
+}
+
+TEST(WorkerMessages, AnswersAreHeldToTheJob)
+{
+    const auto is_taken = [job = one_list_job()](const auto& change) {
+        try {
+            compile_answer_from(changed(change), job);
+            return true;
+        } catch (const std::invalid_argument&) {
+            return false;
+        }
+    };
+    using Answer = CompileAnswer;
+    using Outcome = ListOutcome;
+    EXPECT_TRUE(is_taken([](Answer&, Outcome&) {}));
+    EXPECT_TRUE(is_taken([](Answer&, Outcome& outcome) {
+        outcome.now->path = "/new";
+        outcome.now->date = 5;
+        outcome.used_delivery = true;
+    }));
+    // What it says to be in force is opened and kept by a process that may read every file.
+    EXPECT_FALSE(is_taken([](Answer&, Outcome& outcome) { outcome.now->path = "/etc/shadow"; }));
+    // A date that is not the version's would let it live for ever.
+    EXPECT_FALSE(is_taken([](Answer&, Outcome& outcome) {
+        outcome.now->path = "/now";
+        outcome.now->date = 1 << 30;
+    }));
+    EXPECT_FALSE(is_taken([](Answer& answer, Outcome&) { answer.lists[{true, "drop"}]; }));
+    EXPECT_FALSE(is_taken([](Answer& answer, Outcome&) {
+        answer.result.lengths.emplace_back().origin = static_cast<LengthOrigin>(99);
+    }));
+    CompileJob nothing_came = one_list_job();
+    nothing_came.lists.at({false, "drop"}).delivered.reset();
+    const std::string used = changed([](Answer&, Outcome& o) { o.used_delivery = true; });
+    EXPECT_THROW(compile_answer_from(used, nothing_came), std::invalid_argument);
+    // What would take much memory, or time.
+    EXPECT_THROW(compile_answer_from(std::string(100, '['), one_list_job()), std::length_error);
+    EXPECT_THROW(compile_answer_from(std::string(17 << 20, ' '), one_list_job()),
+                 std::length_error);
+    FetchResult late;
+    late.retry_after = std::chrono::hours(24 * 365);
+    EXPECT_THROW(fetch_result_from(to_text(late)), std::length_error);
 }
 
 // Fields of /proc/PID/status.
@@ -298,6 +372,34 @@ TEST_F(Worker, HasNoRights)
     EXPECT_GT(feed("slow").at("next"), seconds_now());
     gate_.reset();
     EXPECT_TRUE(workers().empty());
+}
+
+// How many processes have this word on their command line.
+size_t running(const std::string& word)
+{
+    size_t out = 0;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+        std::ifstream file(entry.path() / "cmdline");
+        const std::string line(std::istreambuf_iterator<char>(file), {});
+        out += line.find('\0' + word + '\0') != std::string::npos;
+    }
+    return out;
+}
+
+TEST_F(Worker, TakesItsProgramWithIt)
+{
+    const std::string word = fmt::format("9{}.25", ::getpid());  // this test's own
+    const std::string program = fmt::format("sleep {} & exec sleep {}", word, word);
+    configure("  - {name: silent, format: prefixes, class: bad, exec: [/bin/sh, -c, \"" + program +
+              "\"]}\n");
+    start();
+    ASSERT_TRUE(await([&] { return running(word) == 2; }));
+    const auto fetching = workers();
+    ASSERT_EQ(fetching.size(), 1);
+    ::kill(fetching.begin()->first, SIGKILL);
+    EXPECT_THAT(next_event("feed-failed"), HasSubstr("died of signal 9 (KILL)"));
+    EXPECT_TRUE(await([&] { return running(word) == 0; }));
 }
 
 TEST_F(Worker, ItsDeathInACompileCostsNothing)
