@@ -4,13 +4,18 @@
 200 k end-site lengths, with the parts left out one by one.
 
   perf/end_sites_scale.py --mxgate build/bin/mxgate [--routes FILE]
+  perf/end_sites_scale.py --mxgate build/bin/mxgate --objects 5000000
 
---routes FILE: an IPv6 routing table, a prefix a line (.xz or plain); without it one is generated."""
+--routes FILE: an IPv6 routing table, a prefix a line (.xz or plain); without it one is generated.
+--objects N: in place of that, a registry with N inet6num objects, and the memory it takes."""
 import argparse
+import gzip
 import ipaddress
 import json
 import lzma
+import os
 import random
+import resource
 import subprocess
 import tempfile
 
@@ -81,11 +86,43 @@ def config(folder, feed, lengths, widen):
         file.write(out)
 
 
+def compiled(mxgate, folder):
+    run = subprocess.run([mxgate, "compile", f"{folder}/config.yaml", "-o", f"{folder}/table",
+                          "--state-dir", f"{folder}/none", "--json"],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def registry(mxgate, count):
+    """As registries have them: providers that aggregate, and single assignments."""
+    with tempfile.TemporaryDirectory() as folder:
+        with gzip.open(f"{folder}/objects.gz", "wt", compresslevel=6) as out:
+            for i in range(count):
+                if i % 20 == 0:
+                    prefix, status = text(0x2a << 120 | i << 84, 40), "AGGREGATED-BY-LIR\nassignment-size: 56"
+                else:
+                    prefix, status = text(0x2c << 120 | i << 82, 48), "ASSIGNED"
+                out.write(f"inet6num:       {prefix}\nnetname:        NET-{i}\ncountry:        EU\n"
+                          f"status:         {status}\nmnt-by:         MNT-{i % 9973}\nsource:         TEST\n\n")
+        with open(f"{folder}/config.yaml", "w") as file:
+            file.write("gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\n"
+                       "aggregation: {feeds: [{name: registry, format: rpsl, path: objects.gz}]}\n")
+        lines = compiled(mxgate, folder)
+        packed = os.path.getsize(f"{folder}/objects.gz")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(f"{count} objects, {packed / 1e6:.0f} MB packed: {lines[0]['entries']} entries, "
+          f"{lines[0]['rejected']} rejected; table {lines[-1]['plane_bytes'] / 2**20:.1f} MiB, "
+          f"{lines[-1]['seconds']:.1f} s, at most {peak / 1e3:.0f} MB in one process")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mxgate", default="build/bin/mxgate")
     parser.add_argument("--routes")
+    parser.add_argument("--objects", type=int)
     options = parser.parse_args()
+    if options.objects:
+        return registry(options.mxgate, options.objects)
     rng = random.Random(1)
     routes = list(read(options.routes)) if options.routes else generated(rng)
     print(f"{'routed':>8}{'feed':>9}{'lengths':>9} {'widened':<8}{'prefixes':>9}{'intervals':>11}"
@@ -94,12 +131,7 @@ def main():
         write(folder, routes, rng)
         for feed, lengths, widen in ((0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0), (1, 1, 1)):
             config(folder, feed, lengths, widen)
-            runs = []
-            for _ in range(3):
-                run = subprocess.run([options.mxgate, "compile", f"{folder}/config.yaml", "-o", f"{folder}/table",
-                                      "--state-dir", f"{folder}/none", "--json"],
-                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-                runs.append(json.loads(run.stdout.splitlines()[-1]))
+            runs = [compiled(options.mxgate, folder)[-1] for _ in range(3)]
             best = min(runs, key=lambda r: r["seconds"])
             print(f"{len(routes):>8}{feed * FEED:>9}{lengths * LENGTHS:>9} {'yes' if widen else 'no':<8}"
                   f"{best['prefixes']:>9}{best['intervals']:>11}{best['plane_bytes'] / 2**20:>11.1f}"

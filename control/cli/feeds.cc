@@ -14,16 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string span_text(int64_t seconds)
-{
-    if (seconds < 120)
-        return fmt::format("{} s", seconds);
-    if (seconds < 2 * 3600)
-        return fmt::format("{} min", seconds / 60);
-    return seconds < 2 * 86400 ? fmt::format("{} h", seconds / 3600)
-                               : fmt::format("{} d", seconds / 86400);
-}
-
 std::string next_text(const json& next)
 {
     if (next.is_null())
@@ -39,6 +29,16 @@ std::string query(const std::string& path, const std::string& name, bool undo = 
 }
 
 }  // namespace
+
+std::string span_text(int64_t seconds)
+{
+    if (seconds < 120)
+        return fmt::format("{} s", seconds);
+    if (seconds < 2 * 3600)
+        return fmt::format("{} min", seconds / 60);
+    return seconds < 2 * 86400 ? fmt::format("{} h", seconds / 3600)
+                               : fmt::format("{} d", seconds / 86400);
+}
 
 int feeds(const CliOptions& options)
 {

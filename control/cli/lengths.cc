@@ -230,8 +230,10 @@ json to_json(const LengthReport& report, const char* format,
 void print_source(const LengthReport& report, const char* format,
                   const std::vector<SourceVersion>& versions, const FileLines& files)
 {
-    fmt::print("{} ({}, {}): {} entries, {} rejected, {}{}\n", report.name, format,
-               origin_name(report.origin), report.entries, report.rejected, report.path,
+    const std::string age =
+        report.date ? span_text(std::time(nullptr) - report.date) + " old, " : "";
+    fmt::print("{} ({}, {}): {} entries, {} rejected, {}{}{}\n", report.name, format,
+               origin_name(report.origin), report.entries, report.rejected, age, report.path,
                report.applied ? "" : "; shown only: `aggregation.learned` is not `apply`");
     for (const SourceVersion& v : versions)
         fmt::print("  version {} of {}{}{}\n", v.number, date_text(v.date),

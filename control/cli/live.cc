@@ -122,11 +122,7 @@ void print_entry(const char* label, const json& e)
 
 std::string age_text(const json& seconds)
 {
-    if (seconds.is_null())
-        return "age unknown";
-    const auto age = seconds.get<int64_t>();
-    return age >= 86400 ? fmt::format("{} days old", age / 86400)
-                        : fmt::format("{:.1f} hours old", static_cast<double>(age) / 3600);
+    return seconds.is_null() ? "age unknown" : span_text(seconds.get<int64_t>()) + " old";
 }
 
 void print_length(const json& l)

@@ -102,6 +102,9 @@ int lengths_rollback(const CliOptions& options, const LengthsRequest& request);
 int lengths_learn(const CliOptions& options, const LearnRequest& request);
 int export_lengths(const CliOptions& options, const ExportRequest& request);
 
+// "5 s", "3 min", "7 h" or "2 d".
+std::string span_text(int64_t seconds);
+
 // To standard error, one a line.
 void print_diagnostics(const std::vector<Diagnostic>& diagnostics);
 

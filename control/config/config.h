@@ -256,6 +256,7 @@ struct GateConfig {
     DropOrPass fragments = DropOrPass::drop;
     DropOrPass without_table = DropOrPass::pass;
     std::optional<uint64_t> stale_after_ns;
+    bool stale_counts = true;  // `stale: keep`; else feeds that are fetched expire after that
     BlastRadius blast_radius;
     RateLimit replies{1000, 1'000'000'000, 100};  // answers (reset, unreachable) of each core
 };

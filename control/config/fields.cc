@@ -18,7 +18,6 @@ struct NotYet {
 };
 
 constexpr NotYet kNotYet[] = {
-    {"gate", "stale", "default_class", "write `stale: keep`"},
     {"feed", "learned", "", "remove it"},
 };
 

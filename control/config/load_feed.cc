@@ -116,6 +116,13 @@ void Reader::read_feed(const YamlNode& node)
     check_pair(fields, "map", "value");
     check_pair(fields, "asns", "asn");
     feed.path = read_origin(fields, feed.fetch, feed.expire_ns, true);
+    if (feed.fetch.is_fetched() && !feed.expire_ns && !config_.gate.stale_counts) {
+        feed.expire_ns = config_.gate.stale_after_ns;
+        if (feed.expire_ns && *feed.expire_ns < feed.fetch.refresh_ns)
+            error_at(report_, node,
+                     "with `gate.stale_after` the list would count no longer before it is fetched "
+                     "again; give it a shorter `refresh`, or an `expire` of its own");
+    }
     for (const FeedConfig& other : config_.feeds)
         if (feed.path == "-" && other.path == "-")
             error_at(report_, *fields.find("path")->value,

@@ -51,9 +51,13 @@ void Reader::read_gate(const YamlNode& node)
                              .choice<DropOrPass>("without_table", {{"pass", DropOrPass::pass},
                                                                    {"drop", DropOrPass::drop}})
                              .value_or(gate.without_table);
-    fields.choice<int>("stale", {{"keep", 0}});
-    if (const YamlEntry* stale = fields.find("stale_after"))
-        gate.stale_after_ns = read_duration(report_, *stale->value);
+    gate.stale_counts =
+        fields.choice<bool>("stale", {{"keep", true}, {"default_class", false}}).value_or(true);
+    if (const YamlEntry* after = fields.find("stale_after"))
+        gate.stale_after_ns = read_duration(report_, *after->value);
+    else if (!gate.stale_counts)
+        error_at(report_, *fields.find("stale"),
+                 "`stale: default_class` needs `stale_after`; write for example `stale_after: 7d`");
     read_replies(fields);
     read_blast_radius(fields);
     read_dpdk(fields);

@@ -15,6 +15,8 @@ struct KindInfo {
 constexpr KindInfo kKinds[kEventKinds] = {
     {"generation", spdlog::level::info},
     {"table-refused", spdlog::level::err},
+    {"table-stale", spdlog::level::err},
+    {"table-fresh", spdlog::level::info},
     {"feed-updated", spdlog::level::info},
     {"feed-refused", spdlog::level::err},
     {"feed-failed", spdlog::level::warn},
@@ -79,10 +81,13 @@ uint64_t Events::last() const
     return last_;
 }
 
-std::array<uint64_t, kEventKinds> Events::counts() const
+nlohmann::json Events::counts() const
 {
     const std::lock_guard lock(mutex_);
-    return counts_;
+    nlohmann::json out;
+    for (size_t i = 0; i < kEventKinds; i++)
+        out[kKinds[i].name] = counts_[i];
+    return out;
 }
 
 }  // namespace mxgate

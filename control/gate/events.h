@@ -16,6 +16,8 @@ namespace mxgate {
 enum class EventKind {
     generation,            // a new table is in force
     table_refused,         // a new table was refused; the one in force stays
+    table_stale,           // older than gate.stale_after
+    table_fresh,           // no longer
     feed_updated,          // a new version of a feed is in force
     feed_refused,          // a version of a feed was refused; the last good one stays
     feed_failed,           // a feed could not be fetched
@@ -26,7 +28,7 @@ enum class EventKind {
     override_idle,         // what is set by hand names a class that is gone
     connections_exhausted  // a class, a sender or the host's listeners have no more
 };
-inline constexpr size_t kEventKinds = 11;
+inline constexpr size_t kEventKinds = 13;
 
 const char* event_name(EventKind kind);  // "generation", "feed-refused", …
 
@@ -55,8 +57,8 @@ public:
     // The number of the newest; 0: none yet.
     uint64_t last() const;
 
-    // How many of each kind there were.
-    std::array<uint64_t, kEventKinds> counts() const;
+    // How many of each kind there were, by name.
+    nlohmann::json counts() const;
 
 private:
     mutable std::mutex mutex_;

@@ -250,6 +250,13 @@ size_t FeedKeeper::fetch_soon(const std::string& name)
 
 // What stands in for a newer version cannot be found unchanged at its source, and so has no age: to
 // let it expire would empty the list.
+int64_t FeedKeeper::found_at_source(const State& state)
+{
+    const bool counts =
+        state.source.fetch.is_fetched() && !state.now.rolled_back && !state.now.fallback;
+    return counts ? state.now.date : 0;
+}
+
 bool FeedKeeper::is_too_old(const Source& source, const InForce& version)
 {
     return source.expire_ns && version.date > 0 && !version.rolled_back && !version.fallback &&
@@ -366,12 +373,14 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
         recovered = !state.refusal.empty() && !now.fallback && (updated || !state.refused_delivery);
         if (recovered)
             state.refusal.clear();
+        recovered |= state.now.expired && !now.expired;
         state.now = std::move(now);
         state.is_known = true;
     }
     if (newly_expired)
         events_.add(EventKind::feed_expired, key.name,
-                    "the last good version is older than `expire`: it counts no longer");
+                    "the last good version is older than `expire` (or, with `stale: "
+                    "default_class`, `stale_after`) allows: it counts no longer");
     if (recovered)
         events_.add(EventKind::feed_recovered, key.name, "a good version is in force");
     if (updated) {
@@ -403,12 +412,22 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
 
 int64_t FeedKeeper::confirmed() const
 {
-    std::optional<int64_t> oldest;
+    int64_t oldest = 0;
     const std::lock_guard lock(mutex_);
     for (const auto& [key, state] : states_)
-        if (state.source.fetch.is_fetched())
-            oldest = std::min(oldest.value_or(state.now.date), state.now.date);
-    return oldest.value_or(0);
+        if (const int64_t date = found_at_source(state); date > 0)
+            oldest = oldest == 0 ? date : std::min(oldest, date);
+    return oldest;
+}
+
+std::string FeedKeeper::confirmed_before(int64_t time) const
+{
+    std::string out;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, state] : states_)
+        if (const int64_t date = found_at_source(state); date > 0 && date < time)
+            out += (out.empty() ? "" : ", ") + key.name;
+    return out;
 }
 
 bool FeedKeeper::is_expiry_due() const

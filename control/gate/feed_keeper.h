@@ -72,9 +72,11 @@ public:
     // A version is not used, and why; `of_delivery`: one that was just fetched.
     void refuse(const SourceKey& key, const std::string& why, bool of_delivery);
 
-    // Unix time at which all lists that are fetched were last known to be what is in force; 0: of
-    // one that is not known, or none is fetched.
+    // Of the lists that are fetched and in force, the Unix time at which the one that was found at
+    // its source the longest ago was; 0: there are none.
     int64_t confirmed() const;
+    // The names of those that were last found there before `time`.
+    std::string confirmed_before(int64_t time) const;
 
     // Whether time alone has changed what should be in force.
     bool is_expiry_due() const;
@@ -102,6 +104,7 @@ private:
         bool is_known = false;  // `now` is what the table in force has
     };
 
+    static int64_t found_at_source(const State& state);  // Unix time; 0: has no such age
     static bool is_too_old(const Source& source, const InForce& version);
     bool is_ready(const State& state) const;
     FetchResult fetch_files(const Source& source, const std::string& kept, int fd,

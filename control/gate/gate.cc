@@ -362,6 +362,7 @@ void Gate::tick()
     });
     for (const std::string& event : exhaustion_.look(*plane_, table_.info))
         events_.add(EventKind::connections_exhausted, "", event);
+    look_at_age();
 }
 
 }  // namespace mxgate

@@ -117,6 +117,8 @@ private:
     bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
                     FeedAttempt::Stay stay);
     void let_expire();
+    bool is_stale() const;
+    void look_at_age();
     void check_blast_radius(const PolicyTable& before, const PolicyTable& after,
                             const BlastRadius& allowed);
     std::vector<mxg_prefix> senders_seen();
@@ -147,6 +149,7 @@ private:
     Exhaustion exhaustion_;
     bool again_ = false;  // the first table could not be made, for no list's fault
     nlohmann::json needs_restart_ = nlohmann::json::array();  // keys that wait for one
+    bool was_stale_ = false;                                  // the last time that anybody looked
     uint64_t failed_reloads_ = 0;
     std::string last_error_;
     Events events_;

@@ -18,7 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr uint64_t kDayNs = 86400ULL * 1'000'000'000;
+constexpr uint64_t kSecondNs = 1'000'000'000;
+constexpr uint64_t kDayNs = 86400 * kSecondNs;
 constexpr size_t kMaxSenders = 50'000;  // places in the source table are random: a fair sample
 constexpr size_t kShown = 5;
 
@@ -116,6 +117,36 @@ void Gate::check_blast_radius(const PolicyTable& before, const PolicyTable& afte
     if (!why.empty())
         throw DeniesTooMuch("the new table " + why +
                             "; if that is meant, `mxgate reload --force` takes it");
+}
+
+// The table is as old as the oldest of its lists that are fetched; without those, as its compile.
+bool Gate::is_stale() const
+{
+    const auto& after_ns = config_.gate.stale_after_ns;
+    if (!after_ns || table_.info.created == 0)
+        return false;
+    const int64_t confirmed = keeper_.confirmed();
+    const int64_t age = seconds_now() - (confirmed > 0 ? confirmed : table_.info.created);
+    return age > static_cast<int64_t>(*after_ns / kSecondNs);
+}
+
+void Gate::look_at_age()
+{
+    const bool stale = is_stale();
+    if (std::exchange(was_stale_, stale) == stale)
+        return;
+    if (!stale) {
+        events_.add(EventKind::table_fresh, "", "no longer older than gate.stale_after");
+        return;
+    }
+    const auto after = static_cast<int64_t>(*config_.gate.stale_after_ns / kSecondNs);
+    const std::string lists = keeper_.confirmed_before(seconds_now() - after);
+    const bool stays = lists.empty() || config_.gate.stale_counts;
+    events_.add(
+        EventKind::table_stale, "",
+        fmt::format(
+            "older than gate.stale_after ({}): {}", lists.empty() ? "its compile" : lists,
+            stays ? "it stays in use" : "what feeds list that are so old counts no longer"));
 }
 
 // False: it would deny too much, or the process that read the versions that came died twice. One

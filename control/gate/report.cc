@@ -27,11 +27,11 @@ const mxg_image_header& header_of(const std::vector<mxg_line>& image)
     return *reinterpret_cast<const mxg_image_header*>(image.data());
 }
 
-// `confirmed`: when its lists were last found to be what their sources have, 0: unknown.
+// `confirmed`: when the oldest of its lists was last found at its source, 0: unknown.
 json table_report(const std::vector<mxg_line>& image, const TableInfo& info, int64_t confirmed)
 {
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&image[1]);
-    const int64_t since = std::max(info.created, confirmed);
+    const int64_t since = confirmed > 0 ? confirmed : info.created;
     const int64_t age = since > 0 ? std::time(nullptr) - since : 0;
     return {{"generation", header_of(image).generation},
             {"created", info.created},
@@ -263,11 +263,10 @@ json Gate::status()
              {"replies", replies_report(*plane_)},
              {"samples_lost", plane_->samples_lost()},
              {"needs_restart", needs_restart_},
+             {"events", events_.counts()},
              {"failed_reloads", failed_reloads_},
              {"last_error", last_error_.empty() ? json(nullptr) : json(last_error_)}};
-    const json& age = out["table"]["age_seconds"];
-    out["table"]["stale"] = config_.gate.stale_after_ns &&
-                            age.get<uint64_t>() > *config_.gate.stale_after_ns / 1'000'000'000;
+    out["table"]["stale"] = is_stale();
     return out;
 }
 

@@ -122,7 +122,7 @@ void add_state(Families& out, const json& status)
         {{"generation", "table_generation", "Number of the policy table in force."},
          {"created", "table_created_timestamp_seconds", "When the policy table was compiled."},
          {"age_seconds", "table_age_seconds",
-          "Time since the policy table was compiled, or its lists were all found unchanged."},
+          "Time since the oldest fetched list was found at its source; without any, the compile."},
          {"stale", "table_stale", "1: the policy table is older than gate.stale_after."},
          {"is_empty", "table_missing", "1: no policy table yet, gate.without_table decides."},
          {"prefixes", "table_prefixes", "Prefixes in the policy table."},
@@ -141,6 +141,9 @@ void add_state(Families& out, const json& status)
     out.add(number(status.at("samples_lost")));
     out.counter("reloads_failed_total", "Reloads refused since mxgated started.");
     out.add(number(status.at("failed_reloads")));
+    out.counter("events_total", "Events since mxgated started; their texts: /v1/events, the log.");
+    for (const auto& [kind, count] : status.at("events").items())
+        out.add(number(count), {{"kind", kind}});
 }
 
 void add_feeds(Families& out, const json& feeds)

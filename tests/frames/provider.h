@@ -30,7 +30,7 @@ public:
     PolicyTable table() const
     {
         reference::PolicyCase policy = reference::plain_case();
-        policy.add_length_feed("registry", LengthFormat::prefixlen);
+        policy.add_length_feed("registry", LengthFormat::rpsl);
         if (registry_knows_)
             policy.length_feeds[0].push_back({reference::prefix("2001:db8::/32"), 56});
         return policy.compile();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/reference/policy_case.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -88,7 +90,7 @@ size_t PolicyCase::add_length_feed(const std::string& name, LengthFormat format)
     return length_feeds.size() - 1;
 }
 
-// In the format of each; a registry's objects all as ASSIGNED, whose length is their own.
+// In the format of each. What a registry has assigned has its own length.
 void PolicyCase::write_lengths(Config& into, const std::string& folder) const
 {
     for (size_t i = 0; i < length_feeds.size(); i++) {
@@ -102,7 +104,10 @@ void PolicyCase::write_lengths(Config& into, const std::string& folder) const
             const std::string sites = line.end_sites ? std::to_string(line.end_sites) : "";
             if (feed.format == LengthFormat::rpsl)
                 file << (line.prefix.first.family == 4 ? "inetnum: " : "inet6num: ") << where
-                     << "\nstatus: ASSIGNED\n\n";
+                     << (static_cast<int>(line.length) == line.prefix.length
+                             ? "\nstatus: ASSIGNED\n\n"
+                             : fmt::format("\nstatus: AGGREGATED-BY-LIR\nassignment-size: {}\n\n",
+                                           line.length));
             else if (feed.format == LengthFormat::csv)
                 file << where << ';' << line.length << ';' << sites << '\n';
             else

@@ -87,9 +87,19 @@ TEST(Config, Gate)
          {"f:3:16: `7` is not a duration; write for example `500ms`, `60s`, `10min`, `2h` or "
           "`7d`"}},
         {in_gate("  stale_after: 0s\n"), {"f:3:16: a duration must be more than 0"}},
-        {in_gate("  stale_after: 1h\n  stale: default_class\n"),
-         {"f:4:10: `stale: default_class` is not available in this version; write `stale: "
-          "keep`"}},
+        {in_gate("  stale: default_class\n"),
+         {"f:3:3: `stale: default_class` needs `stale_after`; write for example `stale_after: "
+          "7d`"}},
+        {in_gate("  stale_after: 1h\n  stale: default_class\n") +
+             "feeds:\n"
+             "  - {name: a, format: prefixes, class: bad, url: \"https://a.example/\", refresh: "
+             "1h}\n"
+             "  - {name: b, format: prefixes, class: bad, url: \"https://a.example/\", expire: "
+             "1d}\n"
+             "  - {name: c, format: prefixes, class: bad, path: c}\n"
+             "  - {name: d, format: prefixes, class: bad, url: \"https://a.example/\"}\n",
+         {"f:9:5: with `gate.stale_after` the list would count no longer before it is fetched "
+          "again; give it a shorter `refresh`, or an `expire` of its own"}},
         {in_gate("  dpdk: {}\n"), {"f:3:3: warning: `dpdk` has no effect without `plane: dpdk`"}},
         {in_gate("  dpdk: [1]\n"), {"f:3:9: expected a map, found a list"}},
         {in_gate("  plane: dpdk\n  dpdk: {ports: [eth0]}\n"),

@@ -206,8 +206,13 @@ TEST_F(GateFetch, UnchangedIsNotStale)
     const auto stale = [&] { return gate_->status().at("table").at("stale") == true; };
     EXPECT_FALSE(stale());
     EXPECT_TRUE(await(stale));
+    gate_->tick();
+    EXPECT_EQ(next_event("table-stale"), "older than gate.stale_after (drop): it stays in use");
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
     gate_->fetch("drop");
     EXPECT_TRUE(await([&] { return !stale(); }));
+    gate_->tick();
+    EXPECT_NE(next_event("table-fresh"), "");
     EXPECT_EQ(generation(), before);
     answer([](const Request&, Response& r) { r.status = 500; });
     EXPECT_TRUE(await(stale));

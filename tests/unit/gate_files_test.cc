@@ -181,6 +181,55 @@ TEST_F(GateFiles, WhatIsTooOldCountsNoLonger)
     EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
 }
 
+// Of what is fetched (here by a program); a local file is the operator's word, however old.
+TEST_F(GateFiles, StaleFeedsFallToTheDefaultClass)
+{
+    write("fetch.sh", "#!/bin/sh\ncat " + file("fetched.txt") + "\n");
+    for (const std::string& path : {folder_.path(), file("fetch.sh")})  // for somebody else to run
+        std::filesystem::permissions(path, std::filesystem::perms(0755));
+    write("fetched.txt", kGood);
+    write("own.txt", "2001:db8:7::/48\n");
+    set_age("own.txt", 86400);
+    const auto configure_with = [&](const std::string& more) {
+        configure(list("own", "own.txt", "bad") +
+                      "  - {name: fetched, format: prefixes, class: bad, refresh: 1h, exec: [" +
+                      file("fetch.sh") + "]" + more + "}\n",
+                  "  stale_after: 1h\n  stale: default_class\n");
+    };
+    const auto restart_after = [&](int64_t seconds) {
+        gate_.reset();
+        const std::string path = file("state/fetched/feeds/fetched.json");
+        nlohmann::json stored = nlohmann::json::parse(std::ifstream(path));
+        stored["fetched"] = seconds_now() - seconds;
+        std::ofstream(path) << stored;
+        start();
+    };
+    configure_with("");
+    start();
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "bad"; }));
+    std::filesystem::remove(file("fetched.txt"));
+    restart_after(7200);
+    gate_->tick();
+    EXPECT_THAT(next_event("feed-expired"), HasSubstr("counts no longer"));
+    EXPECT_THAT(next_event("table-stale"), HasSubstr("(fetched): what feeds list that are so old"));
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "unknown");
+    EXPECT_EQ(class_of("2001:db8:7::1"), "bad");
+    EXPECT_EQ(feed("fetched").at("state"), "expired");
+    EXPECT_EQ(gate_->status().at("table").at("stale"), true);
+    write("fetched.txt", kGood);  // as it was
+    gate_->fetch("fetched");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "bad"; }));
+    gate_->tick();
+    EXPECT_NE(next_event("table-fresh"), "");
+    EXPECT_EQ(gate_->status().at("table").at("stale"), false);
+    for (const char* kind : {"feed-expired", "feed-recovered", "table-stale", "table-fresh"})
+        EXPECT_TRUE(await([&] { return gate_->status().at("events").at(kind) >= 1; })) << kind;
+    configure_with(", expire: 1d");  // of its own
+    std::filesystem::remove(file("fetched.txt"));
+    restart_after(7200);
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+}
+
 TEST_F(GateFiles, WhatMayNotExpireIsOneEvent)
 {
     write("good.txt", "2001:db8:1::/48\n");

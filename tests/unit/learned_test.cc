@@ -145,7 +145,7 @@ TEST(Learned, StatesOfTheSyntheticProvider)
 {
     const auto states = [](bool registry) {
         reference::PolicyCase policy = reference::plain_case();
-        const size_t feed = policy.add_length_feed("isp", LengthFormat::prefixlen);
+        const size_t feed = policy.add_length_feed("registry", LengthFormat::rpsl);
         if (registry)
             policy.length_feeds[feed].push_back({reference::prefix("2001:db8::/32"), 56});
         const PolicyTable table = policy.compile();

@@ -19,6 +19,7 @@ json status()
 {
     return json::parse(R"({
         "plane": "xdp", "mode": "enforce", "samples_lost": 3, "failed_reloads": 2,
+        "events": {"feed-expired": 8},
         "interfaces": [{"interface": "eth0", "attach": "native", "remark": ""},
                        {"port": "0000:01:00.0", "driver": "net_ice", "link": false}],
         "sources": {"capacity": 1048576, "used": 17, "parent_capacity": 8192, "parents_used": 5,
@@ -69,6 +70,7 @@ TEST(Metrics, EachFieldHasItsSample)
              R"(mxgate_table_created_timestamp_seconds{plane="xdp"} 1790072042)",
              R"(mxgate_table_age_seconds{plane="xdp"} 7)",
              R"(mxgate_table_stale{plane="xdp"} 1)",
+             R"(mxgate_events_total{plane="xdp",kind="feed-expired"} 8)",
              R"(mxgate_feed_entries{plane="xdp",name="drop",kind="feed"} 12)",
              R"(mxgate_feed_alarm{plane="xdp",name="drop",kind="feed"} 1)",
              R"(mxgate_feed_alarm{plane="xdp",name="isp",kind="lengths"} 0)",
@@ -110,7 +112,7 @@ TEST(Metrics, FollowsTheConventions)
             samples++;
         }
     }
-    EXPECT_EQ(samples, 32u);
+    EXPECT_EQ(samples, 33u);
 }
 
 }  // namespace

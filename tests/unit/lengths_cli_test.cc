@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// `mxgate lengths` and `mxgate export`, asked beside a running gate.
+#include <spdlog/spdlog.h>
+
+#include "control/api/server.h"
+#include "control/cli/verbs.h"
+#include "tests/unit/feed_gate.h"
+
+namespace mxgate {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class LengthsCli : public FeedGate
+{
+protected:
+    LengthsCli()
+    {
+        spdlog::set_level(spdlog::level::off);  // what is printed is looked at
+        options_.run_dir = file("run");
+        options_.state_dir = file("state");
+        request_.config = file("gate.yaml");
+        request_.name = "isp";
+        write("list.txt", kGood);
+        write("isp.csv", "2001:db8::/32,56,\n2001:db8:9::/48,64,\nbroken\n");
+        write("ours.csv", "prefix,length,customers\n2001:db8:1000::/36,52,\n192.0.2.0/24,32,64\n");
+        write("seen.csv", "2001:db8:5::/48,60,\n");
+        configure("  - {name: list, format: prefixes, class: bad, path: list.txt}\n",
+                  "aggregation:\n"
+                  "  lengths: [{prefix: \"2001:db8:1::/48\", length: 62}]\n"
+                  "  feeds:\n"
+                  "    - {name: isp, format: prefixlen, path: isp.csv}\n"
+                  "    - {name: ours, format: csv, path: ours.csv}\n"
+                  "    - {name: seen, format: learned, path: seen.csv}\n");
+        start();
+        std::filesystem::create_directories(options_.run_dir);
+        api_ = serve_api(*gate_, options_.run_dir);
+    }
+    ~LengthsCli() override
+    {
+        spdlog::set_level(spdlog::level::info);
+        api_.reset();
+        gate_.reset();
+    }
+
+    // What a verb prints.
+    template <class Verb>
+    static std::string printed(Verb verb)
+    {
+        ::testing::internal::CaptureStdout();
+        EXPECT_EQ(verb(), 0);
+        return ::testing::internal::GetCapturedStdout();
+    }
+    std::string list() const
+    {
+        return printed([&] { return lengths_list(options_, request_.config); });
+    }
+    std::string diff() const
+    {
+        return printed([&] { return lengths_diff(options_, request_); });
+    }
+    std::string roll_back(bool undo)
+    {
+        request_.undo = undo;
+        return printed([&] { return lengths_rollback(options_, request_); });
+    }
+    nlohmann::json view() { return gate_->explain(*parse_address("2001:db8::1")).at("view"); }
+    // Until a new version of `isp` is in force, and kept.
+    bool await_version(int length)
+    {
+        const SourceVersions versions(options_.state_dir + "/lengths");
+        return await([&] {
+            return view().at("end_site_length") == length && versions.list("isp").size() == 2;
+        });
+    }
+
+    CliOptions options_;
+    LengthsRequest request_;
+    std::unique_ptr<HttpListener> api_;
+};
+
+TEST_F(LengthsCli, ListsComparesAndTakesBack)
+{
+    EXPECT_EQ(view().at("end_site_length"), 56);
+    EXPECT_THAT(list(),
+                AllOf(StartsWith("isp (prefixlen, prefixlen): 2 entries, 1 rejected, "),
+                      ContainsRegex("s old, [^\n]*/isp.csv\n"
+                                    "  version 1 of [-0-9T:]*Z, in force\n"
+                                    "ours \\(csv, operator\\): 2 entries, 0 rejected, "),
+                      ContainsRegex("\nseen \\(learned, learned\\): 1 entries, 0 rejected, [^\n]*"
+                                    "; shown only: `aggregation.learned` is not `apply`\n"
+                                    "  version 1 of [-0-9T:]*Z, in force\n$")));
+    write("isp.csv", "2001:db8::/32,57,\n2001:db8:a::/48,,3\n");
+    ASSERT_TRUE(await_version(57));
+    EXPECT_EQ(diff(),
+              "~ 2001:db8::/32 /56 -> /57\n"
+              "- 2001:db8:9::/48 /64\n"
+              "+ 2001:db8:a::/48 no length, 3 end sites\n");
+    EXPECT_THAT(roll_back(false),
+                ContainsRegex("^isp: version 1 of [^ ]* it is, until the source has a new one\n$"));
+    EXPECT_EQ(view().at("end_site_length"), 56);
+    EXPECT_THAT(list(), ContainsRegex("isp [^\n]*\n"
+                                      "  version 1 of [-0-9T:]*Z, in force\n"
+                                      "  version 2 of [-0-9T:]*Z, rolled back\n"));
+    EXPECT_EQ(roll_back(true), "isp: nothing is rolled back any more\n");
+    EXPECT_EQ(view().at("end_site_length"), 57);
+    request_.to = request_.from = 2;
+    EXPECT_EQ(diff(), "");
+    request_.from = 7;
+    EXPECT_THROW(lengths_diff(options_, request_), std::runtime_error);
+    request_.name = "nobody";
+    EXPECT_THROW(lengths_rollback(options_, request_), std::runtime_error);
+}
+
+TEST_F(LengthsCli, ForScripts)
+{
+    options_.json = true;
+    const std::string text = list();
+    const auto isp = nlohmann::json::parse(text.substr(0, text.find('\n')));
+    EXPECT_EQ(isp.at("name"), "isp");
+    EXPECT_EQ(isp.at("origin"), "prefixlen");
+    EXPECT_EQ(isp.at("entries"), 2);
+    EXPECT_EQ(isp.at("rejected"), 1);
+    EXPECT_EQ(isp.at("version"), 1);
+    EXPECT_LT(isp.at("age_seconds"), 600);
+    EXPECT_EQ(isp.at("versions").size(), 1u);
+    write("isp.csv", "2001:db8::/32,57,\n2001:db8:9::/48,64,\n");
+    ASSERT_TRUE(await_version(57));
+    EXPECT_EQ(nlohmann::json::parse(diff()), nlohmann::json::parse(R"({"prefix": "2001:db8::/32",
+                  "before": {"length": 56, "end_sites": null},
+                  "after": {"length": 57, "end_sites": null}})"));
+    EXPECT_EQ(nlohmann::json::parse(roll_back(false)).at("version").at("number"), 1);
+}
+
+TEST_F(LengthsCli, PublishesTheOperatorsOwn)
+{
+    ExportRequest request{request_.config, ""};
+    const auto publish = [&] { return printed([&] { return export_lengths(options_, request); }); };
+    const std::string text = publish();
+    EXPECT_EQ(text,
+              "# prefix,end-site prefix length,end sites (RFC 9977)\r\n"
+              "192.0.2.0/24,32,64\r\n"
+              "2001:db8:1::/48,62,\r\n"
+              "2001:db8:1000::/36,52,\r\n");
+    request.output = file("prefixlen.csv");
+    EXPECT_EQ(publish(), request.output + ": 3 entries\n");
+    std::ifstream written(request.output);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(written), {}), text);
+    request.output = file("nowhere/prefixlen.csv");
+    EXPECT_THROW(export_lengths(options_, request), std::runtime_error);
+}
+
+// Every candidate, and why it lost.
+TEST_F(LengthsCli, ExplainsCandidates)
+{
+    const auto lengths = gate_->explain(*parse_address("2001:db8:5::1")).at("view").at("lengths");
+    ASSERT_EQ(lengths.size(), 2u);
+    EXPECT_EQ(lengths[0].at("origin"), "prefixlen");
+    EXPECT_EQ(lengths[0].at("in_force"), true);
+    EXPECT_EQ(lengths[0].at("lost"), nullptr);
+    EXPECT_EQ(lengths[0].at("line"), 1);
+    EXPECT_LT(lengths[0].at("age_seconds"), 600);
+    EXPECT_EQ(lengths[1].at("lost"), "shown only: `aggregation.learned` is not `apply`");
+    EXPECT_THAT(lengths[1].at("file").get<std::string>(), HasSubstr("seen.csv"));
+}
+
+}  // namespace
+}  // namespace mxgate
