@@ -44,6 +44,7 @@ constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_by_hand", BPF_MAP_TYPE_ARRAY, sizeof(mxg_overrides), BPF_F_MMAPABLE},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
+    {"mxg_pressure", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_replies", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(mxg_replies), 0},
     {"mxg_samples", BPF_MAP_TYPE_ARRAY, sizeof(mxg_ring), BPF_F_MMAPABLE},
     {"mxg_meta", BPF_MAP_TYPE_ARRAY, sizeof(mxg_pinned_meta), 0},
@@ -177,6 +178,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     for (const auto& [kind, entries] :
          {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
           std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}}, std::pair{MapKind::replies, 1u},
+          std::pair{MapKind::pressure, uint32_t{MXG_PRESSURES}},
           std::pair{MapKind::connections, 1u}, std::pair{MapKind::sockets, 0u},
           std::pair{MapKind::by_hand, 1u}, std::pair{MapKind::samples, possible_cpus()},
           std::pair{MapKind::replay, 1u}})
@@ -374,6 +376,14 @@ std::vector<CounterValue> GateMaps::counters() const
     return read_per_cpu(fd(MapKind::counters), MXG_COUNTERS);
 }
 
+SourcePressure GateMaps::source_pressure() const
+{
+    SourcePressure out;
+    for (const CounterValue& value : read_per_cpu(fd(MapKind::pressure), MXG_PRESSURES))
+        (value.index == MXG_EVICTED ? out.evicted : out.overflowed) = value.packets;
+    return out;
+}
+
 std::vector<CounterValue> GateMaps::feed_counters() const
 {
     return read_per_cpu(fd(MapKind::feeds), MXG_FEED_COUNTERS);
@@ -407,6 +417,7 @@ mxg_gate GateMaps::gate()
 {
     if (!state_map_.data()) {
         state_map_ = Mapping(fd(MapKind::sources), source_bytes(), true);
+        syns_map_ = Mapping(fd(MapKind::seen), seen_bytes(sources_), true);
         connections_map_ =
             Mapping(fd(MapKind::connections), sizeof(uint32_t) * MXG_MAX_CLASSES, true);
         by_hand_map_ = Mapping(fd(MapKind::by_hand), sizeof(mxg_overrides), true);
@@ -414,6 +425,7 @@ mxg_gate GateMaps::gate()
     mxg_gate out{};
     out.sources = sources_;
     out.buckets = static_cast<mxg_bucket*>(state_map_.data());
+    out.seen = static_cast<mxg_seen_line*>(syns_map_.data());
     out.connections = static_cast<uint32_t*>(connections_map_.data());
     out.overrides = static_cast<const mxg_overrides*>(by_hand_map_.data());
     return out;
@@ -430,6 +442,25 @@ mxg_bucket* GateMaps::buckets()
     if (!buckets_map_.data())
         buckets_map_ = Mapping(fd(MapKind::sources), source_bytes(), false);
     return static_cast<mxg_bucket*>(buckets_map_.data());
+}
+
+const mxg_seen_line* GateMaps::seen()
+{
+    if (!seen_map_.data())
+        seen_map_ = Mapping(fd(MapKind::seen), seen_bytes(sources_), false);
+    return static_cast<const mxg_seen_line*>(seen_map_.data());
+}
+
+void GateMaps::count_sources()
+{
+    sweep_.step(buckets(), sources_);
+    half_open_.step(seen(), sources_, monotonic_ns());
+}
+
+std::vector<uint32_t> GateMaps::half_open()
+{
+    return half_open_.begun() ? half_open_.of_classes()
+                              : mxgate::half_open(seen(), sources_, monotonic_ns());
 }
 
 void GateMaps::drain_samples(const std::function<void(const mxg_sample&)>& take)

@@ -36,12 +36,13 @@ enum class MapKind {
     by_hand,
     counters,
     feeds,
+    pressure,
     replies,
     samples,
     meta,
     replay
 };
-inline constexpr size_t kMapKinds = 12;
+inline constexpr size_t kMapKinds = 13;
 const char* map_name(MapKind kind);
 
 class GateMaps
@@ -83,6 +84,8 @@ public:
     std::vector<CounterValue> feed_counters() const;   // index: feed * MXG_VERDICTS + verdict
     std::vector<CounterValue> reply_counters() const;  // index: mxg_reply_index; those not 0
     std::vector<uint32_t> connections() const;         // open, of each class
+    std::vector<uint32_t> half_open();                 // likewise, of late as below
+    SourcePressure source_pressure() const;
 
     // Takes the samples of all cores that came since the last call.
     void drain_samples(const std::function<void(const mxg_sample&)>& take);
@@ -93,7 +96,7 @@ public:
     // All of it counted now; or, once count_sources() is called a few times a second, of late.
     uint64_t visit_sources(uint64_t from, const VisitSource& visit);
     SourceFill source_fill();
-    void count_sources() { sweep_.step(buckets(), sources_); }
+    void count_sources();
     const std::vector<mxg_source>& holders() const { return sweep_.holders(); }
     uint64_t source_bytes() const { return mxgate::source_bytes(sources_); }
 
@@ -109,12 +112,14 @@ private:
     void complete(uint64_t capacity, std::vector<std::string>* notes);
     mxg_ring* rings();
     mxg_bucket* buckets();
+    const mxg_seen_line* seen();
 
     std::array<Fd, kMapKinds> fds_;
     mxg_source_settings sources_{};
-    Mapping rings_map_, buckets_map_;
-    Mapping state_map_, connections_map_, by_hand_map_;  // of gate()
+    Mapping rings_map_, buckets_map_, seen_map_;
+    Mapping state_map_, syns_map_, connections_map_, by_hand_map_;  // of gate()
     SourceSweep sweep_;
+    HalfOpenSweep half_open_;
 };
 
 // Removes the pins of `dir`, and the folder.
