@@ -61,7 +61,8 @@ public:
     // Only what is pinned under `dir`; throws where that is nothing.
     static GateMaps open_pinned(const std::string& dir);
 
-    // Pins all maps under `dir`, replacing pins that are there.
+    // Pins all maps under `dir`, replacing pins that are there. Cut off at any moment, it leaves
+    // pins that belong together, or such as take_over() does not take.
     void pin(const std::string& dir) const;
 
     int fd(MapKind kind) const { return fds_[static_cast<size_t>(kind)].get(); }
@@ -106,10 +107,12 @@ public:
 private:
     GateMaps() = default;
     void create(MapKind kind, uint32_t entries);
-    void adopt_programs_maps(const std::vector<std::string>& interfaces);
+    static GateMaps pinned(const std::string& dir);
+    static GateMaps of_program(const std::vector<std::string>& interfaces);
     void refuse_another_gate(const std::string& dir) const;
-    void check_schema(std::vector<std::string>* notes);
     void complete(uint64_t capacity, std::vector<std::string>* notes);
+    void name_pins(const std::string& dir) const;
+    void free_abandoned();
     mxg_ring* rings();
     mxg_bucket* buckets();
     const mxg_seen_line* seen();
@@ -121,6 +124,9 @@ private:
     SourceSweep sweep_;
     HalfOpenSweep half_open_;
 };
+
+// Where the maps are pinned that this mxg_meta belongs to; empty if that is not known.
+std::string pin_dir_in(int meta_fd);
 
 // Removes the pins of `dir`, and the folder.
 void unpin(const std::string& dir);
