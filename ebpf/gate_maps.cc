@@ -5,18 +5,15 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
-#include <filesystem>
+#include <thread>
 
 #include "dataplane/core/retransmissions.h"
 #include "dataplane/image/verify.h"
@@ -24,8 +21,6 @@
 
 namespace mxgate {
 namespace {
-
-constexpr long kBpfFsMagic = 0xcafe4a11;
 
 struct MapShape {
     const char* name;
@@ -44,6 +39,7 @@ constexpr MapShape kShapes[kMapKinds] = {
     {"mxg_by_hand", BPF_MAP_TYPE_ARRAY, sizeof(mxg_overrides), BPF_F_MMAPABLE},
     {"mxg_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_feeds", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
+    {"mxg_pressure", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), 0},
     {"mxg_replies", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(mxg_replies), 0},
     {"mxg_samples", BPF_MAP_TYPE_ARRAY, sizeof(mxg_ring), BPF_F_MMAPABLE},
     {"mxg_meta", BPF_MAP_TYPE_ARRAY, sizeof(mxg_pinned_meta), 0},
@@ -164,6 +160,8 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     } else {
         if (known)
             notes->push_back("sources.capacity changed: the state of all sources is forgotten");
+        else if (fd(MapKind::meta) >= 0)
+            notes->push_back("a pin is missing: the state of all sources is forgotten");
         create(MapKind::sources, all);
         create(MapKind::seen, buckets);
         create(MapKind::meta, 1);
@@ -177,6 +175,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
     for (const auto& [kind, entries] :
          {std::pair{MapKind::table_slot, 1u}, std::pair{MapKind::counters, uint32_t{MXG_COUNTERS}},
           std::pair{MapKind::feeds, uint32_t{MXG_FEED_COUNTERS}}, std::pair{MapKind::replies, 1u},
+          std::pair{MapKind::pressure, uint32_t{MXG_PRESSURES}},
           std::pair{MapKind::connections, 1u}, std::pair{MapKind::sockets, 0u},
           std::pair{MapKind::by_hand, 1u}, std::pair{MapKind::samples, possible_cpus()},
           std::pair{MapKind::replay, 1u}})
@@ -193,120 +192,6 @@ GateMaps GateMaps::make(uint64_t capacity, const uint64_t (&key)[2])
     maps.complete(capacity, &notes);
     std::memcpy(maps.sources_.key, key, sizeof(key));
     return maps;
-}
-
-GateMaps GateMaps::open_pinned(const std::string& dir)
-{
-    GateMaps maps;
-    for (size_t i = 0; i < kMapKinds; i++)
-        maps.fds_[i] = Fd(bpf_obj_get((dir + "/" + kShapes[i].name).c_str()));
-    if (maps.fd(MapKind::meta) < 0 || maps.fd(MapKind::table_slot) < 0)
-        throw BpfError("no gate is pinned under " + dir);
-    const uint32_t zero = 0;
-    mxg_pinned_meta meta{};
-    if (bpf_map_lookup_elem(maps.fd(MapKind::meta), &zero, &meta) != 0 ||
-        meta.magic != MXG_IMAGE_MAGIC || meta.schema != MXG_SCHEMA)
-        throw BpfError("the gate pinned under " + dir + " was made by another version of mxgate");
-    maps.sources_ = meta.sources;
-    return maps;
-}
-
-void GateMaps::adopt_programs_maps(const std::vector<std::string>& interfaces)
-{
-    for (const std::string& name : interfaces) {
-        uint32_t id = 0;
-        const unsigned index = ::if_nametoindex(name.c_str());
-        if (index == 0 || bpf_xdp_query_id(static_cast<int>(index), 0, &id) != 0 || id == 0)
-            continue;
-        const Fd program(bpf_prog_get_fd_by_id(id));
-        uint32_t ids[32];
-        bpf_prog_info info{};
-        uint32_t size = sizeof(info);
-        info.nr_map_ids = 32;
-        info.map_ids = reinterpret_cast<uint64_t>(ids);
-        if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0)
-            continue;
-        for (uint32_t i = 0; i < std::min(info.nr_map_ids, 32u); i++) {
-            Fd map(bpf_map_get_fd_by_id(ids[i]));
-            bpf_map_info map_info{};
-            size = sizeof(map_info);
-            if (!map || bpf_obj_get_info_by_fd(map.get(), &map_info, &size) != 0)
-                continue;
-            for (size_t k = 0; k < kMapKinds; k++)
-                if (!fds_[k] && std::strcmp(map_info.name, kShapes[k].name) == 0)
-                    fds_[k] = std::move(map);
-        }
-    }
-}
-
-// Maps found by way of a program whose own pins are alive belong to another gate.
-void GateMaps::refuse_another_gate(const std::string& dir) const
-{
-    const uint32_t zero = 0;
-    mxg_pinned_meta meta{};
-    if (fd(MapKind::meta) < 0 || bpf_map_lookup_elem(fd(MapKind::meta), &zero, &meta) != 0)
-        return;
-    const std::string other(meta.pin_dir, ::strnlen(meta.pin_dir, sizeof(meta.pin_dir)));
-    const Fd slot(bpf_obj_get((other + "/" + shape(MapKind::table_slot).name).c_str()));
-    if (other != dir && slot)
-        throw BpfError("the gate pinned under " + other +
-                       " is attached there already; use its --pin-dir, or detach it first");
-}
-
-void GateMaps::check_schema(std::vector<std::string>* notes)
-{
-    const uint32_t zero = 0;
-    mxg_pinned_meta meta{};
-    bool any = false;
-    for (const Fd& fd : fds_)
-        any |= static_cast<bool>(fd);
-    if (!any)
-        return;
-    if (fd(MapKind::meta) >= 0 && bpf_map_lookup_elem(fd(MapKind::meta), &zero, &meta) == 0 &&
-        meta.magic == MXG_IMAGE_MAGIC && meta.schema == MXG_SCHEMA)
-        return;
-    notes->push_back("maps of another version of mxgate were there: state and counters start anew");
-    for (Fd& fd : fds_)
-        fd = Fd();
-}
-
-GateMaps GateMaps::take_over(const std::string& dir, const std::vector<std::string>& interfaces,
-                             uint64_t capacity, std::vector<std::string>* notes)
-{
-    ensure_bpffs();
-    GateMaps maps;
-    for (size_t i = 0; i < kMapKinds; i++)
-        maps.fds_[i] = Fd(bpf_obj_get((dir + "/" + kShapes[i].name).c_str()));
-    if (maps.fd(MapKind::meta) < 0) {
-        maps.adopt_programs_maps(interfaces);
-        maps.refuse_another_gate(dir);
-    }
-    maps.check_schema(notes);
-    maps.complete(capacity, notes);
-    return maps;
-}
-
-void GateMaps::pin(const std::string& dir) const
-{
-    const uint32_t zero = 0;
-    mxg_pinned_meta meta{MXG_IMAGE_MAGIC, MXG_SCHEMA, 0, sources_, {}};
-    if (dir.size() >= sizeof(meta.pin_dir))
-        throw BpfError("the name of the pins' folder is too long: " + dir);
-    dir.copy(meta.pin_dir, sizeof(meta.pin_dir) - 1);
-    bpf_map_update_elem(fd(MapKind::meta), &zero, &meta, BPF_ANY);
-    std::error_code ignored;
-    std::filesystem::create_directories(dir, ignored);
-    ::chmod(dir.c_str(), 0700);
-    for (size_t i = 0; i < kMapKinds; i++) {
-        if (static_cast<MapKind>(i) == MapKind::replay)
-            continue;
-        // A pin cannot be replaced in place: pin beside it and rename over it.
-        const std::string path = dir + "/" + kShapes[i].name, fresh = path + "_new";
-        ::unlink(fresh.c_str());
-        if (bpf_obj_pin(fds_[i].get(), fresh.c_str()) != 0 ||
-            ::rename(fresh.c_str(), path.c_str()) != 0)
-            throw BpfError(error_text("cannot pin " + path, errno));
-    }
 }
 
 void GateMaps::publish(const std::vector<mxg_line>& image)
@@ -374,6 +259,14 @@ std::vector<CounterValue> GateMaps::counters() const
     return read_per_cpu(fd(MapKind::counters), MXG_COUNTERS);
 }
 
+SourcePressure GateMaps::source_pressure() const
+{
+    SourcePressure out;
+    for (const CounterValue& value : read_per_cpu(fd(MapKind::pressure), MXG_PRESSURES))
+        (value.index == MXG_EVICTED ? out.evicted : out.overflowed) = value.packets;
+    return out;
+}
+
 std::vector<CounterValue> GateMaps::feed_counters() const
 {
     return read_per_cpu(fd(MapKind::feeds), MXG_FEED_COUNTERS);
@@ -407,6 +300,7 @@ mxg_gate GateMaps::gate()
 {
     if (!state_map_.data()) {
         state_map_ = Mapping(fd(MapKind::sources), source_bytes(), true);
+        syns_map_ = Mapping(fd(MapKind::seen), seen_bytes(sources_), true);
         connections_map_ =
             Mapping(fd(MapKind::connections), sizeof(uint32_t) * MXG_MAX_CLASSES, true);
         by_hand_map_ = Mapping(fd(MapKind::by_hand), sizeof(mxg_overrides), true);
@@ -414,6 +308,7 @@ mxg_gate GateMaps::gate()
     mxg_gate out{};
     out.sources = sources_;
     out.buckets = static_cast<mxg_bucket*>(state_map_.data());
+    out.seen = static_cast<mxg_seen_line*>(syns_map_.data());
     out.connections = static_cast<uint32_t*>(connections_map_.data());
     out.overrides = static_cast<const mxg_overrides*>(by_hand_map_.data());
     return out;
@@ -430,6 +325,44 @@ mxg_bucket* GateMaps::buckets()
     if (!buckets_map_.data())
         buckets_map_ = Mapping(fd(MapKind::sources), source_bytes(), false);
     return static_cast<mxg_bucket*>(buckets_map_.data());
+}
+
+// Entries that mxgated was filling when it was killed (Reconciler): as they are busy for ever, no
+// other sender would get into their buckets. No program of the kernel stays in the middle: where
+// one was held up for so long, it finds its entry gone, and nothing is charged for once.
+void GateMaps::free_abandoned()
+{
+    const Mapping memory(fd(MapKind::sources), source_bytes(), true);
+    std::vector<mxg_source*> busy;
+    auto* buckets = static_cast<mxg_bucket*>(memory.data());
+    for (uint64_t i = 0; i < mxg_all_buckets(sources_.bucket_mask); i++)
+        for (mxg_source& source : buckets[i].way)
+            if (mxg_load32(&source.tag) == MXG_TAG_BUSY)
+                busy.push_back(&source);
+    if (busy.empty())
+        return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    for (mxg_source* source : busy)
+        __sync_bool_compare_and_swap(&source->tag, MXG_TAG_BUSY, 0u);
+}
+
+const mxg_seen_line* GateMaps::seen()
+{
+    if (!seen_map_.data())
+        seen_map_ = Mapping(fd(MapKind::seen), seen_bytes(sources_), false);
+    return static_cast<const mxg_seen_line*>(seen_map_.data());
+}
+
+void GateMaps::count_sources()
+{
+    sweep_.step(buckets(), sources_);
+    half_open_.step(seen(), sources_, monotonic_ns());
+}
+
+std::vector<uint32_t> GateMaps::half_open()
+{
+    return half_open_.begun() ? half_open_.of_classes()
+                              : mxgate::half_open(seen(), sources_, monotonic_ns());
 }
 
 void GateMaps::drain_samples(const std::function<void(const mxg_sample&)>& take)
@@ -455,24 +388,6 @@ uint64_t GateMaps::visit_sources(uint64_t from, const VisitSource& visit)
 SourceFill GateMaps::source_fill()
 {
     return sweep_.begun() ? sweep_.fill(sources_) : mxgate::source_fill(buckets(), sources_);
-}
-
-void unpin(const std::string& dir)
-{
-    for (const MapShape& s : kShapes)
-        ::unlink((dir + "/" + s.name).c_str());
-    ::rmdir(dir.c_str());
-}
-
-void ensure_bpffs()
-{
-    struct statfs status {
-    };
-    const char* root = "/sys/fs/bpf";
-    if (::statfs(root, &status) == 0 && status.f_type == kBpfFsMagic)
-        return;
-    if (::mount("bpf", root, "bpf", 0, "mode=0700") != 0)
-        throw BpfError(error_text("cannot mount bpffs on /sys/fs/bpf", errno));
 }
 
 }  // namespace mxgate

@@ -36,12 +36,13 @@ enum class MapKind {
     by_hand,
     counters,
     feeds,
+    pressure,
     replies,
     samples,
     meta,
     replay
 };
-inline constexpr size_t kMapKinds = 12;
+inline constexpr size_t kMapKinds = 13;
 const char* map_name(MapKind kind);
 
 class GateMaps
@@ -60,7 +61,8 @@ public:
     // Only what is pinned under `dir`; throws where that is nothing.
     static GateMaps open_pinned(const std::string& dir);
 
-    // Pins all maps under `dir`, replacing pins that are there.
+    // Pins all maps under `dir`, replacing pins that are there. Cut off at any moment, it leaves
+    // pins that belong together, or such as take_over() does not take.
     void pin(const std::string& dir) const;
 
     int fd(MapKind kind) const { return fds_[static_cast<size_t>(kind)].get(); }
@@ -83,6 +85,8 @@ public:
     std::vector<CounterValue> feed_counters() const;   // index: feed * MXG_VERDICTS + verdict
     std::vector<CounterValue> reply_counters() const;  // index: mxg_reply_index; those not 0
     std::vector<uint32_t> connections() const;         // open, of each class
+    std::vector<uint32_t> half_open();                 // likewise, of late as below
+    SourcePressure source_pressure() const;
 
     // Takes the samples of all cores that came since the last call.
     void drain_samples(const std::function<void(const mxg_sample&)>& take);
@@ -93,7 +97,7 @@ public:
     // All of it counted now; or, once count_sources() is called a few times a second, of late.
     uint64_t visit_sources(uint64_t from, const VisitSource& visit);
     SourceFill source_fill();
-    void count_sources() { sweep_.step(buckets(), sources_); }
+    void count_sources();
     const std::vector<mxg_source>& holders() const { return sweep_.holders(); }
     uint64_t source_bytes() const { return mxgate::source_bytes(sources_); }
 
@@ -103,19 +107,26 @@ public:
 private:
     GateMaps() = default;
     void create(MapKind kind, uint32_t entries);
-    void adopt_programs_maps(const std::vector<std::string>& interfaces);
+    static GateMaps pinned(const std::string& dir);
+    static GateMaps of_program(const std::vector<std::string>& interfaces);
     void refuse_another_gate(const std::string& dir) const;
-    void check_schema(std::vector<std::string>* notes);
     void complete(uint64_t capacity, std::vector<std::string>* notes);
+    void name_pins(const std::string& dir) const;
+    void free_abandoned();
     mxg_ring* rings();
     mxg_bucket* buckets();
+    const mxg_seen_line* seen();
 
     std::array<Fd, kMapKinds> fds_;
     mxg_source_settings sources_{};
-    Mapping rings_map_, buckets_map_;
-    Mapping state_map_, connections_map_, by_hand_map_;  // of gate()
+    Mapping rings_map_, buckets_map_, seen_map_;
+    Mapping state_map_, syns_map_, connections_map_, by_hand_map_;  // of gate()
     SourceSweep sweep_;
+    HalfOpenSweep half_open_;
 };
+
+// Where the maps are pinned that this mxg_meta belongs to; empty if that is not known.
+std::string pin_dir_in(int meta_fd);
 
 // Removes the pins of `dir`, and the folder.
 void unpin(const std::string& dir);

@@ -94,6 +94,13 @@ struct {
 } mxg_feeds SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, MXG_PRESSURES);
+    __type(key, __u32);
+    __type(value, __u64);
+} mxg_pressure SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
     __uint(max_entries, 1); /* set by the loader: one ring per possible CPU */

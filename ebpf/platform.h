@@ -95,6 +95,15 @@ MXG_INLINE struct mxg_bucket *mxg_source_bucket(struct mxg_gate *gate, __u32 num
     return bpf_map_lookup_elem(&mxg_sources, &number);
 }
 
+MXG_INLINE void mxg_count_pressure(struct mxg_gate *gate, enum mxg_pressure which)
+{
+    __u32 index = which;
+    __u64 *count = bpf_map_lookup_elem(&mxg_pressure, &index);
+
+    if (count)
+        (*count)++; /* for people: sockets may interrupt each other, and miss one */
+}
+
 MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number)
 {
     return bpf_map_lookup_elem(&mxg_seen, &number);

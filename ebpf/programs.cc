@@ -68,32 +68,40 @@ uint32_t map_id(int fd)
     return bpf_obj_get_info_by_fd(fd, &info, &size) == 0 ? info.id : 0;
 }
 
-uint32_t slot_of(uint32_t program_id, const char* name)
+Fd map_of(uint32_t program_id, const char* map_name, const char* program_name)
 {
     uint32_t map_ids[kMaxMaps];
     const Fd program(bpf_prog_get_fd_by_id(program_id));
     if (!program && errno != ENOENT)
         throw BpfError(error_text("cannot look at a loaded program", errno));
     if (!program)
-        return 0;
+        return Fd();
     const bpf_prog_info info = program_info(program.get(), map_ids, kMaxMaps);
-    if (std::strcmp(info.name, name) != 0)
-        return 0;
+    if (std::strcmp(info.name, program_name) != 0)
+        return Fd();
     for (uint32_t i = 0; i < info.nr_map_ids; i++) {
-        const Fd map(bpf_map_get_fd_by_id(map_ids[i]));
+        Fd map(bpf_map_get_fd_by_id(map_ids[i]));
         bpf_map_info map_info{};
         uint32_t size = sizeof(map_info);
         if (map && bpf_obj_get_info_by_fd(map.get(), &map_info, &size) == 0 &&
-            std::strcmp(map_info.name, map_name(MapKind::table_slot)) == 0)
-            return map_info.id;
+            std::strcmp(map_info.name, map_name) == 0)
+            return map;
     }
-    return 0;
+    return Fd();
 }
 
-bool is_gate(uint32_t program_id, uint32_t slot_id)
+uint32_t slot_of(uint32_t program_id, const char* name)
+{
+    const Fd slot = map_of(program_id, map_name(MapKind::table_slot), name);
+    return slot ? map_id(slot.get()) : 0;
+}
+
+bool is_gate(uint32_t program_id, uint32_t slot_id, const std::string& dir)
 {
     const uint32_t slot = slot_of(program_id);
-    return slot != 0 && (slot_id == 0 || slot == slot_id);
+    if (slot == 0 || slot_id == 0 || slot == slot_id)
+        return slot != 0;
+    return !dir.empty() && pin_dir_in(map_of(program_id, map_name(MapKind::meta)).get()) == dir;
 }
 
 bool is_loaded(uint32_t slot_id)

@@ -38,6 +38,8 @@ static __always_inline int read_socket(struct bpf_sock_ops *ctx, struct mxg_pack
         return -1;
     }
     packet->destination_port = (__u16)ctx->local_port;
+    packet->source_port = (__u16)bpf_ntohl(ctx->remote_port);
+    packet->sequence = ctx->rcv_nxt - 1; /* of its SYN, as long as nothing came after it */
     return 0;
 }
 
@@ -71,6 +73,15 @@ __attribute__((noinline)) int open_socket(struct mxg_socket *socket)
     return 0;
 }
 
+__attribute__((noinline)) int complete_syn(struct mxg_socket *socket)
+{
+    struct mxg_gate gate = {};
+
+    if (socket)
+        mxg_syn_completed(&gate, &socket->packet);
+    return 0;
+}
+
 __attribute__((noinline)) int close_socket(struct mxg_socket *socket)
 {
     struct mxg_gate gate = {};
@@ -95,6 +106,7 @@ static __always_inline void socket_opened(struct bpf_sock_ops *ctx)
         return;
     }
     open_socket(socket);
+    complete_syn(socket);
     bpf_sock_ops_cb_flags_set(ctx,
                               (int)ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }

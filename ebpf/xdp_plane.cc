@@ -84,12 +84,12 @@ public:
     int fd() const { return fd_.get(); }
 
     // The id of the gate's program here, 0 if there is none.
-    uint32_t gate(uint32_t slot_id) const
+    uint32_t gate(uint32_t slot_id, const std::string& dir = {}) const
     {
         if (alone())
-            return id_ != 0 && is_gate(id_, slot_id) ? id_ : 0;
+            return id_ != 0 && is_gate(id_, slot_id, dir) ? id_ : 0;
         for (xdp_program* p = nullptr; (p = xdp_multiprog__next_prog(p, multiprog_));)
-            if (is_gate(xdp_program__id(p), slot_id))
+            if (is_gate(xdp_program__id(p), slot_id, dir))
                 return xdp_program__id(p);
         return 0;
     }
@@ -139,7 +139,7 @@ void for_each_gate(const std::string& dir,
         throw BpfError(error_text("cannot list the interfaces", errno));
     for (const struct if_nameindex* i = all.get(); i->if_index != 0; i++) {
         const OnInterface there(static_cast<int>(i->if_index));
-        if (const uint32_t id = there.gate(slot_id); id != 0)
+        if (const uint32_t id = there.gate(slot_id, dir); id != 0)
             call(static_cast<int>(i->if_index), i->if_name, there, id);
     }
 }

@@ -155,7 +155,7 @@ private:
         mxg_seen_line& line = line_of(syn);
         uint32_t place = 0;
         if (const uint64_t seen = mxg_recall(&line, syn, now, &place)) {
-            mxg_set(&decision, seen >> 8 & 3, static_cast<uint8_t>(seen));
+            mxg_set(&decision, mxg_seen_verdict(seen), mxg_seen_reason(seen));
             return;
         }
         if (at >= 0 && mxg_charge_rate(&states_.full_at[static_cast<uint64_t>(at)],
@@ -164,7 +164,7 @@ private:
             mxg_set(&decision, MXG_PASS, MXG_CONFORMS);
         else
             mxg_set(&decision, MXG_DROP, MXG_RATE);
-        mxg_remember(&line, place, syn, now, decision.verdict, decision.reason);
+        mxg_remember(&line, place, syn, now, decision.class_id, decision.verdict, decision.reason);
     }
 
     void sort_out(uint32_t count)

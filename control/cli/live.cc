@@ -254,8 +254,10 @@ int status(const CliOptions& options)
                                ? "ports       none: mxgate-dpdk does not run"
                                : "interface   none in this network namespace: the gate is not "
                                  "attached here");
-    fmt::print("sources     {} of {} in use, {} bytes\n", text(s["sources"]["used"]),
-               text(s["sources"]["capacity"]), text(s["sources"]["bytes"]));
+    fmt::print("sources     {} of {} in use, {} bytes; {} evicted in debt, {} without room\n",
+               text(s["sources"]["used"]), text(s["sources"]["capacity"]),
+               text(s["sources"]["bytes"]), text(s["sources"]["evicted"]),
+               text(s["sources"]["overflowed"]));
     const json& r = s["replies"];
     fmt::print("replies     {} answered, {} suppressed by gate.replies, {} unanswerable\n",
                text(r["answered"]), text(r["suppressed"]), text(r["unanswerable"]));

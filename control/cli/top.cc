@@ -17,8 +17,13 @@ using nlohmann::json;
 
 void print_top(const json& now)
 {
-    for (const auto& [name, open] : now["connections"].items())
-        fmt::print("class {:<12} {} open\n", name, open.dump());
+    json classes = json::object();
+    for (const char* state : {"connections", "half_open"})
+        for (const auto& [name, count] : now[state].items())
+            classes[name][state] = count;
+    for (const auto& [name, counts] : classes.items())
+        fmt::print("class {:<12} {} open, {} half-open\n", name, counts.value("connections", 0),
+                   counts.value("half_open", 0));
     fmt::print("{:>8}  {:>10}  {:>10}  {:<12} {}\n", "open", "admitted", "denied", "class",
                "source prefix");
     for (const json& h : now["holders"])

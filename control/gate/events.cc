@@ -26,6 +26,7 @@ constexpr KindInfo kKinds[kEventKinds] = {
     {"state-damaged", spdlog::level::err},
     {"override-idle", spdlog::level::err},
     {"connections-exhausted", spdlog::level::warn},
+    {"sources-under-pressure", spdlog::level::warn},
 };
 
 }  // namespace

@@ -14,21 +14,22 @@
 namespace mxgate {
 
 enum class EventKind {
-    generation,            // a new table is in force
-    table_refused,         // a new table was refused; the one in force stays
-    table_stale,           // older than gate.stale_after
-    table_fresh,           // no longer
-    feed_updated,          // a new version of a feed is in force
-    feed_refused,          // a version of a feed was refused; the last good one stays
-    feed_failed,           // a feed could not be fetched
-    feed_recovered,        // what was wrong with a feed no longer is
-    feed_expired,          // a version grew too old and counts no longer
-    feed_rolled_back,      // an operator took a version back
-    state_damaged,         // what was kept on disk cannot be used
-    override_idle,         // what is set by hand names a class that is gone
-    connections_exhausted  // a class, a sender or the host's listeners have no more
+    generation,             // a new table is in force
+    table_refused,          // a new table was refused; the one in force stays
+    table_stale,            // older than gate.stale_after
+    table_fresh,            // no longer
+    feed_updated,           // a new version of a feed is in force
+    feed_refused,           // a version of a feed was refused; the last good one stays
+    feed_failed,            // a feed could not be fetched
+    feed_recovered,         // what was wrong with a feed no longer is
+    feed_expired,           // a version grew too old and counts no longer
+    feed_rolled_back,       // an operator took a version back
+    state_damaged,          // what was kept on disk cannot be used
+    override_idle,          // what is set by hand names a class that is gone
+    connections_exhausted,  // a class, a sender or the host's listeners have no more
+    sources_under_pressure  // the source table is too small for the senders that come
 };
-inline constexpr size_t kEventKinds = 13;
+inline constexpr size_t kEventKinds = 14;
 
 const char* event_name(EventKind kind);  // "generation", "feed-refused", …
 

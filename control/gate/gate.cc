@@ -363,6 +363,10 @@ void Gate::tick()
     for (const std::string& event : exhaustion_.look(*plane_, table_.info))
         events_.add(EventKind::connections_exhausted, "", event);
     look_at_age();
+    if (const std::string event =
+            pressure_.look(plane_->source_pressure(), plane_->source_fill(), monotonic_ns());
+        !event.empty())
+        events_.add(EventKind::sources_under_pressure, "", event);
 }
 
 }  // namespace mxgate

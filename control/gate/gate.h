@@ -19,6 +19,7 @@
 #include "control/gate/feed_keeper.h"
 #include "control/gate/feed_service.h"
 #include "control/gate/overrides.h"
+#include "control/gate/pressure.h"
 #include "control/gate/refusals.h"
 #include "control/plane/plane.h"
 #include "control/table/compile.h"
@@ -147,6 +148,7 @@ private:
     Refusals refusals_;
     Overrides overrides_;
     Exhaustion exhaustion_;
+    Pressure pressure_;
     bool again_ = false;  // the first table could not be made, for no list's fault
     nlohmann::json needs_restart_ = nlohmann::json::array();  // keys that wait for one
     bool was_stale_ = false;                                  // the last time that anybody looked

@@ -46,21 +46,23 @@ json table_report(const std::vector<mxg_line>& image, const TableInfo& info, int
 json sources_report(Plane& plane)
 {
     const SourceFill fill = plane.source_fill();
+    const SourcePressure pressure = plane.source_pressure();
     return {{"capacity", fill.capacity},
             {"used", fill.used},
             {"parent_capacity", fill.parent_capacity},
             {"parents_used", fill.parents_used},
+            {"evicted", pressure.evicted},
+            {"overflowed", pressure.overflowed},
             {"bytes", state_bytes(fill.capacity)}};
 }
 
-// Open connections by class; classes without any are left out.
-json connections_report(const Plane& plane, const TableInfo& info)
+// Counts by class number; classes without any are left out.
+json by_class(const std::vector<uint32_t>& counts, const TableInfo& info)
 {
     json out = json::object();
-    const std::vector<uint32_t> open = plane.connections();
-    for (size_t i = 0; i < info.classes.size() && i < open.size(); i++)
-        if (open[i] > 0)
-            out[info.classes[i].name] = open[i];
+    for (size_t i = 0; i < info.classes.size() && i < counts.size(); i++)
+        if (counts[i] > 0)
+            out[info.classes[i].name] = counts[i];
     return out;
 }
 
@@ -259,7 +261,8 @@ json Gate::status()
              {"table", table_report(table_.plane, table_.info, keeper_.confirmed())},
              {"interfaces", plane_->places()},
              {"sources", sources_report(*plane_)},
-             {"connections", connections_report(*plane_, table_.info)},
+             {"connections", by_class(plane_->connections(), table_.info)},
+             {"half_open", by_class(plane_->half_open(), table_.info)},
              {"replies", replies_report(*plane_)},
              {"samples_lost", plane_->samples_lost()},
              {"needs_restart", needs_restart_},
@@ -389,7 +392,9 @@ json Gate::top(size_t limit)
              {"admitted", source.admitted},
              {"denied", source.denied}});
     }
-    return {{"holders", holders}, {"connections", connections_report(*plane_, table_.info)}};
+    return {{"holders", holders},
+            {"connections", by_class(plane_->connections(), table_.info)},
+            {"half_open", by_class(plane_->half_open(), table_.info)}};
 }
 
 json Gate::explain(const mxg_address& address)

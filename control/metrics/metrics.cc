@@ -111,6 +111,27 @@ void add_places(Families& out, const json& interfaces)
             out.add(number(place.at("link")), labels_of(place, {"port", "driver"}));
 }
 
+void add_by_class(Families& out, const json& counts)
+{
+    for (const auto& [name, count] : counts.items())
+        out.add(number(count), {{"class", name}});
+}
+
+void add_sources(Families& out, const json& sources)
+{
+    add_gauges(out, sources,
+               {{"capacity", "sources_capacity", "Source prefixes that can be remembered."},
+                {"used", "sources_used", "Source prefixes remembered."},
+                {"parent_capacity", "parents_capacity", "Parent prefixes that can be remembered."},
+                {"parents_used", "parents_used", "Parent prefixes remembered."},
+                {"bytes", "sources_bytes", "Size of the source table."}});
+    out.counter("sources_evicted_total",
+                "Prefixes forgotten although they had debts or penalties.");
+    out.add(number(sources.at("evicted")));
+    out.counter("sources_overflowed_total", "Times that there was no room for a prefix.");
+    out.add(number(sources.at("overflowed")));
+}
+
 void add_state(Families& out, const json& status)
 {
     out.gauge("build_info", "The version of mxgated; always 1.");
@@ -128,15 +149,11 @@ void add_state(Families& out, const json& status)
          {"prefixes", "table_prefixes", "Prefixes in the policy table."},
          {"intervals", "table_intervals", "Intervals of addresses in the policy table."},
          {"plane_bytes", "table_bytes", "Size of the policy table in the plane."}});
-    add_gauges(out, status.at("sources"),
-               {{"capacity", "sources_capacity", "Source prefixes that can be remembered."},
-                {"used", "sources_used", "Source prefixes remembered."},
-                {"parent_capacity", "parents_capacity", "Parent prefixes that can be remembered."},
-                {"parents_used", "parents_used", "Parent prefixes remembered."},
-                {"bytes", "sources_bytes", "Size of the source table."}});
+    add_sources(out, status.at("sources"));
     out.gauge("connections", "Open connections of a class; a class without any is left out.");
-    for (const auto& [name, open] : status.at("connections").items())
-        out.add(number(open), {{"class", name}});
+    add_by_class(out, status.at("connections"));
+    out.gauge("half_open", "SYNs of a class admitted and not completed; none: it is left out.");
+    add_by_class(out, status.at("half_open"));
     out.counter("samples_lost_total", "Samples of verdicts that found no room.");
     out.add(number(status.at("samples_lost")));
     out.counter("reloads_failed_total", "Reloads refused since mxgated started.");

@@ -53,8 +53,10 @@ public:
     void tick() override
     {
         hand_over_again();
-        if (state_)
-            sweep_.step(state_->buckets(), state_->source_settings());
+        if (!state_)
+            return;
+        sweep_.step(state_->buckets(), state_->source_settings());
+        half_open_.step(state_->seen(), state_->source_settings(), monotonic_ns());
     }
 
     // A new connection is a new process, or one that has seen another mxgated.
@@ -79,6 +81,7 @@ public:
     {
         state_.emplace(PlaneState::open(dir_));
         sweep_ = {};
+        half_open_ = {};
         if (by_hand_)
             mxgate::put_overrides(&state_->state().overrides, *by_hand_);
     }
@@ -115,6 +118,14 @@ public:
         const auto& open = state_->state().connections;
         return {open, open + MXG_MAX_CLASSES};
     }
+    std::vector<uint32_t> half_open() override
+    {
+        if (!state_)
+            return {};
+        return half_open_.begun()
+                   ? half_open_.of_classes()
+                   : mxgate::half_open(state_->seen(), state_->source_settings(), monotonic_ns());
+    }
     void drain_samples(const std::function<void(const mxg_sample&)>& take) override
     {
         if (state_)
@@ -142,6 +153,10 @@ public:
         return sweep_.begun() ? sweep_.fill(state_->source_settings())
                               : mxgate::source_fill(state_->buckets(), state_->source_settings());
     }
+    SourcePressure source_pressure() const override
+    {
+        return state_ ? state_->source_pressure() : SourcePressure{};
+    }
     std::vector<mxg_source> holders() const override { return sweep_.holders(); }
     uint64_t source_bytes() const override
     {
@@ -165,6 +180,7 @@ private:
     std::optional<PlaneState> state_;
     std::optional<std::vector<mxg_override>> by_hand_;  // nothing yet: as they are
     SourceSweep sweep_;
+    HalfOpenSweep half_open_;
 };
 
 }  // namespace

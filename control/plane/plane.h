@@ -54,6 +54,8 @@ public:
     virtual std::vector<CounterValue> reply_counters() const = 0;  // index: mxg_reply_index
     virtual nlohmann::json port_counters() const = 0;              // {name: frames}, or empty
     virtual std::vector<uint32_t> connections() const = 0;         // open, of each class number
+    // SYNs admitted and not completed, likewise; as of late, as source_fill().
+    virtual std::vector<uint32_t> half_open() = 0;
     virtual void drain_samples(const std::function<void(const mxg_sample&)>& take) = 0;
     virtual uint64_t samples_lost() = 0;
     virtual bool find_source(const mxg_prefix& prefix, mxg_source* out) = 0;
@@ -61,6 +63,7 @@ public:
     // mxgate::visit_sources.
     virtual uint64_t visit_sources(uint64_t from, const VisitSource& visit) = 0;
     virtual SourceFill source_fill() = 0;  // as of late; all counted now where nobody calls tick()
+    virtual SourcePressure source_pressure() const = 0;
     virtual uint64_t source_bytes() const = 0;
     // Source prefixes with most open connections, most first, as of the last round of tick().
     virtual std::vector<mxg_source> holders() const = 0;

@@ -110,6 +110,7 @@ public:
     std::vector<CounterValue> reply_counters() const override { return maps_.reply_counters(); }
     json port_counters() const override { return json::object(); }
     std::vector<uint32_t> connections() const override { return maps_.connections(); }
+    std::vector<uint32_t> half_open() override { return maps_.half_open(); }
     void drain_samples(const std::function<void(const mxg_sample&)>& take) override
     {
         maps_.drain_samples(take);
@@ -124,6 +125,7 @@ public:
         return maps_.visit_sources(from, visit);
     }
     SourceFill source_fill() override { return maps_.source_fill(); }
+    SourcePressure source_pressure() const override { return maps_.source_pressure(); }
     std::vector<mxg_source> holders() const override { return maps_.holders(); }
     uint64_t source_bytes() const override { return maps_.source_bytes(); }
 

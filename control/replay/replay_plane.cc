@@ -92,15 +92,13 @@ public:
         : StatefulPlane(capacity),
           maps_(GateMaps::make(capacity, kReplayKey)),
           program_(maps_, true),
-          run_(maps_, program_),
-          sources_(maps_.fd(MapKind::sources), maps_.source_bytes(), true),
-          connections_(maps_.fd(MapKind::connections), sizeof(uint32_t) * MXG_MAX_CLASSES, true)
+          run_(maps_, program_)
     {
+        const mxg_flows* flows = gate_.flows;
         maps_.publish(table.plane);
+        gate_ = maps_.gate();
+        gate_.flows = flows;
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
-        gate_.sources = maps_.source_settings();
-        gate_.buckets = static_cast<mxg_bucket*>(sources_.data());
-        gate_.connections = static_cast<uint32_t*>(connections_.data());
     }
 
     mxg_decision decide(const std::vector<uint8_t>& bytes, uint64_t now_ns) override
@@ -127,7 +125,6 @@ private:
     GateMaps maps_;
     XdpProgram program_;
     TestRun run_;
-    Mapping sources_, connections_;  // the maps' memory
 };
 
 }  // namespace

@@ -67,7 +67,18 @@ MXG_INLINE void mxg_connection_opened(struct mxg_gate *gate, struct mxg_attempt 
         mxg_count(open, 1);
 }
 
-/* The same, from the source address: for a plane that has the whole gate at hand. 0, or -1: there
+/* And its SYN is half-open no longer; `packet`: its addresses, ports and sequence number. */
+MXG_INLINE void mxg_syn_completed(struct mxg_gate *gate, const struct mxg_packet *packet)
+{
+    const struct mxg_source_settings settings = mxg_settings(gate);
+    const __u64 hash = mxg_syn_hash(settings.key, packet);
+    struct mxg_seen_line *line = mxg_seen_at(gate, mxg_bucket_number(hash, settings.bucket_mask));
+
+    if (line)
+        mxg_end_attempt(line, hash);
+}
+
+/* The first, from the source address: for a plane that has the whole gate at hand. 0, or -1: there
  * is no table, or it is damaged. */
 MXG_INLINE int mxg_handshake_done(struct mxg_gate *gate, const struct mxg_address *source,
                                   struct mxg_connection *connection)

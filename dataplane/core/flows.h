@@ -102,16 +102,20 @@ static inline void mxg_flow_answered(struct mxg_gate *gate, struct mxg_flows *fl
     mxg_new_flow(gate, flows, tuple, packet);
 }
 
-/* The handshake is complete; 1: it counts now. */
+/* The handshake is complete; 1: it counts now. `packet`: as from the sender. */
 static inline int mxg_flow_opens(struct mxg_gate *gate, struct mxg_flow *flow,
-                                 const struct mxg_address *sender)
+                                 const struct mxg_packet *packet)
 {
+    struct mxg_packet syn = *packet;
+
     if (!mxg_flow_turn(flow, MXG_FLOW_ANSWERED, MXG_FLOW_BUSY))
         return 0;
-    if (mxg_handshake_done(gate, sender, &flow->connection)) {
+    if (mxg_handshake_done(gate, &packet->source, &flow->connection)) {
         mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_FREE);
         return 0;
     }
+    syn.sequence = flow->service_ack - 1;
+    mxg_syn_completed(gate, &syn);
     mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_OPEN);
     return 1;
 }
@@ -169,7 +173,7 @@ static inline void mxg_flow_from_sender(struct mxg_gate *gate, struct mxg_flow *
         ((packet->tcp_flags & MXG_TCP_RST) || !(packet->tcp_flags & MXG_TCP_ACK) ||
          packet->acknowledgement != flow->service_sequence + 1 ||
          packet->sequence - flow->service_ack >= MXG_FLOW_WINDOW ||
-         !mxg_flow_opens(gate, flow, &packet->source)))
+         !mxg_flow_opens(gate, flow, packet)))
         return;
     if (mxg_flow_phase_of(flow) != MXG_FLOW_OPEN)
         return;
@@ -186,17 +190,17 @@ static inline void mxg_flow_from_sender(struct mxg_gate *gate, struct mxg_flow *
     mxg_flow_goes_on(gate, flow);
 }
 
-/* `sender`: the frame's destination. */
+/* `turned`: the frame as from the sender. */
 static inline void mxg_flow_from_service(struct mxg_gate *gate, struct mxg_flow *flow,
                                          const struct mxg_packet *packet,
-                                         const struct mxg_address *sender)
+                                         const struct mxg_packet *turned)
 {
     if (packet->tcp_flags & MXG_TCP_RST) {
         mxg_end_flow(gate, flow, mxg_flow_phase_of(flow));
         return;
     }
     if (mxg_flow_phase_of(flow) == MXG_FLOW_ANSWERED && mxg_sequence_bytes(packet) > 0)
-        mxg_flow_opens(gate, flow, sender);
+        mxg_flow_opens(gate, flow, turned);
     if (mxg_flow_phase_of(flow) != MXG_FLOW_OPEN)
         return;
     if (packet->tcp_flags & MXG_TCP_ACK)
@@ -273,7 +277,7 @@ static inline void mxg_see_flow(struct mxg_gate *gate, struct mxg_flows *flows,
         !(packet->tcp_flags & (MXG_TCP_FIN | MXG_TCP_RST | MXG_TCP_SYN)))
         flow = mxg_new_flow(gate, flows, tuple, packet);
     if (flow)
-        mxg_flow_from_service(gate, flow, packet, &turned.source);
+        mxg_flow_from_service(gate, flow, packet, &turned);
 }
 
 /* Ends what has been silent too long, in the next `count` lines. */

@@ -48,7 +48,7 @@ MXG_INLINE __u32 mxg_take_place(struct mxg_gate *gate, struct mxg_attempt *attem
 {
     const struct mxg_source_settings settings = mxg_settings(gate);
     struct mxg_prefix *prefix = &attempt->source;
-    __u32 number, way = MXG_CONTESTED;
+    __u32 number, way = MXG_CONTESTED, evicted = 0;
     struct mxg_bucket *bucket;
     __u64 hash = attempt->hashes.source;
 
@@ -63,7 +63,11 @@ MXG_INLINE __u32 mxg_take_place(struct mxg_gate *gate, struct mxg_attempt *attem
     number = mxg_bucket_at(settings.bucket_mask, place, hash);
     bucket = mxg_source_bucket(gate, number);
     if (bucket)
-        way = mxg_take_way(bucket, prefix, mxg_source_tag(hash, prefix), attempt->now_ns);
+        way = mxg_take_way(bucket, prefix, mxg_source_tag(hash, prefix), attempt->now_ns, &evicted);
+    if (evicted)
+        mxg_count_pressure(gate, MXG_EVICTED);
+    if (way == MXG_FULL)
+        mxg_count_pressure(gate, MXG_OVERFLOWED);
     attempt->place[place].bucket = number;
     attempt->place[place].way = way;
     return way;

@@ -127,10 +127,10 @@ MXG_INLINE void mxg_limit_attempt(struct mxg_gate *gate, const struct mxg_packet
 
     attempt->now_ns = decision->time_ns = mxg_now(gate);
     seen = line ? mxg_recall(line, syn, attempt->now_ns, &attempt->seen) : 0;
-    attempt->known = seen && (__u8)seen == MXG_SYN_GUARD;
+    attempt->known = seen && mxg_seen_reason(seen) == MXG_SYN_GUARD;
     if (seen && !attempt->known) {
-        decision->verdict = (__u8)(seen >> 8 & 3);
-        decision->reason = (__u8)seen;
+        decision->verdict = (__u8)mxg_seen_verdict(seen);
+        decision->reason = (__u8)mxg_seen_reason(seen);
         return;
     }
     decision->reason = (__u8)mxg_weigh_attempt(gate, attempt);
@@ -144,8 +144,8 @@ MXG_INLINE void mxg_limit_attempt(struct mxg_gate *gate, const struct mxg_packet
         decision->reason = MXG_COARSE;
     /* Who met other cores may try again. */
     if (line && decision->reason != MXG_CONTENDED)
-        mxg_remember(line, attempt->seen, syn, attempt->now_ns, decision->verdict,
-                     decision->reason);
+        mxg_remember(line, attempt->seen, syn, attempt->now_ns, attempt->class_id,
+                     decision->verdict, decision->reason);
 }
 
 MXG_INLINE void mxg_limit(struct mxg_gate *gate, const struct mxg_packet *packet,

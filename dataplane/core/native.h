@@ -60,6 +60,7 @@ struct mxg_gate {
     __u32 *connections;         /* open, of each class: MXG_MAX_CLASSES; or 0: not known */
     const struct mxg_overrides *overrides; /* or 0: none */
     const struct mxg_flows *flows;         /* or 0: open connections are not known one by one */
+    __u64 *pressure;                       /* MXG_PRESSURES counters; or 0: not counted */
     __u64 now_ns;
 };
 
@@ -76,6 +77,12 @@ MXG_INLINE struct mxg_source_settings mxg_settings(const struct mxg_gate *gate)
 MXG_INLINE struct mxg_bucket *mxg_source_bucket(struct mxg_gate *gate, __u32 number)
 {
     return &gate->buckets[number];
+}
+
+MXG_INLINE void mxg_count_pressure(struct mxg_gate *gate, enum mxg_pressure which)
+{
+    if (gate->pressure)
+        gate->pressure[which]++;
 }
 
 MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number)

@@ -6,6 +6,9 @@
  * a SYN is remembered, and nothing else. `check` is the hash combined with `info`: a record that
  * two cores wrote at once fits neither of their SYNs.
  *
+ * An attempt is over when its handshake is complete. A SYN that was admitted is half-open until
+ * then, for as long as it is remembered and no longer than an attempt may take.
+ *
  * The platform gives
  *   struct mxg_seen_line *mxg_seen_at(gate, number)   of as many lines as the source table has
  *                                                       buckets
@@ -23,20 +26,52 @@
 
 struct mxg_seen {
     __u64 check;
-    __u64 info; /* time of the first SYN in 2^16 ns << 16 | 1 << 15 | copies << 11 | verdict << 8 |
-                   reason */
+    __u64 info; /* 0: free; time of the first SYN in 2^16 ns << 16 | done << 15 | copies << 11 |
+                   class << 7 | verdict << 5 | reason */
 };
 
 struct mxg_seen_line {
     struct mxg_seen way[MXG_SEEN_WAYS];
 };
 
-#define MXG_SEEN_THERE (1u << 15)
+#define MXG_SEEN_DONE (1u << 15) /* its handshake is complete */
 
 #ifdef __cplusplus
 #define _Static_assert static_assert
 #endif
 _Static_assert(sizeof(struct mxg_seen_line) == 64, "one cache line");
+_Static_assert(MXG_REASONS <= 1 << 5 && MXG_MAX_CLASSES <= 1 << 4, "they fit into `info`");
+
+MXG_INLINE __u32 mxg_seen_copies(__u64 info)
+{
+    return info >> 11 & 15;
+}
+
+MXG_INLINE __u32 mxg_seen_class(__u64 info)
+{
+    return info >> 7 & (MXG_MAX_CLASSES - 1);
+}
+
+MXG_INLINE __u32 mxg_seen_verdict(__u64 info)
+{
+    return info >> 5 & 3;
+}
+
+MXG_INLINE __u32 mxg_seen_reason(__u64 info)
+{
+    return info & 31;
+}
+
+MXG_INLINE int mxg_is_recent(__u64 info, __u64 now)
+{
+    return (__s64)((now >> 16) - (info >> 16)) < MXG_SEEN_WINDOW;
+}
+
+MXG_INLINE int mxg_is_half_open(__u64 info, __u64 now)
+{
+    return info && !(info & MXG_SEEN_DONE) && mxg_seen_verdict(info) == MXG_PASS &&
+           mxg_is_recent(info, now);
+}
 
 #define MXG_TUPLE_WORDS 6
 #define MXG_TUPLE_BYTES 41
@@ -78,14 +113,14 @@ MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now, _
         struct mxg_seen *seen = &line->way[i];
         __u64 info = mxg_load64(&seen->info);
 
-        if ((mxg_load64(&seen->check) ^ info) != hash || !(info & MXG_SEEN_THERE)) {
+        if ((mxg_load64(&seen->check) ^ info) != hash || !info) {
             *place = info < least ? i : *place;
             least = info < least ? info : least;
             continue;
         }
         *place = i;
-        if ((__s64)((now >> 16) - (info >> 16)) >= MXG_SEEN_WINDOW ||
-            (info >> 11 & 15) >= MXG_SEEN_COPIES)
+        if ((info & MXG_SEEN_DONE) || !mxg_is_recent(info, now) ||
+            mxg_seen_copies(info) >= MXG_SEEN_COPIES)
             return 0;
         info += 1u << 11;
         mxg_store64(&seen->info, info);
@@ -97,13 +132,28 @@ MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now, _
 
 /* `place`: what mxg_recall gave. */
 MXG_INLINE void mxg_remember(struct mxg_seen_line *line, __u32 place, __u64 hash, __u64 now,
-                             __u32 verdict, __u32 reason)
+                             __u32 class_id, __u32 verdict, __u32 reason)
 {
-    const __u64 info = now >> 16 << 16 | MXG_SEEN_THERE | 1u << 11 | (verdict & 3) << 8 | reason;
+    const __u64 info = now >> 16 << 16 | 1u << 11 | (class_id & (MXG_MAX_CLASSES - 1)) << 7 |
+                       (verdict & 3) << 5 | (reason & 31);
     struct mxg_seen *seen = &line->way[place & (MXG_SEEN_WAYS - 1)];
 
     mxg_store64(&seen->info, info);
     mxg_store64(&seen->check, hash ^ info);
+}
+
+/* The handshake of the SYN with this hash is complete. */
+MXG_INLINE void mxg_end_attempt(struct mxg_seen_line *line, __u64 hash)
+{
+    for (__u32 i = 0; i < MXG_SEEN_WAYS; i++) {
+        struct mxg_seen *seen = &line->way[i];
+        const __u64 info = mxg_load64(&seen->info);
+
+        if (!info || (mxg_load64(&seen->check) ^ info) != hash)
+            continue;
+        mxg_store64(&seen->info, info | MXG_SEEN_DONE);
+        mxg_store64(&seen->check, hash ^ (info | MXG_SEEN_DONE));
+    }
 }
 
 #endif

@@ -16,6 +16,7 @@
  * The platform gives
  *   struct mxg_source_settings mxg_settings(gate)
  *   struct mxg_bucket *mxg_source_bucket(gate, number)
+ *   void mxg_count_pressure(gate, enum mxg_pressure)
  *   __u64 mxg_now(gate)   nanoseconds, monotonic
  */
 #ifndef MXG_CORE_SOURCES_H
@@ -59,6 +60,13 @@ struct mxg_source_settings {
 #define _Static_assert static_assert
 #endif
 _Static_assert(sizeof(struct mxg_source) == 64, "one cache line");
+
+/* What a table does that is too small for its senders. */
+enum mxg_pressure {
+    MXG_EVICTED,    /* an entry was lost that was not worth nothing yet */
+    MXG_OVERFLOWED, /* there was no room for an entry: the parent stands in */
+    MXG_PRESSURES
+};
 
 #define MXG_PREFIX_WORDS 3
 #define MXG_PREFIX_BYTES 17
@@ -241,9 +249,17 @@ MXG_INLINE __u32 mxg_find_victim(const struct mxg_bucket *bucket, __u32 tag, __u
     return victim;
 }
 
-/* A way for `prefix`, which has none; MXG_FULL or MXG_CONTESTED if there is none to be had. */
+/* 1: to forget it is to forget a debt or a penalty. */
+MXG_INLINE __u32 mxg_is_in_debt(const struct mxg_source *source, __u64 now)
+{
+    return mxg_load64(&source->full_at_ns) > now || mxg_load64(&source->guard_full_at_ns) > now ||
+           mxg_load64(&source->bytes_full_at_ns) > now || mxg_load64(&source->wait_until_ns) > now;
+}
+
+/* A way for `prefix`, which has none; MXG_FULL or MXG_CONTESTED if there is none to be had. Sets
+ * *evicted to 1 where that cost a debt. */
 MXG_SELDOM __u32 mxg_make_way(struct mxg_bucket *bucket, const struct mxg_prefix *prefix, __u32 tag,
-                              __u64 now)
+                              __u64 now, __u32 *evicted)
 {
     __u32 old = 0, rival, way;
     struct mxg_source *victim;
@@ -261,6 +277,7 @@ MXG_SELDOM __u32 mxg_make_way(struct mxg_bucket *bucket, const struct mxg_prefix
         __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, old);
         return mxg_is_source(&bucket->way[rival], prefix, tag) ? rival : MXG_CONTESTED;
     }
+    *evicted = old != 0 && mxg_is_in_debt(victim, now);
     mxg_fill_source(victim, prefix, now);
     __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, tag);
     return way;
@@ -268,11 +285,11 @@ MXG_SELDOM __u32 mxg_make_way(struct mxg_bucket *bucket, const struct mxg_prefix
 
 /* The way of `prefix`, new if need be; MXG_FULL or MXG_CONTESTED if there is none. */
 MXG_INLINE __u32 mxg_take_way(struct mxg_bucket *bucket, const struct mxg_prefix *prefix, __u32 tag,
-                              __u64 now)
+                              __u64 now, __u32 *evicted)
 {
     const __u32 way = mxg_find_way(bucket, prefix, tag);
 
-    return way < MXG_WAYS ? way : mxg_make_way(bucket, prefix, tag, now);
+    return way < MXG_WAYS ? way : mxg_make_way(bucket, prefix, tag, now, evicted);
 }
 
 #endif

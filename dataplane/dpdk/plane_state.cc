@@ -285,6 +285,14 @@ std::vector<CounterValue> PlaneState::reply_counters() const
     return not_zero(sum);
 }
 
+SourcePressure PlaneState::source_pressure() const
+{
+    std::vector<uint64_t> sum(MXG_PRESSURES);
+    for (const WorkerCounters& worker : state().counters)
+        add(sum, worker.pressure);
+    return {sum[MXG_EVICTED], sum[MXG_OVERFLOWED]};
+}
+
 std::vector<CounterValue> PlaneState::port_counters() const
 {
     std::vector<uint64_t> sum(kPortCounters);

@@ -28,14 +28,14 @@ namespace mxgate {
 inline constexpr uint32_t kMaxWorkers = 128;
 
 // X(enumerator, name, text): what befell frames beside their verdict. Per worker.
-#define MXG_PORT_COUNTER_LIST(X)                                                   \
-    X(received, "received", "frames taken from the ports")                         \
-    X(sent, "sent", "frames that passed and were sent on")                         \
-    X(dropped, "dropped", "frames dropped by their verdict")                       \
-    X(send_full, "send-full", "frames that passed and were lost: no room to send") \
-    X(answers_lost, "answers-lost", "answers made and lost: no room to send")      \
-    X(exception_capped, "exception-capped",                                        \
-      "connection attempts that passed and were lost so that the exception path has room")  \
+#define MXG_PORT_COUNTER_LIST(X)                                                           \
+    X(received, "received", "frames taken from the ports")                                 \
+    X(sent, "sent", "frames that passed and were sent on")                                 \
+    X(dropped, "dropped", "frames dropped by their verdict")                               \
+    X(send_full, "send-full", "frames that passed and were lost: no room to send")         \
+    X(answers_lost, "answers-lost", "answers made and lost: no room to send")              \
+    X(exception_capped, "exception-capped",                                                \
+      "connection attempts that passed and were lost so that the exception path has room") \
     X(flows_full, "flows-full", "connections that are not counted: no room in the table of flows")
 
 enum class PortCounter {
@@ -52,6 +52,7 @@ struct alignas(64) WorkerCounters {
     uint64_t packets[MXG_COUNTERS];
     uint64_t feeds[MXG_FEED_COUNTERS];
     uint64_t ports[kPortCounters];
+    __u64 pressure[MXG_PRESSURES];
     mxg_replies replies;
 };
 
@@ -105,7 +106,8 @@ public:
     std::vector<CounterValue> counters() const;        // those that are not 0, over all workers
     std::vector<CounterValue> feed_counters() const;   // likewise
     std::vector<CounterValue> reply_counters() const;  // index: mxg_reply_index
-    std::vector<CounterValue> port_counters() const;   // index: PortCounter; zeros too
+    SourcePressure source_pressure() const;
+    std::vector<CounterValue> port_counters() const;  // index: PortCounter; zeros too
 
     // Whether the process that wrote the state is alive.
     bool alive() const;

@@ -35,6 +35,7 @@ Worker::Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state
       ring_(state.ring_of(number))
 {
     gate_ = state.gate();
+    gate_.pressure = counters_.pressure;
     flows_ = state.flows();
     flows_.swept = number * (flows_.mask / kMaxWorkers);
 }

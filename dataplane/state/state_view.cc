@@ -5,7 +5,6 @@
 #include <bit>
 #include <ctime>
 
-#include "dataplane/core/retransmissions.h"
 #include "dataplane/state/memory.h"
 
 namespace mxgate {
@@ -30,10 +29,16 @@ uint64_t source_bytes(const mxg_source_settings& settings)
     return mxg_all_buckets(settings.bucket_mask) * sizeof(mxg_bucket);
 }
 
+uint64_t seen_bytes(const mxg_source_settings& settings)
+{
+    return (settings.bucket_mask + uint64_t{1}) * sizeof(mxg_seen_line);
+}
+
 uint64_t state_bytes(uint64_t capacity)
 {
     const uint32_t buckets = buckets_for(capacity);
-    return mxg_all_buckets(buckets - 1) * sizeof(mxg_bucket) + buckets * sizeof(mxg_seen_line);
+    const mxg_source_settings settings{{}, buckets - 1, 0};
+    return source_bytes(settings) + seen_bytes(settings);
 }
 
 bool find_source(mxg_bucket* buckets, const mxg_source_settings& settings, const mxg_prefix& prefix,
@@ -74,6 +79,15 @@ SourceFill empty_fill(const mxg_source_settings& settings)
     out.capacity = (settings.bucket_mask + uint64_t{1}) * MXG_WAYS;
     out.parent_capacity = mxg_all_buckets(settings.bucket_mask) * MXG_WAYS - out.capacity;
     return out;
+}
+
+void add_half_open(std::vector<uint32_t>& of_classes, const mxg_seen_line* lines, uint64_t from,
+                   uint64_t to, uint64_t now_ns)
+{
+    for (uint64_t i = from; i < to; i++)
+        for (const mxg_seen& seen : lines[i].way)
+            if (const uint64_t info = mxg_load64(&seen.info); mxg_is_half_open(info, now_ns))
+                of_classes[mxg_seen_class(info)]++;
 }
 
 // `used` was counted in `counted` entries of `all`.
@@ -147,6 +161,27 @@ SourceFill SourceSweep::fill(const mxg_source_settings& settings) const
     out.used = scaled(current_.used, own, out.capacity);
     out.parents_used = scaled(current_.parents_used, entries - own, out.parent_capacity);
     return out;
+}
+
+std::vector<uint32_t> half_open(const mxg_seen_line* lines, const mxg_source_settings& settings,
+                                uint64_t now_ns)
+{
+    std::vector<uint32_t> out(MXG_MAX_CLASSES);
+    add_half_open(out, lines, 0, settings.bucket_mask + uint64_t{1}, now_ns);
+    return out;
+}
+
+void HalfOpenSweep::step(const mxg_seen_line* lines, const mxg_source_settings& settings,
+                         uint64_t now_ns)
+{
+    const uint64_t count = settings.bucket_mask + uint64_t{1};
+    const uint64_t end = std::min(next_ + kStep, count);
+    add_half_open(current_, lines, next_, end, now_ns);
+    next_ = end % count;
+    if (next_ != 0)
+        return;
+    last_ = std::move(current_);
+    current_.assign(MXG_MAX_CLASSES, 0);
 }
 
 void drain_rings(mxg_ring* rings, uint32_t count,

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
+#include "dataplane/core/retransmissions.h"
 #include "dataplane/core/sample.h"
 
 namespace mxgate {
@@ -30,10 +32,19 @@ struct SourceFill {
     uint64_t parents_used = 0;
 };
 
+// What became of senders for which the table was too small, see enum mxg_pressure.
+struct SourcePressure {
+    uint64_t evicted = 0;
+    uint64_t overflowed = 0;
+};
+
 // Buckets for at least `capacity` sources; throws PlaneError beyond MXG_MAX_SOURCES.
 uint32_t buckets_for(uint64_t capacity);
 // Of the source table with its parent levels.
 uint64_t source_bytes(const mxg_source_settings& settings);
+
+// Of the SYNs seen.
+uint64_t seen_bytes(const mxg_source_settings& settings);
 
 // Of all state that a plane of this capacity keeps of senders: source table and SYNs seen.
 uint64_t state_bytes(uint64_t capacity);
@@ -76,6 +87,30 @@ private:
     SourceFill current_;  // of this round, before `next_`
     std::optional<SourceFill> last_;
     std::vector<mxg_source> rising_, holders_;  // of this round, a heap with the least in front
+};
+
+// SYNs admitted whose handshake is not complete, of each class number: see mxg_is_half_open.
+std::vector<uint32_t> half_open(const mxg_seen_line* lines, const mxg_source_settings& settings,
+                                uint64_t now_ns);
+
+// The same, a bounded part at a time.
+class HalfOpenSweep
+{
+public:
+    static constexpr uint64_t kStep = 1 << 16;  // lines: 4 MiB
+
+    // Counts the next kStep lines; after the last one, the first again.
+    void step(const mxg_seen_line* lines, const mxg_source_settings& settings, uint64_t now_ns);
+
+    // As of the last round; within the first round, what was found so far.
+    const std::vector<uint32_t>& of_classes() const { return last_ ? *last_ : current_; }
+
+    bool begun() const { return next_ > 0 || last_; }
+
+private:
+    uint64_t next_ = 0;  // line
+    std::vector<uint32_t> current_ = std::vector<uint32_t>(MXG_MAX_CLASSES);
+    std::optional<std::vector<uint32_t>> last_;
 };
 
 // Takes the samples that came since the last call out of `count` rings.

@@ -101,7 +101,9 @@ TEST_F(PlaneStateTest, WhatAKilledProcessLeftHalfDoneIsUndone)
         const mxg_prefix prefix{{0x20010db800050001, 0, MXG_FAMILY_IPV6, 0}, 64};
         const uint64_t hash = mxg_prefix_hash(gate.sources.key, &prefix);
         mxg_bucket& bucket = gate.buckets[mxg_bucket_at(gate.sources.bucket_mask, 0, hash)];
-        const uint32_t way = mxg_take_way(&bucket, &prefix, mxg_source_tag(hash, &prefix), 1);
+        uint32_t evicted = 0;
+        const uint32_t way =
+            mxg_take_way(&bucket, &prefix, mxg_source_tag(hash, &prefix), 1, &evicted);
         ASSERT_LT(way, unsigned{MXG_WAYS});
         bucket.way[way].open = 7;
         bucket.way[(way + 1) % MXG_WAYS].tag = MXG_TAG_BUSY;

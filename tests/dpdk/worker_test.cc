@@ -292,9 +292,43 @@ TEST_F(WorkerTest, AWholeSlash64IsOneSender)
         }
         ASSERT_EQ(worker_.poll(kSecond), static_cast<uint32_t>(MXG_BURST));
         sent_to(right_);
+        if (burst == 0) {  // later on others are remembered
+            EXPECT_EQ(half_open(state_.seen(), state_.source_settings(), kSecond)[0], 10u);
+        }
     }
     EXPECT_EQ(port_counter(state_, PortCounter::sent), 10u);
     EXPECT_EQ(source_fill(state_.buckets(), state_.source_settings()).used, 1u);
+}
+
+// Where every entry is another sender's, in debt or with open connections.
+TEST_F(WorkerTest, PressureIsCounted)
+{
+    start(PolicyCase::from_yaml(
+        "gate:\n  services:\n    - {name: mx, addresses: [\"2001:db8:2::25\"], ports: [25]}\n"
+        "classes: {c: {action: limit, rate: 60/min, burst: 10, charge: syn}}\n"
+        "default_class: c\n"));
+    const auto everyone = [&](uint64_t full_at_ns, uint32_t open) {
+        for (uint64_t i = 0; i < mxg_all_buckets(state_.source_settings().bucket_mask); i++)
+            for (mxg_source& source : state_.buckets()[i].way) {
+                source.tag = MXG_TAG_BUSY + 1;
+                source.full_at_ns = full_at_ns;
+                source.open = open;
+            }
+    };
+    const auto expect_after = [&](const char* from, uint64_t evicted, uint64_t overflowed) {
+        give(left_, pool(), Frame().ip(from, "2001:db8:2::25").tcp(frames::kSyn).bytes());
+        worker_.poll(kSecond);
+        sent_to(right_);
+        EXPECT_EQ(state_.source_pressure().evicted, evicted) << from;
+        EXPECT_EQ(state_.source_pressure().overflowed, overflowed) << from;
+    };
+    everyone(kSecond, 0);
+    expect_after("2001:db8:7:1::1", 0, 0);
+    everyone(kSecond + 1, 0);
+    expect_after("2001:db8:7:2::1", 1, 0);
+    expect_after("2001:db8:7:2::1", 1, 0);
+    everyone(kSecond, 1);
+    expect_after("2001:db8:7:3::1", 1, 1);
 }
 
 TEST_F(WorkerTest, NoTableYet)

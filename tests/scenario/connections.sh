@@ -15,6 +15,15 @@ OTHER=2001:db8:170:2::/64
 
 open_in() { gate status --json | jq -s --arg class "$1" '.[0].connections[$class] // 0'; }
 open_is() { [[ "$(open_in "$1")" -eq "$2" ]]; }
+half_open_in() { gate status --json | jq -s --arg class "$1" '.[0].half_open[$class] // 0'; }
+half_open_is() { [[ "$(half_open_in "$1")" -eq "$2" ]]; }
+
+# exhausted_by PREFIX: whether the event came, and names who holds most.
+exhausted_by()
+{
+  grep -qF "a sender of class unknown reached its ceiling, 5 open in all; most are held by $1 (5)" \
+    "$LAB_DIR/gate.log"
+}
 
 # hold SECONDS OPTION…: five connections, one after the other, that stay open.
 hold()
@@ -36,9 +45,13 @@ socket_programs()
 
 up_to_the_limit()
 {
-  hold 3
+  hold 4
+  sleep 1 # holders are counted in rounds
   expect "a sixth, from a sixth address" "$(connected_from "$HOLDER" -- --count 1)" -eq 0
   expect "another prefix" "$(connected_from "$OTHER" -- --count 1)" -eq 1
+  wait_for 5 exhausted_by "$HOLDER" || true
+  expect_success "an event names the holder" exhausted_by "$HOLDER"
+  expect "half-open of what is complete" "$(half_open_in unknown)" -eq 0
   wait "$HELD"
   wait_for 10 open_is unknown 0 || true
   expect "open when all are closed" "$(open_in unknown)" -eq 0
@@ -114,7 +127,11 @@ up_to_the_limit
 # The handshake is what costs: SYNs alone, however many, leave the budget as it is.
 FORGED="${NET6[mixed]%%::*}:1::/64"
 flood_from "$FORGED" -- --count 1000 --rate 5000 >/dev/null
+wait_for 5 half_open_is mixed 1000 || true
+expect "half-open" "$(half_open_in mixed)" -eq 1000
 expect "after forged SYNs" "$(connected_from "$FORGED" -- --count 5 --rate 20)" -eq 2
+sleep 1
+expect "half-open after two that are not" "$(half_open_in mixed)" -eq 1000
 connected_from "${NET6[good]}" -- --count 3000 --rate 600 >"$LAB_DIR/cycles"
 expect "connections opened and closed" "$(cat "$LAB_DIR/cycles")" -gt 2900
 wait_for 20 open_is good 0 || true

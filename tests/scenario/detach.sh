@@ -78,6 +78,30 @@ with_daemon()
   expect_nothing_left "daemon stopped" "$maps" "$program" gate0
 }
 
+# Starts that were cut off, and what they leave: the state of a gate whose pins are not all there is
+# that of its program, and whatever is pinned, detach takes off the program that was attached for it.
+cut_off()
+{
+  local judged
+  lab_config
+  gate_start || lab_die "the gate does not start"
+  expect "cut off: connected from bad" "$(bad_connections)" -eq 0
+  judged="$(packets '.class == "bad"')"
+  gate_kill
+  rm "$PIN_DIR/mxg_meta" "$PIN_DIR/mxg_sources"
+  : >"$LAB_DIR/gate.log"
+  gate_start || lab_die "the gate does not start over half of its pins"
+  expect "cut off: of what was counted" "$(packets '.class == "bad"')" -eq "$judged"
+  expect "cut off: state forgotten" "$(grep -c 'start anew\|forgotten' "$LAB_DIR/gate.log" || true)" -eq 0
+  expect "cut off: pins" "$(find "$PIN_DIR" -name 'mxg_meta' -o -name 'mxg_sources' | wc -l)" -eq 2
+  gate_kill
+  rm "$PIN_DIR/mxg_table_slot"
+  bpftool map pin pinned "$PIN_DIR/mxg_counters" "$PIN_DIR/mxg_table_slot"
+  expect_success "detach by what the program's maps say" gate detach
+  expect "cut off: program on gate0" "$(attached gate0)" = ""
+  expect "cut off: connected from bad without the gate" "$(bad_connections)" -eq 5
+}
+
 generic_on_veth()
 {
   ATTACH=generic lab_config
@@ -133,6 +157,7 @@ postfix_start
 lab_lists
 two_interfaces
 with_daemon
+cut_off
 generic_on_veth
 fall_back
 scenario_end

@@ -129,6 +129,7 @@ expect_setup "pass" ". < 1" "$FROM6"
 lab_config
 expect_success "reload" gate reload --force # it denies senders that passed
 expect_setup "drop" ". >= 3 and . < 6" "$FROM4"
+expect "drop: SYNs counted as dropped" "$(packets '.class == "bad" and .verdict == "drop"')" -ge 1
 expect "drop: answers" "$(gate counters --replies --json | wc -l)" -eq 0
 expect_answers native
 expect_denials

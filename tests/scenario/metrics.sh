@@ -25,11 +25,16 @@ command -v promtool >/dev/null || skip "promtool is not there (scripts/setup unp
 lab_network
 postfix_start
 lab_lists
-METRICS='listen: "127.0.0.1:9911"' lab_config
+METRICS='listen: "127.0.0.1:9911"' CAPACITY=64 lab_config
 gate_start || lab_die "the gate does not start"
 
 expect "refused" "$(connected_from "${NET6[bad]}" -- --count 5)" -eq 0
 expect "connected" "$(connected_from "${NET6[good]}" -- --count 3)" -eq 3
+# More senders than the source table has room for, each of which owes a token.
+flood_from 2001:db8:170::/48 -- --count 1000 --rate 5000 >/dev/null
+wait_for 5 grep -q "sources-under-pressure: source table under pressure" "$LAB_DIR/gate.log" || true
+expect "events of a table that is too small" \
+  "$(grep -c "sources-under-pressure" "$LAB_DIR/gate.log" || true)" -eq 1
 echo broken >"$LAB_DIR/lists/drop.json"
 expect_failure "a reload that fails" gate reload
 
@@ -45,6 +50,8 @@ expect "by the feed" "$(metric 'mxgate_feed_packets_total\{.*feed="drop-list",ve
 generation="$(metric 'mxgate_table_generation\{plane="xdp"\}')"
 expect "generation" "$generation" -ge 1
 expect "generation" "$generation" -le "$(gate status --json | jq -s '.[0].table.generation')"
+expect "prefixes forgotten too early" "$(metric 'mxgate_sources_evicted_total\{plane="xdp"\}')" -ge 500
+expect "half-open" "$(metric 'mxgate_half_open\{.*class="unknown"\}')" -gt 0
 expect "failed reloads" "$(metric 'mxgate_reloads_failed_total\{plane="xdp"\}')" -eq 1
 expect "interfaces" "$(metric 'mxgate_interface_info\{.*interface="gate0",attach="native"\}')" -eq 1
 expect "every sample has its plane" "$(grep -v '^#' "$LAB_DIR/metrics" | grep -vc 'plane="xdp"')" -eq 0

@@ -23,8 +23,8 @@ json status()
         "interfaces": [{"interface": "eth0", "attach": "native", "remark": ""},
                        {"port": "0000:01:00.0", "driver": "net_ice", "link": false}],
         "sources": {"capacity": 1048576, "used": 17, "parent_capacity": 8192, "parents_used": 5,
-                    "bytes": 67108864},
-        "connections": {"unknown": 12},
+                    "evicted": 21, "overflowed": 22, "bytes": 67108864},
+        "connections": {"unknown": 12}, "half_open": {"unknown": 13},
         "table": {"generation": 41, "created": 1790072042, "age_seconds": 7, "stale": true,
                   "is_empty": false, "prefixes": 5, "intervals": 11, "plane_bytes": 640}})");
 }
@@ -85,7 +85,10 @@ TEST(Metrics, EachFieldHasItsSample)
              R"(mxgate_sources_bytes{plane="xdp"} 67108864)",
              R"(mxgate_parents_capacity{plane="xdp"} 8192)",
              R"(mxgate_parents_used{plane="xdp"} 5)",
+             R"(mxgate_sources_evicted_total{plane="xdp"} 21)",
+             R"(mxgate_sources_overflowed_total{plane="xdp"} 22)",
              R"(mxgate_connections{plane="xdp",class="unknown"} 12)",
+             R"(mxgate_half_open{plane="xdp",class="unknown"} 13)",
              R"(mxgate_samples_lost_total{plane="xdp"} 3)",
              R"(mxgate_reloads_failed_total{plane="xdp"} 2)",
          })
@@ -112,7 +115,7 @@ TEST(Metrics, FollowsTheConventions)
             samples++;
         }
     }
-    EXPECT_EQ(samples, 33u);
+    EXPECT_EQ(samples, 36u);
 }
 
 }  // namespace

@@ -221,8 +221,9 @@ TEST(Bucket, AlikeInAllButTheLength)
     EXPECT_NE(mxg_prefix_hash(key, &a), mxg_prefix_hash(key, &b));
     mxg_bucket bucket{};
     const uint32_t tag_a = mxg_source_tag(7, &a), tag_b = mxg_source_tag(7, &b);  // hashes collide
-    const uint32_t of_a = mxg_take_way(&bucket, &a, tag_a, 1);
-    const uint32_t of_b = mxg_take_way(&bucket, &b, tag_b, 1);
+    uint32_t evicted = 0;
+    const uint32_t of_a = mxg_take_way(&bucket, &a, tag_a, 1, &evicted);
+    const uint32_t of_b = mxg_take_way(&bucket, &b, tag_b, 1, &evicted);
     EXPECT_NE(of_a, of_b);
     EXPECT_EQ(mxg_find_way(&bucket, &a, tag_a), of_a);
     EXPECT_EQ(mxg_find_way(&bucket, &b, tag_b), of_b);
@@ -235,7 +236,8 @@ TEST(Bucket, BusyOnEverySide)
     for (mxg_source& source : bucket.way)
         source.tag = MXG_TAG_BUSY;
     const mxg_prefix prefix{{1, 0, MXG_FAMILY_IPV6, 0}, 64};
-    EXPECT_EQ(mxg_take_way(&bucket, &prefix, 7, 1), MXG_CONTESTED);
+    uint32_t evicted = 0;
+    EXPECT_EQ(mxg_take_way(&bucket, &prefix, 7, 1, &evicted), MXG_CONTESTED);
 }
 
 // Runs `body(thread)` on several threads at once.

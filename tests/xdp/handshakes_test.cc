@@ -95,6 +95,20 @@ TEST_F(HandshakesTest, OpenUntilBothFinsOrReset)
     EXPECT_EQ(see(client("2001:db8:5:1::3", kSyn, 2, 0), 2 * kSecond), MXG_CONFORMS);
 }
 
+// Who says its SYN again after its connection is over makes another attempt.
+TEST_F(HandshakesTest, AnAttemptIsOverWithItsHandshake)
+{
+    const char* const from = "2001:db8:5:1::1";
+    const Frame syn = client(from, kSyn, 1, 0);
+    for (const mxg_reason reason : {MXG_CONFORMS, MXG_CONFORMS, MXG_RATE}) {
+        EXPECT_EQ(see(syn, kSecond), reason);
+        EXPECT_EQ(see(syn, kSecond), reason);
+        see(server(from, kSyn | kAck, 7000, 2), kSecond);
+        see(client(from, kAck, 2, 7001), kSecond);
+        see(server(from, kRst, 7001, 0), kSecond);
+    }
+}
+
 TEST_F(HandshakesTest, OnlyWhatIsAcknowledged)
 {
     const char* const from = "2001:db8:5:1::1";
@@ -252,6 +266,99 @@ TEST_F(HandshakesTest, CountIsExactUnderLoss)
             default:
                 send(server(address(one), kAck, 7001, one + 11));
                 send(client(address(one), kRst, one + 11, 0));
+        }
+    }
+}
+
+// A frame of one of three senders of a /48, and what is said of it.
+struct Step {
+    enum { syn, shake, again, data } what;  // again: the first SYN once more
+    char sender;
+    uint64_t now;
+    mxg_reason wanted;
+};
+struct Boundary {
+    const char* limits;
+    std::vector<Step> steps;
+};
+
+// At the last nanosecond, and at the first one after it; with the last of a number, and with one
+// more.
+const Boundary kBoundaries[] = {
+    {"rate: 60/min, burst: 2, charge: syn",
+     {{Step::syn, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'a', 2 * kSecond - 1, MXG_RATE},
+      {Step::syn, 'a', 2 * kSecond, MXG_CONFORMS}}},
+    {"rate: 60/min, burst: 2",
+     {{Step::shake, 'a', kSecond, MXG_CONFORMS},
+      {Step::shake, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'a', 2 * kSecond - 1, MXG_RATE},
+      {Step::syn, 'a', 2 * kSecond, MXG_CONFORMS}}},
+    {"rate: 60/min, burst: 1, charge: syn, retry_wait: 10s",
+     {{Step::syn, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'a', kSecond, MXG_RATE},
+      {Step::syn, 'a', 11 * kSecond - 1, MXG_RETRY_WAIT},
+      {Step::syn, 'a', 11 * kSecond, MXG_CONFORMS}}},
+    {"connections: 2",
+     {{Step::shake, 'a', kSecond, MXG_CONFORMS},
+      {Step::shake, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'a', kSecond, MXG_CONNECTIONS},
+      {Step::syn, 'b', kSecond, MXG_CONFORMS}}},
+    {"total_connections: 2",
+     {{Step::shake, 'a', kSecond, MXG_CONFORMS},
+      {Step::shake, 'b', kSecond, MXG_CONFORMS},
+      {Step::syn, 'c', kSecond, MXG_TOTAL}}},
+    {"charge: syn, levels: {ipv6: {48: {rate: 60/min, burst: 2}}}",
+     {{Step::syn, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'b', kSecond, MXG_CONFORMS},
+      {Step::syn, 'c', 2 * kSecond - 1, MXG_LEVEL_RATE},
+      {Step::syn, 'c', 2 * kSecond, MXG_CONFORMS}}},
+    {"levels: {ipv6: {48: {connections: 2}}}",
+     {{Step::shake, 'a', kSecond, MXG_CONFORMS},
+      {Step::shake, 'b', kSecond, MXG_CONFORMS},
+      {Step::syn, 'c', kSecond, MXG_LEVEL_CONNECTIONS}}},
+    {"syn_guard: {rate: 1/s, burst: 2}",
+     {{Step::syn, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'a', kSecond, MXG_CONFORMS},
+      {Step::syn, 'a', 2 * kSecond - 1, MXG_SYN_GUARD},
+      {Step::syn, 'a', 2 * kSecond, MXG_CONFORMS}}},
+    // 1074 bytes are 74 more than a second's.
+    {"bandwidth: 1kB/s",
+     {{Step::shake, 'a', kSecond, MXG_CONFORMS},
+      {Step::data, 'a', kSecond, MXG_ESTABLISHED},
+      {Step::data, 'a', kSecond + 73'999'999, MXG_BANDWIDTH},
+      {Step::data, 'a', kSecond + 74'000'000, MXG_ESTABLISHED}}},
+    // A retransmission, and an attempt of its own: 64 s in units of 65536 ns.
+    {"rate: 1/10min, burst: 1, charge: syn",
+     {{Step::again, 'a', 65536, MXG_CONFORMS},
+      {Step::again, 'a', 65536 * (64 * kSecond / 65536 + 1) - 1, MXG_CONFORMS},
+      {Step::again, 'a', 65536 * (64 * kSecond / 65536 + 1), MXG_RATE}}},
+};
+
+TEST_F(HandshakesTest, EveryLimitAtItsBoundary)
+{
+    for (const auto& [limits, steps] : kBoundaries) {
+        SCOPED_TRACE(limits);
+        start(reference::PolicyCase::from_yaml(
+                  fmt::format("gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+                              "    - {{name: mx, addresses: [\"2001:db8:2::25\"]}}\n"
+                              "sources: {{levels: {{ipv6: [48]}}}}\n"
+                              "classes: {{c: {{action: limit, {}}}}}\ndefault_class: c\n",
+                              limits))
+                  .compile());
+        uint32_t number = 100;
+        for (const Step& step : steps) {
+            number += step.what != Step::data;  // that is of the connection opened last
+            const std::string from = fmt::format("2001:db8:5:{}::{:x}", step.sender, number);
+            const Frame again = client("2001:db8:5:a::1", kSyn, 1, 0);
+            const mxg_reason said =
+                step.what == Step::shake ? shake(from, number, step.now)
+                : step.what == Step::syn ? see(client(from, kSyn, number, 0), step.now)
+                : step.what == Step::again
+                    ? see(again, step.now)
+                    : see(client(from, kAck, number + 1, 7001).data(1000), step.now);
+            EXPECT_EQ(said, step.wanted) << "at " << step.now;
         }
     }
 }
