@@ -68,11 +68,13 @@ std::optional<std::string> FeedAttempt::stays(const Source& source) const
     return kept.empty() ? std::nullopt : std::optional(kept);
 }
 
-// Whether the version takes part: not before there is one, nor when it is too old.
+// Whether the version takes part: not before there is one, nor when it is too old. Where all stays,
+// what had grown too old stays out though its source has it again.
 bool FeedAttempt::counts(const Source& source, const InForce& now) const
 {
-    return !now.path.empty() &&
-           (!now.expired || (how_.stay == Stay::all && !keeper_.lists_nothing(source.key)));
+    if (how_.stay != Stay::all || (!source.fetch.is_fetched() && !now.expired))
+        return !now.path.empty() && !now.expired;
+    return !now.path.empty() && !keeper_.lists_nothing(source.key);
 }
 
 ListVersions FeedAttempt::versions_of(const SourceKey& key, const Source& source) const

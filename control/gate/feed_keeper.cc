@@ -23,7 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kPolite{900};
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr unsigned kAlarmFailures = 3;
 
 // Of a folder the newest of its files.
 int64_t date_of(const std::string& path)
@@ -49,16 +48,6 @@ bool same_bytes(const std::string& a, const std::string& b)
     std::ifstream one(a, std::ios::binary), other(b, std::ios::binary);
     return std::equal(std::istreambuf_iterator<char>(one), std::istreambuf_iterator<char>(),
                       std::istreambuf_iterator<char>(other));
-}
-
-json time_or_null(int64_t unix_time)
-{
-    return unix_time > 0 ? json(unix_time) : json(nullptr);
-}
-
-json text_or_null(const std::string& text)
-{
-    return text.empty() ? json(nullptr) : json(text);
 }
 
 SourceVersions::Damaged tell_damage(Events& events)
@@ -389,6 +378,22 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
     }
 }
 
+void FeedKeeper::presume(const Config& config,
+                         const std::map<std::string, uint64_t>& entries_of_feeds)
+{
+    for (const Source& source : sources_of(config)) {
+        if (!source.fetch.is_fetched())
+            continue;  // read again as they are, when they change
+        InForce now = current(source);
+        now.expired = false;
+        const auto entries = entries_of_feeds.find(source.key.name);
+        if (!source.key.lengths && entries != entries_of_feeds.end())
+            now.entries = entries->second;
+        const std::lock_guard lock(mutex_);
+        states_[source.key].now = std::move(now);
+    }
+}
+
 void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_delivery)
 {
     {
@@ -445,46 +450,6 @@ void FeedKeeper::put_expiry_off()
 {
     const std::lock_guard lock(mutex_);
     expire_after_ = seconds_now() + kPolite.count();
-}
-
-json FeedKeeper::report() const
-{
-    json out = json::array();
-    const std::lock_guard lock(mutex_);
-    for (const auto& [key, state] : states_) {
-        const bool fetched = state.source.fetch.is_fetched(), there = !state.now.path.empty();
-        const bool files = state.source.fetch.discovers();
-        const char* word = state.now.expired            ? "expired"
-                           : !state.refusal.empty()     ? "refused"
-                           : !state.fetch_error.empty() ? "failing"
-                           : !there                     ? "waiting"
-                           : state.now.rolled_back      ? "rolled-back"
-                                                        : "ok";
-        const bool alarm = state.now.expired || !state.refusal.empty() ||
-                           state.failures >= kAlarmFailures ||
-                           (!state.fetch_error.empty() && !there);
-        const int64_t date = state.now.date;
-        out.push_back(
-            {{"name", key.name},
-             {"kind", key.lengths ? "lengths" : "feed"},
-             {"source", fetched ? state.source.fetch.shown() : state.source.path},
-             {"state", word},
-             {"alarm", alarm},
-             {"entries", state.now.entries},
-             {"rejected", state.now.rejected},
-             {"file", text_or_null(state.now.path)},
-             {"date", time_or_null(date)},
-             {"age_seconds",
-              date > 0 ? json(std::max<int64_t>(seconds_now() - date, 0)) : json(nullptr)},
-             {"tried", time_or_null(state.tried)},
-             {"next", fetched ? time_or_null(std::max(state.next, seconds_now())) : json(nullptr)},
-             {"failures", state.failed},
-             {"files", files ? json(state.files) : json(nullptr)},
-             {"files_failing", files ? json(state.files_failing) : json(nullptr)},
-             {"held", state.held},
-             {"error", text_or_null(state.refusal.empty() ? state.fetch_error : state.refusal)}});
-    }
-    return out;
 }
 
 }  // namespace mxgate

@@ -69,6 +69,8 @@ public:
     // good version. `as_read`: the list's file still holds that.
     void accept(const Source& source, InForce now, std::optional<Delivery> delivery,
                 bool as_read = true);
+    // No table could be made; one that was kept is in force, of what is stored, as far as is known.
+    void presume(const Config& config, const std::map<std::string, uint64_t>& entries_of_feeds);
     // A version is not used, and why; `of_delivery`: one that was just fetched.
     void refuse(const SourceKey& key, const std::string& why, bool of_delivery);
 

@@ -153,6 +153,11 @@ PolicyTable Gate::first_table()
     if (last_good && last_good->info.generation >= in_force) {
         spdlog::error("the last good table, generation {}, stays in force",
                       last_good->info.generation);
+        std::map<std::string, uint64_t> entries;
+        for (const TableEntry& entry : last_good->entries)
+            if (!is_length(entry))
+                entries[last_good->info.feeds[entry.feed].name]++;
+        keeper_.presume(config_, entries);
         return std::move(*last_good);
     }
     if (const std::vector<mxg_line> image = plane_->current_image(); in_force > 0) {

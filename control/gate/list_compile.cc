@@ -124,9 +124,10 @@ private:
     Feed read_stored(const FeedConfig& feed, const ListVersions& versions, ListOutcome& outcome)
     {
         InForce now = versions.now;
-        if (!versions.counts) {
+        if (!versions.counts) {  // not fetched yet, or too old
+            now.expired = !now.path.empty();
             note(outcome, std::move(now), {});
-            return {};  // not fetched yet, or too old
+            return {};
         }
         now.expired = false;
         bool only_change = false;
@@ -177,7 +178,7 @@ private:
                 continue;
             }
             outcome.now = versions.now;
-            outcome.now->expired = versions.now.expired && !usable;
+            outcome.now->expired = !versions.now.path.empty() && !usable;
             usable = usable && choose_lengths(*feed, versions, outcome);
             feed = usable ? feed + 1 : feeds.erase(feed);
         }

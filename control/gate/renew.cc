@@ -144,13 +144,14 @@ void Gate::look_at_age()
     const bool stays = lists.empty() || config_.gate.stale_counts;
     events_.add(
         EventKind::table_stale, "",
-        fmt::format(
-            "older than gate.stale_after ({}): {}", lists.empty() ? "its compile" : lists,
-            stays ? "it stays in use" : "what feeds list that are so old counts no longer"));
+        fmt::format("older than gate.stale_after ({}): {}", lists.empty() ? "its compile" : lists,
+                    stays ? "it stays in use"
+                          : "a feed so old counts no longer, but for its own `expire`"));
 }
 
-// False: it would deny too much, or the process that read the versions that came died twice. One
-// alone that is to blame (`stay`) is held back or refused for that; else what came is given back.
+// False: it would deny too much, with what came a list in force can no longer be read as it must
+// be, or the process that read the versions that came died twice. One alone that is to blame
+// (`stay`) is held back or refused for that; else what came is given back.
 bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
                       FeedAttempt::Stay stay)
 {
@@ -161,7 +162,7 @@ bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_chan
         try {
             renew(attempt, config, false, !files_changed);
             return true;
-        } catch (const DeniesTooMuch& error) {
+        } catch (const GateError& error) {
             if (attempt.used().empty())
                 throw;
             if (stay == FeedAttempt::Stay::all)
@@ -219,7 +220,8 @@ void Gate::let_expire()
         try_update(none, true, FeedAttempt::Stay::files);
     } catch (const std::exception& error) {
         keeper_.put_expiry_off();
-        fail("what is too old still counts", error.what(), true);
+        fail("what is too old still counts, what is no longer too old does not yet", error.what(),
+             true);
     }
 }
 

@@ -51,6 +51,17 @@ protected:
         seen_ = 0;
     }
 
+    // What was fetched of a feed was last found at its source that long ago.
+    void restart_after(const std::string& feed, int64_t seconds)
+    {
+        gate_.reset();
+        const std::string path = file("state/fetched/feeds/" + feed + ".json");
+        nlohmann::json stored = nlohmann::json::parse(std::ifstream(path));
+        stored["fetched"] = seconds_now() - seconds;
+        std::ofstream(path) << stored;
+        start();
+    }
+
     std::string class_of(const std::string& address)
     {
         return gate_->explain(*parse_address(address)).at("class");
@@ -122,6 +133,17 @@ protected:
     {
         return "  - {name: " + name + ", format: prefixes, path: " + path +
                ", class: " + class_name + more + "}\n";
+    }
+    // One that is fetched: a program prints a file.
+    std::string fetched(const std::string& name, const std::string& path,
+                        const std::string& more = "") const
+    {
+        write("fetch.sh", "#!/bin/sh\ncat \"$1\"\n");
+        for (const std::string& each :
+             {folder_.path(), file("fetch.sh")})  // for somebody else to run
+            std::filesystem::permissions(each, std::filesystem::perms(0755));
+        return "  - {name: " + name + ", format: prefixes, class: bad, refresh: 1h, exec: [" +
+               file("fetch.sh") + ", " + file(path) + "]" + more + "}\n";
     }
     void set_age(const std::string& name, int seconds) const
     {

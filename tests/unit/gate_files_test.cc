@@ -7,6 +7,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr const char* kStale = "  stale_after: 1h\n  stale: default_class\n";
+
 TEST_F(GateFiles, AChangedFileIsInForceByItself)
 {
     write("a.txt", kGood);
@@ -184,34 +186,20 @@ TEST_F(GateFiles, WhatIsTooOldCountsNoLonger)
 // Of what is fetched (here by a program); a local file is the operator's word, however old.
 TEST_F(GateFiles, StaleFeedsFallToTheDefaultClass)
 {
-    write("fetch.sh", "#!/bin/sh\ncat " + file("fetched.txt") + "\n");
-    for (const std::string& path : {folder_.path(), file("fetch.sh")})  // for somebody else to run
-        std::filesystem::permissions(path, std::filesystem::perms(0755));
     write("fetched.txt", kGood);
     write("own.txt", "2001:db8:7::/48\n");
     set_age("own.txt", 86400);
     const auto configure_with = [&](const std::string& more) {
-        configure(list("own", "own.txt", "bad") +
-                      "  - {name: fetched, format: prefixes, class: bad, refresh: 1h, exec: [" +
-                      file("fetch.sh") + "]" + more + "}\n",
-                  "  stale_after: 1h\n  stale: default_class\n");
-    };
-    const auto restart_after = [&](int64_t seconds) {
-        gate_.reset();
-        const std::string path = file("state/fetched/feeds/fetched.json");
-        nlohmann::json stored = nlohmann::json::parse(std::ifstream(path));
-        stored["fetched"] = seconds_now() - seconds;
-        std::ofstream(path) << stored;
-        start();
+        configure(list("own", "own.txt", "bad") + fetched("fetched", "fetched.txt", more), kStale);
     };
     configure_with("");
     start();
     ASSERT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "bad"; }));
     std::filesystem::remove(file("fetched.txt"));
-    restart_after(7200);
+    restart_after("fetched", 7200);
     gate_->tick();
     EXPECT_THAT(next_event("feed-expired"), HasSubstr("counts no longer"));
-    EXPECT_THAT(next_event("table-stale"), HasSubstr("(fetched): what feeds list that are so old"));
+    EXPECT_THAT(next_event("table-stale"), HasSubstr("(fetched): a feed so old counts no longer"));
     EXPECT_EQ(class_of("2001:db8:bad::1"), "unknown");
     EXPECT_EQ(class_of("2001:db8:7::1"), "bad");
     EXPECT_EQ(feed("fetched").at("state"), "expired");
@@ -226,8 +214,63 @@ TEST_F(GateFiles, StaleFeedsFallToTheDefaultClass)
         EXPECT_TRUE(await([&] { return gate_->status().at("events").at(kind) >= 1; })) << kind;
     configure_with(", expire: 1d");  // of its own
     std::filesystem::remove(file("fetched.txt"));
-    restart_after(7200);
+    restart_after("fetched", 7200);
     EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+}
+
+// A list that is found again would deny a good one: it stays out, and keeps out nobody else.
+TEST_F(GateFiles, WhatComesBackHoldsNobodyUp)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    write("fetched.txt", kGood);
+    write("other.txt", "2001:db8:8::/48\n");
+    configure(list("good", "good.txt", "good") +
+                  fetched("fetched", "fetched.txt", ", priority: 9") +
+                  fetched("other", "other.txt", ", priority: 9"),
+              kStale);
+    start();
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "bad"; }));
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:8::1") == "bad"; }));
+    std::filesystem::remove(file("fetched.txt"));
+    restart_after("fetched", 7200);
+    EXPECT_NE(next_event("feed-expired"), "");
+    write("good.txt", "2001:db8:1::/48\n2001:db8:bad:1::/64\n");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:bad:1::1") == "good"; }));
+    write("fetched.txt", kGood);
+    gate_->fetch("fetched");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:bad:1::/64"));
+    write("other.txt", "2001:db8:8::/48\n2001:db8:9::/48\n");
+    gate_->fetch("other");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:9::1") == "bad"; }));
+    EXPECT_EQ(class_of("2001:db8:bad:1::1"), "good");
+    EXPECT_TRUE(await([&] { return feed("other").at("state") == "ok"; }));
+    EXPECT_EQ(feed("fetched").at("state"), "expired");
+    gate_->reload(true);
+    EXPECT_EQ(class_of("2001:db8:bad:1::1"), "bad");
+    EXPECT_EQ(feed("fetched").at("state"), "ok");
+}
+
+TEST_F(GateFiles, ListsGrowOldUnderATableThatWasKept)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    write("own.txt", "2001:db8:9::/48\n");
+    write("fetched.txt", kGood);
+    configure(list("good", "good.txt", "good") + list("own", "own.txt", "bad", ", priority: 9") +
+                  fetched("fetched", "fetched.txt"),
+              kStale);
+    start();
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "bad"; }));
+    ASSERT_TRUE(await([&] { return feed("fetched").at("state") == "ok"; }));
+    gate_.reset();
+    std::filesystem::remove(file("fetched.txt"));
+    write("own.txt", "2001:db8:1::/48\n");
+    restart_after("fetched", 7200);
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
+    EXPECT_NE(next_event("feed-expired"), "");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "unknown"; }));
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    gate_->tick();
+    EXPECT_THAT(next_event("table-stale"), HasSubstr("fetched"));
 }
 
 TEST_F(GateFiles, WhatMayNotExpireIsOneEvent)
