@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# kill -9 of mxgated, of mxgate and of the process that reads lists at random moments, 200 times
-# under traffic: while they start, reload, attach, or do nothing. No frame from bad comes through and
+# kill -9 of mxgated, of mxgate and of the process that fetches and reads lists at random moments, 200
+# times under traffic: while they start, fetch, reload, attach, or do nothing. No frame from bad comes through and
 # no connection from good fails; a spent budget stays spent, what was set by hand stays set,
 # generations count on, and the next start is as clean as the first.
 . "$(dirname "$0")/scenario.sh"
 
 UNKNOWN="action: limit, rate: 1/10min, burst: 2"
 SPENT=2001:db8:170:1::/64
+MADE=2001:db8:1fe::/48
 KILLS=200
 RANDOM=${SEED:=$$}
 
@@ -82,7 +83,7 @@ lost_by_hand()
 
 kill_one()
 {
-  case $((RANDOM % 5)) in
+  case $((RANDOM % 6)) in
     0 | 1) # the daemon, as it starts or soon after
       daemon_runs || gate_launch
       pause_below 300
@@ -110,12 +111,19 @@ kill_one()
       kill_worker
       wait $! || true
       ;;
+    5) # a fetch, and what fetches
+      daemon_runs || gate_start || lab_die "the gate does not start"
+      ! gate feeds fetch made >/dev/null 2>&1 || FETCHES=$((FETCHES + 1))
+      pause_below 60
+      kill_worker
+      ;;
   esac
 }
 
 # clean_start: after whatever came before.
 LAST_GENERATION=0
 WORKERS_KILLED=0
+FETCHES=0
 clean_start()
 {
   gate_kill
@@ -134,6 +142,8 @@ lab_network
 postfix_start
 lab_lists
 lab_config
+printf '  - {name: made, format: prefixes, class: bad, exec: [/bin/echo, "%s"]}\n' "$MADE" \
+  >>"$LAB_DIR/gate.yaml"
 gate_start || lab_die "the gate does not start"
 PINS="$(find "$PIN_DIR" -type f | wc -l)"
 echo "seed $SEED"
@@ -154,6 +164,8 @@ for ((round = 1; round <= KILLS; round++)); do
 done
 
 expect "workers killed" "$WORKERS_KILLED" -gt 0
+expect "fetches" "$FETCHES" -gt 0
+expect "connected from what a program lists" "$(connected_from "$MADE" -- --count 2)" -eq 0
 expect "set by hand" "${#BY_HAND[@]}" -gt 10
 expect "SYNs sent from bad" "$(flood_stop bad)" -gt 1000
 expect "of those behind the gate" "$(capture_stop bad)" -eq 0

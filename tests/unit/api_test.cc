@@ -230,12 +230,23 @@ TEST_F(Api, AnswersAreAsDescribed)
     expect_get("/v1/classes", "");
     expect_get("/v1/events", "?limit=5");
     expect_get("/v1/senders", "");
+    expect_get("/v1/top", "?limit=5");
     expect_get("/v1/explain", "?address=2001:db8:bad::1");
     expect_get("/v1/explain", "?address=192.0.2.1");
     expect_get("/v1/explain", "?address=2002:c000:201::1");
-    for (const char* path : {"/v1/reload", "/v1/attach"})
-        expect_described(all, schema_of(all, path, "post"), api_post(dir_, path), path);
+    const auto expect_post = [&](const std::string& path, const Parameters& parameters) {
+        expect_described(all, schema_of(all, path, "post"), api_post(dir_, path, parameters), path);
+    };
+    expect_post("/v1/reload", {});
+    expect_post("/v1/attach", {});
     EXPECT_EQ(get("/v1/status").at("table").at("generation"), 2);
+    expect_post("/v1/overrides", {{"prefix", "2001:db8:7::/48"}, {"action", "deny"}});
+    expect_get("/v1/overrides", "");
+    EXPECT_EQ(get("/v1/overrides").at("overrides").size(), 1u);
+    expect_post("/v1/overrides/forget", {{"prefix", "2001:db8:7::/48"}});
+    write("list.txt", "2001:db8:bad::/48\n2001:db8:bad2::/48\n");
+    expect_post("/v1/reload", {});
+    expect_post("/v1/feeds/rollback", {{"name", "list"}});
     EXPECT_EQ(get("/v1/explain?address=2001:db8:bad::1").at("class"), "bad");
 }
 

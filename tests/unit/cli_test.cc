@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `mxgate lengths` and `mxgate export`, asked beside a running gate.
+// `mxgate feeds`, `classes`, `lengths` and `export`, asked beside a running gate.
 #include <spdlog/spdlog.h>
 
 #include "control/api/server.h"
@@ -14,10 +14,10 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class LengthsCli : public FeedGate
+class Cli : public FeedGate
 {
 protected:
-    LengthsCli()
+    Cli()
     {
         spdlog::set_level(spdlog::level::off);  // what is printed is looked at
         options_.run_dir = file("run");
@@ -39,7 +39,7 @@ protected:
         std::filesystem::create_directories(options_.run_dir);
         api_ = serve_api(*gate_, options_.run_dir);
     }
-    ~LengthsCli() override
+    ~Cli() override
     {
         spdlog::set_level(spdlog::level::info);
         api_.reset();
@@ -82,7 +82,7 @@ protected:
     std::unique_ptr<HttpListener> api_;
 };
 
-TEST_F(LengthsCli, ListsComparesAndTakesBack)
+TEST_F(Cli, LengthsAreListedComparedAndTakenBack)
 {
     EXPECT_EQ(view().at("end_site_length"), 56);
     EXPECT_THAT(list(),
@@ -115,7 +115,7 @@ TEST_F(LengthsCli, ListsComparesAndTakesBack)
     EXPECT_THROW(lengths_rollback(options_, request_), std::runtime_error);
 }
 
-TEST_F(LengthsCli, ForScripts)
+TEST_F(Cli, LengthsForScripts)
 {
     options_.json = true;
     const std::string text = list();
@@ -135,7 +135,7 @@ TEST_F(LengthsCli, ForScripts)
     EXPECT_EQ(nlohmann::json::parse(roll_back(false)).at("version").at("number"), 1);
 }
 
-TEST_F(LengthsCli, PublishesTheOperatorsOwn)
+TEST_F(Cli, PublishesTheOperatorsOwn)
 {
     ExportRequest request{request_.config, ""};
     const auto publish = [&] { return printed([&] { return export_lengths(options_, request); }); };
@@ -153,8 +153,34 @@ TEST_F(LengthsCli, PublishesTheOperatorsOwn)
     EXPECT_THROW(export_lengths(options_, request), std::runtime_error);
 }
 
+TEST_F(Cli, FeedsAreListedAndTakenBack)
+{
+    const auto all = [&] { return printed([&] { return feeds(options_); }); };
+    EXPECT_THAT(all(), AllOf(StartsWith("name  "),
+                             ContainsRegex("\nisp +lengths +ok +2 +[0-9]+ s +- +[^\n]*/isp.csv\n"),
+                             ContainsRegex("\nlist +feed +ok +[1-9] +[0-9]+ s +- ")));
+    EXPECT_THAT(printed([&] { return classes(options_); }),
+                ContainsRegex("\nbad +drop +[1-9][0-9]* +0\n"));
+    write("list.txt", std::string(kGood) + "192.0.2.128/26\n");
+    EXPECT_EQ(reload(options_, false), 0);
+    EXPECT_EQ(class_of("192.0.2.129"), "bad");
+    EXPECT_THAT(printed([&] { return feeds_rollback(options_, "list", false); }),
+                ContainsRegex("^list: version 1 it is, .*; generation [0-9]+ in force\n$"));
+    EXPECT_NE(class_of("192.0.2.129"), "bad");
+    EXPECT_THAT(all(), ContainsRegex("\nlist +feed +rolled-back "));
+    EXPECT_THAT(printed([&] { return feeds_rollback(options_, "list", true); }),
+                StartsWith("list: the newest version counts again; generation "));
+    EXPECT_EQ(class_of("192.0.2.129"), "bad");
+    options_.json = true;
+    const std::string text = all();
+    EXPECT_EQ(nlohmann::json::parse(text.substr(0, text.find('\n'))).at("state"), "ok");
+    EXPECT_THROW(feeds_fetch(options_, ""), std::runtime_error) << "files are not fetched";
+    EXPECT_THROW(feeds_fetch(options_, "nobody"), std::runtime_error);
+    EXPECT_THROW(feeds_rollback(options_, "nobody", false), std::runtime_error);
+}
+
 // Every candidate, and why it lost.
-TEST_F(LengthsCli, ExplainsCandidates)
+TEST_F(Cli, ExplainsCandidates)
 {
     const auto lengths = gate_->explain(*parse_address("2001:db8:5::1")).at("view").at("lengths");
     ASSERT_EQ(lengths.size(), 2u);
