@@ -40,13 +40,13 @@ protected:
     }
 
     // Planes without any state.
-    void start(PolicyTable table)
+    void start(PolicyTable table, uint64_t capacity = 1 << 16)
     {
         table_ = std::move(table);
         planes_.clear();
-        planes_.push_back(make_model_plane(table_, 1 << 16));
-        planes_.push_back(make_xdp_plane(table_, 1 << 16));
-        planes_.push_back(make_dpdk_plane(table_, 1 << 16));
+        planes_.push_back(make_model_plane(table_, capacity));
+        planes_.push_back(make_xdp_plane(table_, capacity));
+        planes_.push_back(make_dpdk_plane(table_, capacity));
     }
 
     // The reason for which all planes pass or drop the frame.
@@ -396,6 +396,35 @@ TEST_F(HandshakesTest, SiblingsOfABadPrefixKeepTheirClass)
     for (uint32_t i = 1; i < 256; i++)
         EXPECT_EQ(see(client(fmt::format("2001:db8:5:12{:02x}::1", i), kSyn, i, 0), kSecond),
                   MXG_CONFORMS);
+}
+
+// 64 times as many senders as the table holds: who was refused, and who has a connection, is known
+// still; the others have come and gone.
+TEST_F(HandshakesTest, ManyMoreSendersThanTheTableHolds)
+{
+    constexpr uint32_t kCapacity = 1 << 9;
+    start(reference::PolicyCase::from_yaml(
+              "gate:\n  plane: xdp\n  interfaces: [eth0]\n  services:\n"
+              "    - {name: mx, addresses: [\"2001:db8:2::25\"]}\n"
+              "classes: {c: {action: limit, rate: 1/s, burst: 1, charge: syn, retry_wait: 1h,\n"
+              "              connections: 1}}\n"
+              "default_class: c\n")
+              .compile(),
+          kCapacity);
+    EXPECT_EQ(see(client("2001:db8:bad::1", kSyn, 1, 0), kSecond), MXG_CONFORMS);
+    EXPECT_EQ(see(client("2001:db8:bad::2", kSyn, 2, 0), kSecond), MXG_RATE);
+    EXPECT_EQ(shake("2001:db8:600d::1", 1, kSecond), MXG_CONFORMS);
+    uint64_t now = kSecond;
+    for (uint32_t i = 0; i < 64 * kCapacity && !HasFailure(); i++) {
+        now += 2 * kSecond / kCapacity;  // half of the table has a token to get back
+        EXPECT_EQ(see(client(fmt::format("2001:db8:{:x}:{:x}::1", 0x1000 + (i >> 16), i & 0xffff),
+                             kSyn, i, 0),
+                      now),
+                  MXG_CONFORMS);
+    }
+    EXPECT_EQ(see(client("2001:db8:bad::3", kSyn, 3, 0), now), MXG_RETRY_WAIT);
+    EXPECT_EQ(see(client("2001:db8:600d::2", kSyn, 2, 0), now), MXG_CONNECTIONS);
+    EXPECT_EQ(see(client("2001:db8:1000::2", kSyn, 3, 0), now), MXG_CONFORMS);
 }
 
 // Senders that hold all of their class's connections leave those of another class theirs.
