@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The Debian packages: installed, run and purged in a copy of this host's root that is thrown away
-# (an overlay in a mount namespace), and nothing of them stays.
+# (an overlay in a mount namespace), with plane and daemon started there; and nothing of them stays.
 . "$(dirname "$0")/scenario.sh"
 
 # Runs in the namespace; $1: a folder for the copy, $2: where the packages are.
@@ -13,6 +13,7 @@ in_a_copy()
   mount -t overlay none -o "lowerdir=/,upperdir=$copy/upper,workdir=$copy/work" "$root"
   mount -t proc none "$root/proc"
   mount --rbind /dev "$root/dev"
+  mount -t sysfs none "$root/sys" # without the pins of a gate of this host, which a purge takes away
   mkdir -p "$root/packages"
   cp "$2"/*.deb "$root/packages"
   chroot "$root" sh -e <<'END'
@@ -36,6 +37,21 @@ done
 systemd-sysusers --dry-run /usr/lib/sysusers.d/mxgate.conf
 systemd-tmpfiles --create mxgate.conf
 test "$(stat -c '%U:%G %a' /run/mxgate)" = "root:mxgate 750"
+printf "gate: {plane: dpdk, dpdk: {ports: [net_null0, net_null1], topology: inline, cores: [0], idle: 1ms}, services: [{name: mx, addresses: [192.0.2.25]}]}\nfeeds: [{name: a, format: prefixes, path: /root/list.txt, class: bad}]\n" >/root/gate.yaml
+mxgate-dpdk --config /root/gate.yaml & plane=$!
+mxgated --config /root/gate.yaml & daemon=$!
+tries=0
+until mxgate status >status && ! grep -q "does not run" status; do
+  tries=$((tries + 1))
+  test $tries -lt 100
+  sleep 0.2
+done
+cat status
+rm status
+mxgate explain 192.0.2.7 | grep -w bad
+kill $daemon $plane
+wait $daemon
+wait $plane
 dpkg -P mxgate-dpdk mxgate
 END
   # What is in the copy and was not there before, but for dpkg's own books and the group file's.
