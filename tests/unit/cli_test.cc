@@ -179,6 +179,21 @@ TEST_F(Cli, FeedsAreListedAndTakenBack)
     EXPECT_THROW(feeds_rollback(options_, "nobody", false), std::runtime_error);
 }
 
+// What it would newly cover, before it is in force; and whom it was listed as, when it is.
+TEST_F(Cli, SaysWhatIsWidened)
+{
+    write("one.txt", "2001:db8:5:42::7\n");
+    configure("  - {name: one, format: prefixes, class: bad, path: one.txt, widen: end_site}\n",
+              "aggregation: {lengths: [{prefix: \"2001:db8:5::/48\", length: 56}]}\n");
+    EXPECT_THAT(printed([&] { return check(options_, request_.config, false); }),
+                HasSubstr("  1 widened to the end site, as line 1: 2001:db8:5:42::7/128 to "
+                          "2001:db8:5::/56; newly covered: about 0 IPv4 addresses, 4.72e+21 IPv6 "
+                          "addresses\n"));
+    printed([&] { return reload(options_, false); });
+    EXPECT_THAT(printed([&] { return explain(options_, "2001:db8:5:99::1"); }),
+                HasSubstr("2001:db8:5::/56 (widened to the end site; listed as a /128)"));
+}
+
 // Every candidate, and why it lost.
 TEST_F(Cli, ExplainsCandidates)
 {
