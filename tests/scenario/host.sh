@@ -29,6 +29,7 @@ neighbours_under_flood()
 {
   local found=0 sent
   flood_start many "${NET6[good]}" -- --rate 20000
+  sleep 0.5 # ten answers may take no longer than fifty milliseconds
   for _ in {1..10}; do
     in_sender ip neigh flush dev send0
     ! in_sender ping -6 -q -c 1 -W 1 "$MX6" >/dev/null || found=$((found + 1))
