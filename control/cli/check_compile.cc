@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "control/cli/offline.h"
@@ -102,6 +103,7 @@ size_t errors_in(const std::vector<Diagnostic>& all)
 
 struct Inputs {
     ConfigResult loaded;
+    std::map<std::string, std::string> stamps;  // of length lists, by name, before they are read
     CompileResult compiled;
     size_t errors = 0, warnings = 0;
 };
@@ -116,6 +118,8 @@ Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo
     in.errors = errors_in(in.loaded.diagnostics);
     in.warnings = in.loaded.diagnostics.size() - in.errors;
     if (in.loaded.config) {
+        for (const LengthFeedConfig& feed : in.loaded.config->length_feeds)
+            in.stamps[feed.name] = stamp_of(feed.path);
         in.compiled = compile_offline(*in.loaded.config, state_dir, fetch, generation, previous);
         print_diagnostics(in.compiled.diagnostics);
         const size_t errors = errors_in(in.compiled.diagnostics);
@@ -191,7 +195,7 @@ int compile_table(const CliOptions& options, const std::string& config, const st
     SourceVersions versions(options.state_dir + "/lengths");
     if (::access(options.state_dir.c_str(), W_OK) == 0)
         for (const LengthFeedConfig& feed : in.loaded.config->length_feeds)
-            versions.keep(feed.name, feed.path);
+            versions.keep(feed.name, feed.path, in.stamps.at(feed.name));
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const auto* counts = reinterpret_cast<const mxg_image_counts*>(&table.plane[1]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/fetch/versions.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -75,6 +76,20 @@ std::optional<SourceVersion> newest(const std::vector<SourceVersion>& versions)
 }
 
 }  // namespace
+
+std::string stamp_of(const std::string& path)
+{
+    struct stat status {
+    };
+    if (::stat(path.c_str(), &status) != 0)
+        return {};
+    std::string out = fmt::format("{} {} {}.{};", status.st_ino, status.st_size,
+                                  status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    if (S_ISDIR(status.st_mode))
+        for (const fs::path& file : files_of(path))
+            out += stamp_of(file);
+    return out;
+}
 
 std::string SourceVersions::sha256_of(const std::string& path) const
 {
@@ -200,7 +215,8 @@ bool SourceVersions::is_newest(const std::string& name, const std::string& path)
     return kept && kept->sha256 == sha256_of(path);
 }
 
-void SourceVersions::keep(const std::string& name, const std::string& path, bool immutable)
+void SourceVersions::keep(const std::string& name, const std::string& path,
+                          const std::optional<std::string>& stamp)
 {
     const std::lock_guard one(changing_);
     std::vector<SourceVersion> versions = list(name);
@@ -208,6 +224,9 @@ void SourceVersions::keep(const std::string& name, const std::string& path, bool
     const auto known = find(versions, sha256);
     if (sha256.empty() ||
         (known != versions.end() && (known->refused || newest(versions)->sha256 == sha256)))
+        return;
+    // Looked at after the sum: what the sum is of was there all the time.
+    if (stamp && *stamp != stamp_of(path))
         return;
     SourceVersion fresh;
     if (known != versions.end()) {  // it came back
@@ -223,9 +242,9 @@ void SourceVersions::keep(const std::string& name, const std::string& path, bool
         fs::create_directories(folder_ + '/' + name);
         std::error_code no_link;
         fs::remove_all(copy);
-        if (immutable)
+        if (!stamp)
             fs::create_hard_link(path, copy, no_link);
-        if (!immutable || no_link) {
+        if (stamp || no_link) {
             fs::remove_all(copy + ".new");
             copy_list(path, copy + ".new");
             fs::rename(copy + ".new", copy);

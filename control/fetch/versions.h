@@ -26,6 +26,9 @@ struct VersionChoice {
     std::optional<SourceVersion> refused;  // what the list's own file is, if that is refused
 };
 
+// Tells what a file, or the files of a folder, hold from what they held at another time.
+std::string stamp_of(const std::string& path);
+
 // A folder with a folder of copies for each list; `path` is always the list's own file, or
 // folder of files. Throws std::runtime_error when what is there cannot be read or written.
 // Safe to call from several threads.
@@ -51,9 +54,11 @@ public:
     // Whether the newest that was in force is what the file holds.
     bool is_newest(const std::string& name, const std::string& path) const;
 
-    // Keeps a copy of the file if it is new; to be called when it is in force. A file that never
-    // changes in place (`immutable`) may be linked.
-    void keep(const std::string& name, const std::string& path, bool immutable = false);
+    // Keeps a copy of the file if it is new; to be called when it is in force. `stamp`: before it
+    // was read; what was written since is not in force, and is not kept. Without one, the file
+    // never changes in place, and may be linked.
+    void keep(const std::string& name, const std::string& path,
+              const std::optional<std::string>& stamp);
 
     // The source still has what the file holds, at this Unix time.
     void confirm(const std::string& name, const std::string& path, int64_t now);

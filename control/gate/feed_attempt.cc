@@ -2,35 +2,12 @@
 #include "control/gate/feed_attempt.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <filesystem>
 #include <utility>
 
 #include "control/worker/apart.h"
 
 namespace mxgate {
-namespace {
-
-// Tells what a file, or the files of a folder, hold from what they held at another time.
-std::string stamp_of(const std::string& path)
-{
-    struct stat status {
-    };
-    if (::stat(path.c_str(), &status) != 0)
-        return {};
-    std::string out = fmt::format("{} {} {}.{};", status.st_ino, status.st_size,
-                                  status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-    std::error_code ignored;
-    if (S_ISDIR(status.st_mode))
-        for (const auto& entry : std::filesystem::directory_iterator(path, ignored))
-            if (!entry.is_directory(ignored))
-                out += stamp_of(entry.path());
-    return out;
-}
-
-}  // namespace
-
 FeedAttempt::FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
                          std::map<SourceKey, Delivery> deliveries)
     : keeper_(keeper), config_(config), how_(how), deliveries_(std::move(deliveries))
@@ -154,11 +131,9 @@ void FeedAttempt::accept()
             deliveries_.erase(key);
         }
         try {
-            const Source& source = sources_.at(key);
-            // A file that was written meanwhile holds what is not in force, and may never be.
-            const bool as_read =
-                source.fetch.is_fetched() || stamps_.at(key) == stamp_of(source.path);
-            keeper_.accept(source, std::move(now), std::move(delivery), as_read);
+            const auto stamp = stamps_.find(key);
+            keeper_.accept(sources_.at(key), std::move(now), std::move(delivery),
+                           stamp == stamps_.end() ? std::nullopt : std::optional(stamp->second));
         } catch (const std::exception& error) {
             // What was delivered is gone: it is fetched again.
             keeper_.refuse(key, fmt::format("in force, but cannot be kept: {}", error.what()),

@@ -335,15 +335,16 @@ void FeedKeeper::take_back(std::map<SourceKey, Delivery> unused, const std::set<
 }
 
 void FeedKeeper::accept(const Source& source, InForce now, std::optional<Delivery> delivery,
-                        bool as_read)
+                        const std::optional<std::string>& stamp)
 {
     const SourceKey& key = source.key;
     const bool fetched = source.fetch.is_fetched();
     bool updated = delivery.has_value();
     if (delivery)
         store(key.lengths).commit(key.name, std::move(delivery->candidate), delivery->copy);
-    if (as_read && !now.path.empty() && !now.expired)
-        versions(key.lengths).keep(key.name, now.path, fetched);
+    if (!now.path.empty() && !now.expired)
+        versions(key.lengths)
+            .keep(key.name, now.path, now.path == source.path ? stamp : std::nullopt);
     bool newly_expired = false, recovered = false;
     {
         const std::lock_guard lock(mutex_);

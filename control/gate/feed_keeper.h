@@ -66,9 +66,9 @@ public:
     void take_back(std::map<SourceKey, Delivery> unused, const std::set<SourceKey>& hold);
 
     // What the table in force has of a list; `delivery`, where it came from one, becomes the last
-    // good version. `as_read`: the list's file still holds that.
+    // good version. `stamp`: of a local list before it was read.
     void accept(const Source& source, InForce now, std::optional<Delivery> delivery,
-                bool as_read = true);
+                const std::optional<std::string>& stamp);
     // No table could be made; one that was kept is in force, of what is stored, as far as is known.
     void presume(const Config& config, const std::map<std::string, uint64_t>& entries_of_feeds);
     // A version is not used, and why; `of_delivery`: one that was just fetched.

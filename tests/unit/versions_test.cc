@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "control/lengths/csv.h"
 #include "control/lengths/export.h"
@@ -41,7 +42,7 @@ protected:
         const CompileResult result = compile(config_, 1, nullptr, &versions_);
         if (!result.table)
             return -1;
-        versions_.keep(feed().name, feed().path);
+        versions_.keep(feed().name, feed().path, stamp_of(feed().path));
         warnings_ = result.diagnostics.size();
         return TableReader(*result.table)
             .ask(reference::to_core(reference::address("2001:db8::1")))
@@ -162,9 +163,29 @@ TEST_F(Versions, DamageIsSetAsideWhereSomebodyIsTold)
         EXPECT_TRUE(std::filesystem::exists(path + ".broken"));
         told.clear();
     }
-    telling.keep("isp", feed().path);
+    telling.keep("isp", feed().path, stamp_of(feed().path));
     EXPECT_EQ(telling.list("isp").size(), 1u);
     EXPECT_EQ(told, "");
+}
+
+TEST_F(Versions, WhatIsWrittenAfterItWasReadIsNotKept)
+{
+    for (int i = 0; i < 200; i++) {
+        write(56);
+        const std::string stamp = stamp_of(feed().path);
+        std::thread writer([&] {
+            const std::string next = folder_.path() + "/next";
+            std::ofstream(next) << "2001:db8::/32,48,\n";
+            std::filesystem::rename(next, feed().path);
+        });
+        versions_.keep("isp", feed().path, stamp);
+        writer.join();
+    }
+    ASSERT_LE(versions_.list("isp").size(), 1u);
+    write(48);
+    EXPECT_FALSE(versions_.is_newest("isp", feed().path));
+    write(56);
+    EXPECT_TRUE(versions_.is_newest("isp", feed().path));
 }
 
 TEST(Export, ReadsBackWithoutARemark)
