@@ -39,7 +39,7 @@ mxg_replay_answer run(RingPort& port, rte_mempool* pool, Worker& worker,
         throw PlaneError("no room for a frame");
     const uint32_t taken = worker.poll(now_ns);
     const std::vector<uint8_t> sent = take(port);  // as it came, or an answer
-    out.decision = worker.decisions()[0];
+    out.decision = worker.decision_on(0);
     out.frames = port.received();
     const bool passes = mxg_effect(&out.decision) == MXG_PASS;
     if (taken != 1)

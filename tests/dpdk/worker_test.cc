@@ -43,8 +43,8 @@ protected:
         received_ += burst.size();
         std::vector<Bytes> passed, answered;
         for (size_t i = 0; i < burst.size(); i++) {
-            expect_decision(burst[i], worker_.decisions()[i], now_ns);
-            const mxg_decision& decision = worker_.decisions()[i];
+            const mxg_decision decision = worker_.decision_on(static_cast<uint32_t>(i));
+            expect_decision(burst[i], decision, now_ns);
             const auto effect = static_cast<mxg_verdict>(mxg_effect(&decision));
             if (effect == MXG_PASS)
                 passed.push_back(burst[i]);
@@ -336,7 +336,7 @@ TEST_F(WorkerTest, NoTableYet)
     const Bytes frame = Frame().ip("2001:db8:7::1", "2001:db8:2::25").tcp(frames::kSyn).bytes();
     give(left_, pool(), frame);
     EXPECT_EQ(worker_.poll(kSecond), 1u);
-    EXPECT_EQ(worker_.decisions()[0].reason, MXG_NO_TABLE);
+    EXPECT_EQ(worker_.decision_on(0).reason, MXG_NO_TABLE);
     EXPECT_EQ(sent_to(right_), std::vector<Bytes>({frame}));
 }
 
