@@ -51,7 +51,8 @@ void poll_in_stages(uint16_t port, mxg_gate& gate, WorkerCounters& counters, Sta
     stage_is_over(1);
     mxg_decide_burst(&gate, packets, concerned, decisions);
     stage_is_over(6);
-    for (uint32_t i = 0; i < count; i++) {
+    while (concerned != 0) {
+        const uint32_t i = mxg_take_next(&concerned);
         counters.packets[mxg_counter_index(&decisions[i])]++;
         if (decisions[i].feed <= MXG_MAX_FEEDS)
             counters.feeds[decisions[i].feed * MXG_VERDICTS + decisions[i].verdict]++;

@@ -39,7 +39,7 @@ public:
     // Polls until `stop`; sleeps `idle_us` after a while without a frame, 0: never.
     void run(const std::atomic<bool>& stop, uint32_t idle_us);
 
-    // The decision on frame `i` of the last burst that was judged; for replay.
+    // The decision on frame `i` of the last burst, where that was judged; for replay.
     mxg_decision decision_on(uint32_t i) const;
 
 private:
