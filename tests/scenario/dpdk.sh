@@ -22,7 +22,9 @@ begin_wire()
   lab_wire
   postfix_start
   lab_lists
-  DPDK="ports: [\"net_af_packet0,iface=wire0\", \"net_af_packet1,iface=wire1\"],
+  # A ring that holds what comes while a busy machine runs something else.
+  local ring=framecnt=4096
+  DPDK="ports: [\"net_af_packet0,iface=wire0,$ring\", \"net_af_packet1,iface=wire1,$ring\"],
     topology: inline, cores: [0]"
   lab_config
   plane_start || lab_die "mxgate-dpdk does not start"
@@ -70,8 +72,8 @@ find_neighbours()
 {
   in_sender ip neigh flush dev send0 nud permanent
   in_sender ip neigh flush dev send0
-  in_mx ip neigh flush dev "${MX_INTERFACE:-mx0}" nud permanent
-  in_mx ip neigh flush dev "${MX_INTERFACE:-mx0}"
+  in_mx ip neigh flush dev "$MX_INTERFACE" nud permanent
+  in_mx ip neigh flush dev "$MX_INTERFACE"
 }
 
 # What is no mail passes, both ways.

@@ -21,7 +21,7 @@ tap_to_mx()
   wait_for 10 in_gate ip link show "$MX_INTERFACE" || lab_die "mxgate-dpdk makes no tap"
   in_gate ip link set "$MX_INTERFACE" netns "$MX_NS"
   in_mx ip link set "$MX_INTERFACE" up
-  network_addresses "$MX_INTERFACE"
+  network_addresses
 }
 
 # The sender's entry is forgotten again and again while SYNs fill the port's queue.
