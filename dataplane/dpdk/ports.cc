@@ -136,6 +136,9 @@ void Ports::configure(PortReport& port, const DpdkSettings& settings, bool promi
         port.missing.push_back(std::to_string(settings.cores.size()) + " queues for as many cores");
     else if (queues_ > 1 && !port.rss)
         port.missing.push_back("RSS: the device spreads flows over queues in its own way");
+    // The kernel takes the outer tag off, and the driver puts it back as 0x8100 whatever it was.
+    if (port.driver == "net_af_packet")
+        port.missing.push_back("802.1ad: such an outer tag leaves as 802.1Q");
     conf.rxmode.mtu = std::min(settings.mtu, most_mtu(info));
     // No LRO and no VLAN stripping: what passes is sent on as it came.
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
