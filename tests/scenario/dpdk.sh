@@ -79,9 +79,9 @@ find_neighbours()
 # What is no mail passes, both ways.
 expect_passing()
 {
-  expect_success "ping, IPv6" in_sender ping -6 -q -c 3 -W 2 "$MX6"
-  expect_success "ping, IPv4" in_sender ping -4 -q -c 3 -W 2 "$MX4"
-  expect_success "ping from the MX" in_mx ping -6 -q -c 3 -W 2 "$SENDER6"
+  expect_success "ping, IPv6" in_sender ping -6 -q -c 3 -i 0.1 -W 2 "$MX6"
+  expect_success "ping, IPv4" in_sender ping -4 -q -c 3 -i 0.1 -W 2 "$MX4"
+  expect_success "ping from the MX" in_mx ping -6 -q -c 3 -i 0.1 -W 2 "$SENDER6"
   lab_background mx socat -T 5 UDP6-LISTEN:7777 PIPE
   wait_for 5 udp_listens || true
   expect "UDP, there and back" \

@@ -36,7 +36,8 @@ expect_tags()
   local frames
   with_tags "$1"
   capture_start "$1"
-  expect "$1: connected from bad" "$(connected_from "${NET6[bad]}" -- --count 5)" -eq 0
+  expect "$1: connected from bad" \
+    "$(connected_from "${NET6[bad]}" -- --count 5 --timeout-ms 400)" -eq 0
   expect "$1: connected from good, IPv6" "$(connected_from "${NET6[good]}" -- --count 5)" -eq 5
   expect "$1: connected from good, IPv4" "$(connected_from "${NET4[good]}" -- --count 5)" -eq 5
   expect_success "$1: ping, IPv6" in_sender ping -6 -q -c 2 -i 0.1 -W 2 "$MX6"
