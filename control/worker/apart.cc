@@ -118,7 +118,7 @@ CompileAnswer compile_apart(const CompileJob& job)
     if (!done)
         throw WorkerError("cancelled");
     try {
-        CompileAnswer answer = compile_answer_from(done->text, job);
+        CompileAnswer answer = compile_answer_from(done->text, job, static_cast<bool>(done->fd));
         if (done->fd)
             answer.result.table = checked(read_sealed_table(std::move(done->fd)), job);
         return answer;

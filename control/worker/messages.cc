@@ -91,26 +91,54 @@ json answer_of(const std::string& text, size_t most)
     });
 }
 
-// Whether a list's outcome is about the job, and what is in force of it a version that it names: it
-// will be opened, and kept, with this process's rights.
-bool is_about(const ListOutcome& outcome, const ListVersions& versions)
+// But for what was counted in it.
+bool same_version(const InForce& a, const InForce& b)
 {
-    const auto& delivered = versions.delivered;
-    const auto names = [&](const InForce& known) {
-        return outcome.now->path == known.path && outcome.now->date == known.date &&
-               outcome.now->rolled_back == known.rolled_back;
-    };
+    return a.path == b.path && a.date == b.date && a.expired == b.expired &&
+           a.rolled_back == b.rolled_back && a.fallback == b.fallback;
+}
+
+bool is_fresh(const InForce& now, const ListVersions::Delivered& delivered)
+{
     InForce fresh;
-    if (delivered) {
-        fresh.path = delivered->path;
-        fresh.date = delivered->date;
-    } else if (outcome.used_delivery ||
-               std::any_of(outcome.refusals.begin(), outcome.refusals.end(),
-                           [](const auto& refusal) { return refusal.of_delivery; })) {
-        return false;
-    }
-    return !outcome.now || names({}) || names(versions.now) || names(versions.before) ||
-           (delivered && names(fresh));
+    fresh.path = delivered.path;
+    fresh.date = delivered.date;
+    return same_version(now, fresh);
+}
+
+// One refusal of what was delivered, unless that is used, and one of what is stored at most.
+bool refuses_rightly(const ListOutcome& outcome, const ListVersions& versions)
+{
+    const auto of_delivery =
+        std::count_if(outcome.refusals.begin(), outcome.refusals.end(),
+                      [](const ListOutcome::Refusal& refusal) { return refusal.of_delivery; });
+    const bool must = versions.delivered && !outcome.used_delivery;
+    return of_delivery == (must ? 1 : 0) &&
+           outcome.refusals.size() - static_cast<size_t>(of_delivery) <= 1 &&
+           std::none_of(outcome.refusals.begin(), outcome.refusals.end(),
+                        [](const auto& refusal) { return refusal.hold && !refusal.of_delivery; });
+}
+
+// Whether what is said to be in force is what the job leads to. It is opened, and kept, with this
+// process's rights; and that it expired, or stands in for another, is for the job to say.
+bool is_offered(const ListOutcome& outcome, const ListVersions& versions, bool with_table)
+{
+    if (outcome.used_delivery)
+        return versions.delivered && !versions.delivered->rolled_back && outcome.now &&
+               is_fresh(*outcome.now, *versions.delivered);
+    const bool stays = versions.counts && versions.stays;
+    if (!outcome.now || stays)
+        return !outcome.now && (stays || !with_table);
+    InForce now = versions.now, none;
+    now.expired = !versions.counts && !now.path.empty();
+    none.fallback = true;
+    if (same_version(*outcome.now, now))
+        return true;
+    const bool at_fault =
+        versions.counts && !outcome.refusals.empty() && !outcome.refusals.back().of_delivery;
+    return at_fault &&
+           ((!versions.before.path.empty() && same_version(*outcome.now, versions.before)) ||
+            (versions.never_good && same_version(*outcome.now, none)));
 }
 
 bool is_known(LengthOrigin origin)
@@ -118,18 +146,20 @@ bool is_known(LengthOrigin origin)
     return origin <= LengthOrigin::by_default;
 }
 
-bool is_about(const CompileAnswer& answer, const CompileJob& job)
+bool is_about(const CompileAnswer& answer, const CompileJob& job, bool with_table)
 {
     const auto about_list = [&](const auto& list) {
         const auto known = job.lists.find(list.first);
-        return known != job.lists.end() && is_about(list.second, known->second);
+        return known != job.lists.end() && refuses_rightly(list.second, known->second) &&
+               is_offered(list.second, known->second, with_table);
     };
     const auto about_lengths = [](const LengthReport& report) {
         return is_known(report.origin) &&
                std::all_of(report.files.begin(), report.files.end(),
                            [](const LengthFileReport& file) { return is_known(file.origin); });
     };
-    return std::all_of(answer.lists.begin(), answer.lists.end(), about_list) &&
+    return answer.lists.size() == job.lists.size() &&
+           std::all_of(answer.lists.begin(), answer.lists.end(), about_list) &&
            std::all_of(answer.result.lengths.begin(), answer.result.lengths.end(), about_lengths);
 }
 
@@ -215,7 +245,7 @@ std::string to_text(const CompileAnswer& answer)
                     {"lists", answer.lists}});
 }
 
-CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job)
+CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job, bool with_table)
 {
     const json in = answer_of(text, kMaxCompileAnswer);
     CompileAnswer out;
@@ -224,7 +254,7 @@ CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job
     in.at("lengths").get_to(out.result.lengths);
     in.at("seconds").get_to(out.result.seconds);
     in.at("lists").get_to(out.lists);
-    if (!is_about(out, job))
+    if (!is_about(out, job, with_table))
         throw std::invalid_argument("the answer is about another job");
     return out;
 }

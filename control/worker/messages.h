@@ -33,8 +33,8 @@ FetchResult fetch_result_from(const std::string& text);
 std::string to_text(const CompileJob& job);
 CompileJob compile_job_from(const std::string& text);
 
-// Without the table.
+// Without the table; `with_table`: there is one, so each list has a version in force.
 std::string to_text(const CompileAnswer& answer);
-CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job);
+CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job, bool with_table);
 
 }  // namespace mxgate
