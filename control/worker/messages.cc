@@ -74,21 +74,47 @@ constexpr size_t kMaxCompileAnswer = 16 << 20;  // in memory ten times that at m
 constexpr size_t kMaxFetchAnswer = 64 << 10;
 constexpr int kMaxDepth = 16;
 
+void check_depth(const std::string& text)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.size(); i++) {
+        const char c = text[i];
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '[' || c == '{') && ++depth > kMaxDepth)
+            throw std::length_error("the answer is nested too deep");
+        else if (!quoted && (c == ']' || c == '}'))
+            depth--;
+    }
+}
+
+// All numbers but those with a name that says otherwise.
+void check_whole(const json& value)
+{
+    if (value.is_array())
+        for (const json& element : value)
+            check_whole(element);
+    else if (value.is_number_float())
+        throw std::out_of_range("the answer has a number that is not whole");
+    else if (value.is_object())
+        for (const auto& [key, member] : value.items())
+            if (key != "seconds" && key != "newly_covered_ipv4" && key != "newly_covered_ipv6")
+                check_whole(member);
+}
+
+// Not with a callback of the parser: at the end of each object that goes through all that stand
+// before it in an array.
 json answer_of(const std::string& text, size_t most)
 {
     if (text.size() > most)
         throw std::length_error("the answer is too long");
-    bool whole = true;  // the number that comes next
-    return json::parse(text, [&](int depth, json::parse_event_t event, const json& parsed) {
-        if (depth > kMaxDepth)
-            throw std::length_error("the answer is nested too deep");
-        if (event == json::parse_event_t::key)
-            whole = parsed != "seconds" && parsed != "newly_covered_ipv4" &&
-                    parsed != "newly_covered_ipv6";
-        else if (whole && parsed.is_number_float())
-            throw std::out_of_range("the answer has a number that is not whole");
-        return true;
-    });
+    check_depth(text);
+    json out = json::parse(text);
+    check_whole(out);
+    return out;
 }
 
 // But for what was counted in it.

@@ -134,6 +134,15 @@ TEST(WorkerMessages, AnswersAreHeldToTheJob)
     const CompileJob job = one_list_job();
     EXPECT_THROW(compile_answer_from(std::string(100, '['), job, true), std::length_error);
     EXPECT_THROW(compile_answer_from(std::string(17 << 20, ' '), job, true), std::length_error);
+    std::string objects = "{\"lists\": [{}";
+    for (int i = 0; i < 1'000'000; i++)
+        objects += ",{}";
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_ANY_THROW(compile_answer_from(objects + "]}", job, true));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    std::string part = to_text(CompileAnswer());
+    part.replace(part.find("\"feeds\":[]"), 10, "\"feeds\":[1.5]");
+    EXPECT_THROW(compile_answer_from(part, job, true), std::out_of_range);
     FetchResult late;
     late.retry_after = std::chrono::hours(24 * 365);
     EXPECT_THROW(fetch_result_from(to_text(late)), std::length_error);
