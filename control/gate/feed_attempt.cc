@@ -83,6 +83,7 @@ CompileResult FeedAttempt::compile(uint64_t generation, const TableInfo* previou
         job.previous = *previous;
     job.strict = how_.strict;
     job.force = how_.force;
+    job.all_rejects = how_.all_rejects;
     for (const auto& [key, source] : sources_)
         job.lists.emplace(key, versions_of(key, source));
     CompileAnswer answer = compile_apart(job);

@@ -71,6 +71,7 @@ std::string text_of(const json& message)
 }
 
 constexpr size_t kMaxCompileAnswer = 16 << 20;  // in memory ten times that at most
+constexpr size_t kMaxFullAnswer = 64 << 20;     // with all rejects
 constexpr size_t kMaxFetchAnswer = 64 << 10;
 constexpr int kMaxDepth = 16;
 
@@ -244,6 +245,7 @@ std::string to_text(const CompileJob& job)
                     {"previous", job.previous ? to_json(*job.previous) : json(nullptr)},
                     {"strict", job.strict},
                     {"force", job.force},
+                    {"all_rejects", job.all_rejects},
                     {"lists", job.lists}});
 }
 
@@ -257,6 +259,7 @@ CompileJob compile_job_from(const std::string& text)
         out.previous = table_info_from(in.at("previous"));
     out.strict = in.at("strict");
     out.force = in.at("force");
+    out.all_rejects = in.at("all_rejects");
     out.lists = in.at("lists").get<std::map<SourceKey, ListVersions>>();
     return out;
 }
@@ -273,7 +276,7 @@ std::string to_text(const CompileAnswer& answer)
 
 CompileAnswer compile_answer_from(const std::string& text, const CompileJob& job, bool with_table)
 {
-    const json in = answer_of(text, kMaxCompileAnswer);
+    const json in = answer_of(text, job.all_rejects ? kMaxFullAnswer : kMaxCompileAnswer);
     CompileAnswer out;
     in.at("diagnostics").get_to(out.result.diagnostics);
     in.at("feeds").get_to(out.result.feeds);

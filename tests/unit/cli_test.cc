@@ -185,13 +185,70 @@ TEST_F(Cli, SaysWhatIsWidened)
     write("one.txt", "2001:db8:5:42::7\n");
     configure("  - {name: one, format: prefixes, class: bad, path: one.txt, widen: end_site}\n",
               "aggregation: {lengths: [{prefix: \"2001:db8:5::/48\", length: 56}]}\n");
-    EXPECT_THAT(printed([&] { return check(options_, request_.config, false); }),
+    EXPECT_THAT(printed([&] {
+                    return check(options_, {request_.config, false, false});
+                }),
                 HasSubstr("  1 widened to the end site, as line 1: 2001:db8:5:42::7/128 to "
                           "2001:db8:5::/56; newly covered: about 0 IPv4 addresses, 4.72e+21 IPv6 "
                           "addresses\n"));
     printed([&] { return reload(options_, false); });
     EXPECT_THAT(printed([&] { return explain(options_, "2001:db8:5:99::1"); }),
                 HasSubstr("2001:db8:5::/56 (widened to the end site; listed as a /128)"));
+}
+
+// Each by its number and reason, where that is asked for.
+TEST_F(Cli, NamesEveryBrokenLine)
+{
+    constexpr int kBroken = 300;
+    std::string feed, lengths;
+    for (int i = 0; i < kBroken; i++) {
+        feed += fmt::format("192.0.2.{}\n2001:db8::x{}\n", i % 256, i);
+        lengths += fmt::format("2001:db8:{:x}::/48,56,\n2001:db8::/129,56,\n", i);
+    }
+    write("one.txt", feed);
+    write("isp.csv", lengths);
+    configure("  - {name: one, format: prefixes, class: bad, path: one.txt}\n",
+              "aggregation: {feeds: [{name: isp, format: prefixlen, path: isp.csv}]}\n");
+    const auto named = [&](bool all) {
+        CheckRequest request{request_.config, false, all};
+        ::testing::internal::CaptureStderr();
+        const std::string out = printed([&] { return check(options_, request); });
+        return std::pair(out, ::testing::internal::GetCapturedStderr());
+    };
+    const auto some = named(false).second, all = named(true).second;
+    for (const std::string& list : {file("one.txt"), file("isp.csv")})
+        for (int i = 1; i <= kBroken; i++) {
+            const std::string line = fmt::format("{}:{}: warning: ", list, 2 * i);
+            EXPECT_EQ(some.find(line) != some.npos, i <= 20) << line;
+            EXPECT_NE(all.find(line), all.npos) << line;
+        }
+    EXPECT_THAT(some, AllOf(HasSubstr("one.txt: warning: 280 more lines are rejected\n"),
+                            HasSubstr("isp.csv: warning: 280 more entries are rejected\n")));
+    EXPECT_THAT(all, ::testing::Not(HasSubstr("rejected")));
+    options_.json = true;
+    std::istringstream out(named(true).first);
+    std::string line;
+    for (const char* list : {"lengths", "feed"}) {
+        ASSERT_TRUE(std::getline(out, line));
+        const auto report = nlohmann::json::parse(line);
+        EXPECT_TRUE(report.contains(list)) << line;
+        EXPECT_EQ(report.at("rejects").size(), static_cast<size_t>(kBroken));
+    }
+}
+
+// What is beyond the room for them is counted.
+TEST_F(Cli, CountsWhatItDoesNotName)
+{
+    std::string feed;
+    for (size_t i = 0; i < kAllRejects + 100; i++)
+        feed += "192.0.2.1\nx\n";
+    write("one.txt", feed);
+    configure("  - {name: one, format: prefixes, class: bad, path: one.txt}\n");
+    ::testing::internal::CaptureStderr();
+    printed([&] { return check(options_, {request_.config, false, true}); });
+    const std::string all = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), kAllRejects + kRejectsKept + 1);
+    EXPECT_THAT(all, HasSubstr("one.txt: warning: 80 more lines are rejected\n"));
 }
 
 // Every candidate, and why it lost.
