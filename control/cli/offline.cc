@@ -53,6 +53,11 @@ Config missing_lists(const Config& config, const FeedKeeper& stored, bool all)
     return out;
 }
 
+FetchProgress in_kib(Progress& progress)
+{
+    return [&progress](uint64_t got, uint64_t all) { progress.show(got / 1024, got, all); };
+}
+
 void report_errors(const FeedKeeper& keeper, const std::string& file, CompileResult& result)
 {
     for (const auto& list : keeper.report()) {
@@ -81,14 +86,14 @@ CompileResult compile_offline(const Config& config, const std::string& state_dir
     const std::atomic<bool> never = false;
     while (const std::optional<Source> source = fresh.next_task().first) {
         Progress progress("fetching " + source->key.name + ": KiB");
-        fresh.fetch(*source, never,
-                    [&](uint64_t got, uint64_t all) { progress.show(got / 1024, got, all); });
+        fresh.fetch(*source, never, in_kib(progress));
     }
     FeedAttempt::How strict;
     strict.strict = true;
     strict.all_rejects = how.all_rejects;
     FeedAttempt attempt(stored, config, strict, fresh.hand_out(true));
-    CompileResult result = attempt.compile(generation, previous);
+    Progress progress("reading lists: KiB");
+    CompileResult result = attempt.compile(generation, previous, in_kib(progress));
     report_errors(fresh, config.file, result);
     report_errors(stored, config.file, result);
     for (const Event& event : events.since(0, Events::kKept))

@@ -37,7 +37,8 @@ public:
     FeedAttempt(const FeedAttempt&) = delete;
     FeedAttempt& operator=(const FeedAttempt&) = delete;
 
-    CompileResult compile(uint64_t generation, const TableInfo* previous);
+    CompileResult compile(uint64_t generation, const TableInfo* previous,
+                          const FetchProgress& progress = {});
 
     bool is_whole() const { return how_.stay == Stay::none; }
 

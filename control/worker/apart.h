@@ -32,7 +32,7 @@ FetchResult fetch_prefixlen_file_apart(const FetchConfig& from, uint64_t max_byt
                                        const std::atomic<bool>* cancel);
 std::string find_references_apart(const std::vector<ObjectList>& objects, int fd);
 
-// As compile_lists(). Throws WorkerError.
-CompileAnswer compile_apart(const CompileJob& job);
+// As compile_lists(); `progress` is told of the bytes of lists that are read. Throws WorkerError.
+CompileAnswer compile_apart(const CompileJob& job, const FetchProgress& progress = {});
 
 }  // namespace mxgate

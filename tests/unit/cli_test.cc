@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `mxgate feeds`, `classes`, `lengths` and `export`, asked beside a running gate.
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <system_error>
+#include <thread>
 
 #include "control/api/server.h"
 #include "control/cli/verbs.h"
@@ -249,6 +259,87 @@ TEST_F(Cli, CountsWhatItDoesNotName)
     const std::string all = ::testing::internal::GetCapturedStderr();
     EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), kAllRejects + kRejectsKept + 1);
     EXPECT_THAT(all, HasSubstr("one.txt: warning: 80 more lines are rejected\n"));
+}
+
+// In place of standard error.
+class Terminal
+{
+public:
+    Terminal() : saved_(::dup(STDERR_FILENO))
+    {
+        int end = -1;
+        if (::openpty(&master_, &end, nullptr, nullptr, nullptr) != 0)
+            throw std::system_error(errno, std::generic_category(), "openpty");
+        ::dup2(end, STDERR_FILENO);
+        ::close(end);
+    }
+    ~Terminal()
+    {
+        ::dup2(saved_, STDERR_FILENO);
+        ::close(saved_);
+        ::close(master_);
+    }
+    // What was written there.
+    std::string shown() const
+    {
+        std::string out;
+        char part[4096];
+        pollfd readable{master_, POLLIN, 0};
+        while (::poll(&readable, 1, 0) == 1) {
+            const ssize_t bytes = ::read(master_, part, sizeof(part));
+            if (bytes <= 0)
+                break;
+            out.append(part, static_cast<size_t>(bytes));
+        }
+        return out;
+    }
+
+private:
+    int saved_, master_ = -1;
+};
+
+// Holds a process that this one started for a while; false: there is none.
+bool hold_a_child()
+{
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        pid_t child = 0;
+        if (!(std::ifstream(task.path() / "children") >> child))
+            continue;
+        ::kill(child, SIGSTOP);
+        std::this_thread::sleep_for(std::chrono::milliseconds(900));
+        ::kill(child, SIGCONT);
+        return true;
+    }
+    return false;
+}
+
+TEST_F(Cli, ShowsHowFarItIsOnATerminal)
+{
+    api_.reset();
+    gate_.reset();
+    std::string list;
+    for (unsigned i = 0; i < 100'000; i++)  // so that it takes a while
+        list += fmt::format("2001:{:x}:{:x}::/48\n", 0x1000 + i / 50'000, i % 50'000);
+    write("list.txt", list);
+    const auto check_held = [&] {
+        auto out = std::async(std::launch::async, [&] {
+            return printed([&] { return check(options_, {request_.config, false, false}); });
+        });
+        bool held = false;
+        EXPECT_TRUE(await([&] { return held || (held = hold_a_child()); }));
+        EXPECT_THAT(out.get(), HasSubstr("gate.yaml: good; "));
+    };
+    {
+        const Terminal terminal;
+        check_held();
+        const std::string shown = terminal.shown();
+        EXPECT_THAT(shown, ContainsRegex("reading lists: KiB [0-9]+ \\[[= ]*\\] +[0-9]+ %"));
+        EXPECT_THAT(shown, HasSubstr("%\x1b[K\r\x1b[K" + file("isp.csv:3: warning")))
+            << "it goes away";
+    }
+    ::testing::internal::CaptureStderr();
+    check_held();
+    EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("KiB")));
 }
 
 // Every candidate, and why it lost.
