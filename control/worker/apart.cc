@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/worker/apart.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <sstream>
 #include <system_error>
@@ -138,6 +141,37 @@ std::string find_references_apart(const std::vector<ObjectList>& objects, int fd
     } catch (const WorkerError& error) {
         return error.what();
     }
+}
+
+LengthList read_length_file_apart(const Config& config, const std::string& name,
+                                  const std::string& path)
+{
+    WorkerProcess::Terms terms;
+    terms.files = {path};
+    terms.limit = kCompileLimit;
+    const Fd file(::memfd_create("lengths", MFD_CLOEXEC));
+    LengthList out;
+    try {
+        WorkerProcess worker;
+        const std::optional<Message> done =
+            worker.run(MessageKind::lengths, to_text({config.file, config.text, name, path}),
+                       file.get(), terms);
+        out.error = done ? done->text.substr(0, kMaxReason) : "cancelled";
+        std::string bytes;
+        char part[65536];
+        for (off_t at = 0; out.error.empty(); at += static_cast<off_t>(sizeof(part))) {
+            const ssize_t got = ::pread(file.get(), part, sizeof(part), at);
+            if (got > 0)
+                bytes.append(part, static_cast<size_t>(got));
+            if (got < static_cast<ssize_t>(sizeof(part)) ||
+                bytes.size() > kMaxLengths * sizeof(LengthEntry))
+                break;
+        }
+        out.entries = length_entries_from(bytes);
+    } catch (const std::exception& error) {
+        out.error = error.what();
+    }
+    return out;
 }
 
 CompileAnswer compile_apart(const CompileJob& job, const FetchProgress& progress)

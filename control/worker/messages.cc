@@ -2,10 +2,12 @@
 #include "control/worker/messages.h"
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
+#include "control/net/nesting.h"
 #include "control/table/table_info.h"
 
 namespace nlohmann {
@@ -41,6 +43,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FetchConfig, url, exec, proxy, ca, certificat
                                    timeout_ns, only_public)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FetchJob, from, max_bytes, known, prefixlen)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ObjectList, path, nrtm)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LengthsJob, file, config, name, path)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SourceKey, lengths, name)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InForce, path, date, entries, rejected, expired, rolled_back,
                                    fallback)
@@ -69,6 +72,15 @@ std::string text_of(const json& message)
 {
     return message.dump(-1, ' ', false, json::error_handler_t::replace);
 }
+
+// Of a LengthEntry, with no byte that has no meaning.
+struct EntryRecord {
+    uint64_t hi, lo;
+    uint32_t line, end_sites;
+    uint8_t family, length, site_length, aggregated;
+    uint32_t reserved;
+};
+static_assert(sizeof(EntryRecord) == 32);
 
 constexpr size_t kMaxCompileAnswer = 16 << 20;  // in memory ten times that at most
 constexpr size_t kMaxFullAnswer = 64 << 20;     // with all rejects
@@ -210,6 +222,53 @@ std::string to_text(const std::vector<ObjectList>& objects)
 std::vector<ObjectList> object_lists_from(const std::string& text)
 {
     return json::parse(text).get<std::vector<ObjectList>>();
+}
+
+std::string to_text(const LengthsJob& job)
+{
+    return text_of(job);
+}
+
+LengthsJob lengths_job_from(const std::string& text)
+{
+    return json::parse(text).get<LengthsJob>();
+}
+
+std::string bytes_of(const std::vector<LengthEntry>& entries)
+{
+    std::vector<EntryRecord> records;
+    records.reserve(entries.size());
+    for (const LengthEntry& e : entries)
+        records.push_back({e.hi,
+                           e.lo,
+                           e.line,
+                           e.end_sites,
+                           e.family,
+                           e.length,
+                           e.site_length,
+                           static_cast<uint8_t>(e.aggregated),
+                           {}});
+    return {reinterpret_cast<const char*>(records.data()), records.size() * sizeof(EntryRecord)};
+}
+
+std::vector<LengthEntry> length_entries_from(const std::string& bytes)
+{
+    if (bytes.size() % sizeof(EntryRecord) != 0 || bytes.size() / sizeof(EntryRecord) > kMaxLengths)
+        throw std::invalid_argument("not the entries of a source of lengths");
+    std::vector<LengthEntry> out(bytes.size() / sizeof(EntryRecord));
+    for (size_t i = 0; i < out.size(); i++) {
+        EntryRecord r;
+        std::memcpy(&r, bytes.data() + i * sizeof(r), sizeof(r));
+        LengthEntry& e = out[i];
+        e = {r.hi, r.lo, r.line, r.end_sites, r.family, r.length, r.site_length, r.aggregated != 0};
+        const mxg_prefix prefix = prefix_of(e);
+        const bool known = e.family == MXG_FAMILY_IPV4 || e.family == MXG_FAMILY_IPV6;
+        if (!known || e.length > mxg_family_bits(e.family) ||
+            e.site_length > mxg_family_bits(e.family) || !mxg_contains(prefix, prefix.address) ||
+            (i > 0 && prefix_before(prefix, prefix_of(out[i - 1]))))
+            throw std::invalid_argument("an entry of a source of lengths is damaged");
+    }
+    return out;
 }
 
 std::string to_text(const FetchResult& result)

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "control/table/table_diff.h"
 #include "control/worker/messages.h"
@@ -82,6 +83,18 @@ void fetch_result(const std::string& text)
         abort();
 }
 
+void length_entries(const std::string& bytes)
+{
+    const std::vector<LengthEntry> entries = length_entries_from(bytes);
+    for (const LengthEntry& entry : entries)
+        if (entry.length > mxg_family_bits(entry.family) ||
+            !mxg_contains(prefix_of(entry), prefix_of(entry).address))
+            abort();
+    const std::string again = bytes_of(entries);
+    if (bytes_of(length_entries_from(again)) != again)
+        abort();
+}
+
 PolicyTable make_table()
 {
     auto policy = reference::PolicyCase::from_yaml(
@@ -139,10 +152,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         return 0;
     const std::string text(reinterpret_cast<const char*>(data + 1), size - 1);
     try {
-        if (data[0] % 3 == 0)
+        if (data[0] % 4 == 0)
             compile_answer(text);
-        else if (data[0] % 3 == 1)
+        else if (data[0] % 4 == 1)
             fetch_result(text);
+        else if (data[0] % 4 == 3)
+            length_entries(text);
         else
             table(data + 1, size - 1);
     } catch (const std::exception&) {

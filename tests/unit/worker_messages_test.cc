@@ -148,6 +148,28 @@ TEST(WorkerMessages, AnswersAreHeldToTheJob)
     EXPECT_THROW(fetch_result_from(to_text(late)), std::length_error);
 }
 
+TEST(WorkerMessages, EntriesOfLengths)
+{
+    LengthList list;
+    list.add({{0x20010db8ULL << 32, 0, MXG_FAMILY_IPV6, 0}, 32}, 56, 9, 3, true);
+    list.add({{0x20010db9ULL << 32, 0, MXG_FAMILY_IPV6, 0}, 32}, 0, 7, 2);
+    const std::string good = bytes_of(list.entries);
+    const std::vector<LengthEntry> back = length_entries_from(good);
+    ASSERT_EQ(back.size(), 2u);
+    EXPECT_EQ(bytes_of(back), good);
+    EXPECT_EQ(back[0].end_sites, 9u);
+    EXPECT_TRUE(back[0].aggregated);
+    const size_t half = good.size() / 2;
+    EXPECT_THROW(length_entries_from(good.substr(1)), std::invalid_argument);
+    EXPECT_THROW(length_entries_from(good.substr(half) + good.substr(0, half)),
+                 std::invalid_argument);
+    for (const size_t place : {8, 24, 25, 26}) {  // host bits, family, length, length of a site
+        std::string bad = good;
+        bad[place] = '\xee';
+        EXPECT_THROW(length_entries_from(bad), std::invalid_argument) << place;
+    }
+}
+
 TEST(WorkerMessages, WhatCameIsUsedOrRefused)
 {
     const auto use = [](Versions&, Outcome& outcome) {
