@@ -107,10 +107,12 @@ TEST_F(Pins, KilledBetweenTwo)
         const pid_t child = ::fork();
         ASSERT_GE(child, 0);
         if (child == 0)
-            for (;;) {
-                a.pin(dir_);
-                b.pin(dir_);
-            }
+            for (;;)
+                for (GateMaps* maps : {&a, &b}) {
+                    maps->pin(dir_);
+                    // On a busy machine it would hardly ever be caught when it has just done.
+                    std::this_thread::sleep_for(std::chrono::microseconds(500));
+                }
         std::this_thread::sleep_for(std::chrono::microseconds(200 + random() % 3000));
         ::kill(child, SIGKILL);
         ::waitpid(child, nullptr, 0);
