@@ -119,7 +119,7 @@ public:
                 packets[i] = syn(n + i);
             gate_.now_ns += count * 100;
             const uint64_t begin = monotonic_ns();
-            mxg_decide_burst(&gate_, packets, count, decisions);
+            mxg_decide_burst(&gate_, packets, mxg_whole_burst(count), decisions);
             spent += monotonic_ns() - begin;
             for (uint32_t i = 0; i < count; i++)
                 reasons[decisions[i].reason]++;

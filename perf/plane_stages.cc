@@ -29,6 +29,9 @@ void poll_in_stages(uint16_t port, mxg_gate& gate, WorkerCounters& counters, Sta
     rte_mbuf* frames[MXG_BURST];
     mxg_packet packets[MXG_BURST];
     mxg_decision decisions[MXG_BURST];
+    mxg_subset concerned = 0;
+    uint32_t service_count = 0;
+    const mxg_service* services = mxg_services(&gate.table, &service_count);
     stage_cycles = out->cycles.data();
     last_stamp = rte_rdtsc();
     const uint16_t count = rte_eth_rx_burst(port, 0, frames, MXG_BURST);
@@ -37,13 +40,19 @@ void poll_in_stages(uint16_t port, mxg_gate& gate, WorkerCounters& counters, Sta
         rte_prefetch0(rte_pktmbuf_mtod(frames[i], const void*));
     for (uint32_t i = 0; i < count; i++) {
         mxg_frame frame{rte_pktmbuf_mtod(frames[i], const uint8_t*), frames[i]->data_len, 0};
+        union mxg_wire wire;
         packets[i] = {};
-        mxg_parse_frame(&frame, &packets[i]);
+        if (!mxg_parse_network(&frame, &packets[i], &wire) ||
+            !mxg_concerns_service(services, service_count, &packets[i]))
+            continue;
+        concerned |= mxg_subset{1} << i;
+        mxg_parse_transport(&frame, &packets[i], &wire);
     }
     stage_is_over(1);
-    mxg_decide_burst(&gate, packets, count, decisions);
+    mxg_decide_burst(&gate, packets, concerned, decisions);
     stage_is_over(6);
-    for (uint32_t i = 0; i < count; i++) {
+    while (concerned != 0) {
+        const uint32_t i = mxg_take_next(&concerned);
         counters.packets[mxg_counter_index(&decisions[i])]++;
         if (decisions[i].feed <= MXG_MAX_FEEDS)
             counters.feeds[decisions[i].feed * MXG_VERDICTS + decisions[i].verdict]++;

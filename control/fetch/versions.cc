@@ -83,8 +83,8 @@ std::string stamp_of(const std::string& path)
     };
     if (::stat(path.c_str(), &status) != 0)
         return {};
-    std::string out = fmt::format("{} {} {}.{};", status.st_ino, status.st_size,
-                                  status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    std::string out = fmt::format("{}:{} {} {}.{};", status.st_dev, status.st_ino, status.st_size,
+                                  status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
     if (S_ISDIR(status.st_mode))
         for (const fs::path& file : files_of(path))
             out += stamp_of(file);

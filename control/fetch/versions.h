@@ -26,7 +26,8 @@ struct VersionChoice {
     std::optional<SourceVersion> refused;  // what the list's own file is, if that is refused
 };
 
-// Tells what a file, or the files of a folder, hold from what they held at another time.
+// Tells what a file, or the files of a folder, hold from what they held at another time. Another
+// owner, other permissions or links make no difference.
 std::string stamp_of(const std::string& path);
 
 // A folder with a folder of copies for each list; `path` is always the list's own file, or

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "control/worker/apart.h"
@@ -43,6 +44,14 @@ std::optional<std::string> FeedAttempt::stays(const Source& source) const
         return "";
     const std::string kept = keeper_.last_good(source, "").path;
     return kept.empty() ? std::nullopt : std::optional(kept);
+}
+
+bool FeedAttempt::others_stay() const
+{
+    return std::all_of(sources_.begin(), sources_.end(), [&](const auto& known) {
+        const Source& source = known.second;
+        return source.fetch.is_fetched() || source.key.name == how_.but || stays(source);
+    });
 }
 
 // Whether the version takes part: not before there is one, nor when it is too old. Where all stays,

@@ -266,10 +266,10 @@ json Gate::roll_back(const std::string& name, bool undo)
         else
             out["version"] = versions.roll_back(name, keeper_.current(*found).path).number;
         const Config config = config_;
-        // By force, but for this list alone.
+        // By force, but for this list alone: not where another list may be new.
         FeedAttempt attempt(keeper_, config,
                             {false, true, FeedAttempt::Stay::all, name, !has_names(table_.info)});
-        out["generation"] = renew(attempt, config, true).at("generation");
+        out["generation"] = renew(attempt, config, attempt.others_stay()).at("generation");
     } catch (const std::exception& error) {
         if (!before.empty())
             versions.restore(name, before);

@@ -316,6 +316,7 @@ MXG_INLINE int mxg_screen_tcp(const struct mxg_table *table, const struct mxg_im
 
     if (!match->address || (!match->port && !port_unknown))
         return 0;
+    decision->source_port = packet->source_port;
     if (packet->kind == MXG_FRAME_BROKEN || packet->kind == MXG_FRAME_BROKEN_AT_PORT)
         return mxg_ends(decision, MXG_DROP, MXG_MALFORMED);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT && !(header->flags & MXG_FLAG_PASS_FRAGMENTS))
@@ -334,6 +335,25 @@ MXG_INLINE int mxg_screen_tcp(const struct mxg_table *table, const struct mxg_im
     return 1;
 }
 
+MXG_INLINE void mxg_begin_decision(struct mxg_decision *decision)
+{
+    __builtin_memset(decision, 0, sizeof(*decision));
+    decision->class_id = MXG_NO_CLASS;
+    decision->feed = MXG_NO_FEED;
+    decision->enforced = 1;
+    mxg_set(decision, MXG_PASS, MXG_NOT_GATED);
+}
+
+/* What is decided of a packet to no service; the beginning for any other. */
+MXG_INLINE void mxg_pass_by(const struct mxg_image_header *header, const struct mxg_packet *packet,
+                            struct mxg_decision *decision)
+{
+    mxg_begin_decision(decision);
+    if (header->flags & MXG_FLAG_MONITOR)
+        decision->enforced = 0;
+    decision->family = (__u8)packet->source.family;
+}
+
 /* All of the decision that needs no policy. Not 0: mxg_judge and mxg_act decide the rest. */
 MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet *packet,
                           struct mxg_decision *decision)
@@ -341,19 +361,13 @@ MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet
     const struct mxg_image_header *header = (const struct mxg_image_header *)mxg_hot_line(table, 0);
     struct mxg_service_match match = {0, 0, 0};
 
-    __builtin_memset(decision, 0, sizeof(*decision));
-    decision->class_id = MXG_NO_CLASS;
-    decision->feed = MXG_NO_FEED;
-    decision->enforced = 1;
-    mxg_set(decision, MXG_PASS, MXG_NOT_GATED);
-    if (!header)
+    if (!header) {
+        mxg_begin_decision(decision);
         return mxg_ends(decision, MXG_PASS, MXG_NO_TABLE);
-    if (header->flags & MXG_FLAG_MONITOR)
-        decision->enforced = 0;
-    decision->family = (__u8)packet->source.family;
+    }
+    mxg_pass_by(header, packet, decision);
     if (packet->kind == MXG_FRAME_NOT_IP || packet->kind == MXG_FRAME_NOT_TCP)
         return 0;
-    decision->source_port = packet->source_port;
     if (mxg_match_services(table, header, packet, &match))
         return mxg_ends(decision, MXG_PASS, MXG_TABLE_FAULT);
     return mxg_screen_tcp(table, header, packet, &match, decision);

@@ -130,17 +130,62 @@ static inline MXG_STAGE void mxg_ask_for_ways(struct mxg_gate *gate,
     }
 }
 
+/* Some packets of a burst: bit i is packet i. */
+typedef __u64 mxg_subset;
+_Static_assert(MXG_BURST <= 64, "a bit for each packet of a burst");
+
+static inline mxg_subset mxg_whole_burst(__u32 count)
+{
+    return count == 0 ? 0 : ~0ULL >> (64 - count);
+}
+
+/* The lowest of them, which is taken out. */
+static inline __u32 mxg_take_next(mxg_subset *some)
+{
+    const __u32 place = (__u32)__builtin_ctzll(*some);
+
+    *some &= *some - 1;
+    return place;
+}
+
+/* The services, which user space has one after the other; 0: there is no table, or not all of it.
+ */
+static inline const struct mxg_service *mxg_services(const struct mxg_table *table, __u32 *count)
+{
+    const struct mxg_image_header *header = (const struct mxg_image_header *)mxg_hot_line(table, 0);
+
+    if (!header || (__u64)header->services + header->service_count > table->count)
+        return 0;
+    *count = header->service_count;
+    return (const struct mxg_service *)&table->lines[header->services];
+}
+
+/* Whether a packet goes to or comes from a protected address, by its addresses alone. Of any other
+ * mxg_pass_by says all that is decided, and mxg_see_flow has nothing to see in it. */
+static inline int mxg_concerns_service(const struct mxg_service *services, __u32 count,
+                                       const struct mxg_packet *packet)
+{
+    for (__u32 i = 0; i < count; i++)
+        if (services[i].family == packet->source.family &&
+            (mxg_in_service(&services[i], &packet->destination) |
+             mxg_in_service(&services[i], &packet->source)))
+            return 1;
+    return 0;
+}
+
 /* What needs no policy; the others go into *attempts. */
 static inline MXG_STAGE void mxg_screen_burst(const struct mxg_gate *gate,
                                               const struct mxg_image_header *header,
-                                              const struct mxg_packet *packets, __u32 n,
+                                              const struct mxg_packet *packets, mxg_subset some,
                                               struct mxg_attempts *attempts,
                                               struct mxg_decision *decisions)
 {
     const struct mxg_table table = gate->table;
     __u32 count = 0;
 
-    for (__u32 i = 0; i < n && i < MXG_BURST; i++) {
+    while (some != 0) {
+        const __u32 i = mxg_take_next(&some);
+
         if (!mxg_screen(&table, &packets[i], &decisions[i]))
             continue;
         attempts->view[count] =
@@ -183,16 +228,16 @@ static inline MXG_STAGE void mxg_act_burst(struct mxg_gate *gate, const struct m
                     &attempts->hashes[i], &decisions[attempts->place[i]]);
 }
 
-/* decisions[i]: on packets[i], for n <= MXG_BURST. */
+/* decisions[i]: on packets[i], for `some` of a burst. */
 static inline void mxg_decide_burst(struct mxg_gate *gate, const struct mxg_packet *packets,
-                                    __u32 n, struct mxg_decision *decisions)
+                                    mxg_subset some, struct mxg_decision *decisions)
 {
     const struct mxg_image_header *header =
         (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
     const int wide = mxg_burst_is_wide();
     struct mxg_attempts attempts;
 
-    mxg_screen_burst(gate, header, packets, n, &attempts, decisions);
+    mxg_screen_burst(gate, header, packets, some, &attempts, decisions);
     MXG_STAGE_IS_OVER(2);
     if (attempts.count == 0)
         return;

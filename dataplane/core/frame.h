@@ -61,12 +61,18 @@ union mxg_wire {
 
 MXG_INLINE __u32 mxg_be16(const __u8 *at)
 {
-    return (__u32)at[0] << 8 | at[1];
+    __u16 wire;
+
+    __builtin_memcpy(&wire, at, sizeof(wire));
+    return __builtin_bswap16(wire);
 }
 
 MXG_INLINE __u32 mxg_be32(const __u8 *at)
 {
-    return (__u32)at[0] << 24 | (__u32)at[1] << 16 | (__u32)at[2] << 8 | at[3];
+    __u32 wire;
+
+    __builtin_memcpy(&wire, at, sizeof(wire));
+    return __builtin_bswap32(wire);
 }
 
 /* Field by field: a copy of the whole would wait until what was just written is in the cache. */
@@ -136,17 +142,37 @@ MXG_INLINE __u32 mxg_packet_end(struct mxg_frame *frame, __u32 offset, __u32 cla
     return offset + claimed <= mxg_frame_length(frame) ? offset + claimed : 0;
 }
 
+/* Takes the header at `offset` into *wire and its addresses out of it; 0: there is none. */
+MXG_INLINE int mxg_load_ipv4(struct mxg_frame *frame, struct mxg_packet *packet,
+                             union mxg_wire *wire, __u32 offset)
+{
+    const struct mxg_wire_ipv4 *ip = &wire->ipv4;
+
+    if (mxg_frame_load(frame, offset, &wire->ipv4, sizeof(*ip)) || ip->version_ihl >> 4 != 4)
+        return 0;
+    mxg_take_ipv4(&packet->source, mxg_be32(ip->source));
+    mxg_take_ipv4(&packet->destination, mxg_be32(ip->destination));
+    return 1;
+}
+
+MXG_INLINE int mxg_load_ipv6(struct mxg_frame *frame, struct mxg_packet *packet,
+                             union mxg_wire *wire, __u32 offset)
+{
+    const struct mxg_wire_ipv6 *ip = &wire->ipv6;
+
+    if (mxg_frame_load(frame, offset, &wire->ipv6, sizeof(*ip)) || ip->version_class >> 4 != 6)
+        return 0;
+    mxg_take_ipv6(&packet->source, ip->source);
+    mxg_take_ipv6(&packet->destination, ip->destination);
+    return 1;
+}
+
 MXG_INLINE void mxg_parse_ipv4(struct mxg_frame *frame, struct mxg_packet *packet,
                                union mxg_wire *wire, __u32 offset)
 {
     const struct mxg_wire_ipv4 *ip = &wire->ipv4;
     __u32 header, total, fragment, end;
 
-    packet->kind = MXG_FRAME_NOT_IP;
-    if (mxg_frame_load(frame, offset, &wire->ipv4, sizeof(*ip)) || ip->version_ihl >> 4 != 4)
-        return;
-    mxg_take_ipv4(&packet->source, mxg_be32(ip->source));
-    mxg_take_ipv4(&packet->destination, mxg_be32(ip->destination));
     packet->kind = MXG_FRAME_NOT_TCP;
     if (ip->protocol != MXG_TCP)
         return;
@@ -218,11 +244,6 @@ MXG_INLINE void mxg_parse_ipv6(struct mxg_frame *frame, struct mxg_packet *packe
     const struct mxg_wire_ipv6 *ip = &wire->ipv6;
     __u32 payload, end, next;
 
-    packet->kind = MXG_FRAME_NOT_IP;
-    if (mxg_frame_load(frame, offset, &wire->ipv6, sizeof(*ip)) || ip->version_class >> 4 != 6)
-        return;
-    mxg_take_ipv6(&packet->source, ip->source);
-    mxg_take_ipv6(&packet->destination, ip->destination);
     packet->kind = MXG_FRAME_BROKEN;
     offset += sizeof(*ip);
     payload = mxg_be16(ip->payload_length);
@@ -235,27 +256,48 @@ MXG_INLINE void mxg_parse_ipv6(struct mxg_frame *frame, struct mxg_packet *packe
     mxg_walk_chain(frame, packet, wire, offset, end, next);
 }
 
-/* *packet is zeroed by the caller. */
-MXG_INLINE void mxg_parse_frame(struct mxg_frame *frame, struct mxg_packet *packet)
+/* Down to the addresses. The caller zeroes *packet, and *wire goes on to mxg_parse_transport;
+ * 0: not IP. */
+MXG_INLINE int mxg_parse_network(struct mxg_frame *frame, struct mxg_packet *packet,
+                                 union mxg_wire *wire)
 {
     __u32 offset = MXG_ETHERNET_BYTES, type;
-    union mxg_wire wire;
     int tags;
 
     packet->kind = MXG_FRAME_NOT_IP;
     for (tags = 0; tags < 3; tags++) {
-        if (mxg_frame_load(frame, offset - 2, wire.bytes, 2))
-            return;
-        type = mxg_be16(wire.bytes);
+        if (mxg_frame_load(frame, offset - 2, wire->bytes, 2))
+            return 0;
+        type = mxg_be16(wire->bytes);
         if (type != 0x8100 && type != 0x88a8)
             break;
         offset += 4;
     }
     packet->network = (__u8)offset;
     if (type == 0x0800)
-        mxg_parse_ipv4(frame, packet, &wire, offset);
-    else if (type == 0x86dd)
-        mxg_parse_ipv6(frame, packet, &wire, offset);
+        return mxg_load_ipv4(frame, packet, wire, offset);
+    if (type == 0x86dd)
+        return mxg_load_ipv6(frame, packet, wire, offset);
+    return 0;
+}
+
+/* From there to the end of the headers. */
+MXG_INLINE void mxg_parse_transport(struct mxg_frame *frame, struct mxg_packet *packet,
+                                    union mxg_wire *wire)
+{
+    if (packet->source.family == MXG_FAMILY_IPV4)
+        mxg_parse_ipv4(frame, packet, wire, packet->network);
+    else
+        mxg_parse_ipv6(frame, packet, wire, packet->network);
+}
+
+/* *packet is zeroed by the caller. */
+MXG_INLINE void mxg_parse_frame(struct mxg_frame *frame, struct mxg_packet *packet)
+{
+    union mxg_wire wire;
+
+    if (mxg_parse_network(frame, packet, &wire))
+        mxg_parse_transport(frame, packet, &wire);
 }
 
 #endif

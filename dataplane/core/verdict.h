@@ -56,7 +56,7 @@ struct mxg_decision {
     __u64 source_lo;    /*   canonical: the embedded IPv4 for 6to4 and mapped sources */
     __u64 time_ns;      /* the clock, where the decision read it, else 0 */
     __u16 feed;         /* that decided the class, or MXG_NO_FEED */
-    __u16 source_port;  /* host order */
+    __u16 source_port;  /* host order; not of what is not gated */
     __u8 verdict;       /* enum mxg_verdict: what the rules say */
     __u8 reason;        /* enum mxg_reason */
     __u8 class_id;      /* or MXG_NO_CLASS */

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "dataplane/dpdk/ports.h"
 
-#include <net/if.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdlib>
 
 #include "dataplane/core/image.h"
-#include "dataplane/state/memory.h"
+#include "dataplane/dpdk/kernel_interface.h"
 
 namespace mxgate {
 namespace {
@@ -42,7 +39,7 @@ PortReport find(const std::string& spec)
     PortReport out;
     out.name = port_name(spec);
     if (rte_eth_dev_get_port_by_name(out.name.c_str(), &out.id) != 0)
-        throw PlaneError("port " + out.name +
+        throw PlaneError("port " + spec +
                          ": DPDK has no such port; is the name right, is a PCI device bound to "
                          "vfio-pci (dpdk-devbind.py --status), is its driver installed?");
     return out;
@@ -55,17 +52,6 @@ uint32_t most_mtu(const rte_eth_dev_info& info)
         return info.max_mtu;
     const uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
     return info.max_rx_pktlen > around ? info.max_rx_pktlen - around : UINT16_MAX;
-}
-
-// Of the kernel's interface behind the port; 0: there is none.
-uint32_t kernel_mtu(const rte_eth_dev_info& info)
-{
-    ifreq request{};
-    const Fd any(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (info.if_index == 0 || !::if_indextoname(info.if_index, request.ifr_name) ||
-        ::ioctl(any.get(), SIOCGIFMTU, &request) != 0)
-        return 0;
-    return static_cast<uint32_t>(request.ifr_mtu);
 }
 
 // Buffers of net_af_packet must hold what its ring does: "net_af_packet0,framesz=16384".
@@ -96,6 +82,7 @@ Ports::Ports(const std::vector<std::string>& ports, const DpdkSettings& settings
         room = std::max(room, std::min(ring_frame(spec), kMostRoom));
         reports_.push_back(find(spec));
         const rte_eth_dev_info info = info_of(reports_.back());
+        hold(reports_.back(), info.if_index);
         queues_ = std::min<uint32_t>({queues_, info.max_rx_queues, info.max_tx_queues});
     }
     const auto count =
@@ -122,6 +109,16 @@ Ports::~Ports()
     rte_mempool_free(pool_);
 }
 
+void Ports::hold(PortReport& port, unsigned interface)
+{
+    const std::string name = find_interface(interface).name;
+    if (name.empty())
+        return;
+    held_.push_back(hold_interface(interface, name));
+    if (!held_.back())
+        port.missing.push_back("certainty that no other gate uses " + name);
+}
+
 void Ports::configure(PortReport& port, const DpdkSettings& settings, bool promiscuous)
 {
     const rte_eth_dev_info info = info_of(port);
@@ -139,6 +136,9 @@ void Ports::configure(PortReport& port, const DpdkSettings& settings, bool promi
         port.missing.push_back(std::to_string(settings.cores.size()) + " queues for as many cores");
     else if (queues_ > 1 && !port.rss)
         port.missing.push_back("RSS: the device spreads flows over queues in its own way");
+    // The kernel takes the outer tag off, and the driver puts it back as 0x8100 whatever it was.
+    if (port.driver == "net_af_packet")
+        port.missing.push_back("802.1ad: such an outer tag leaves as 802.1Q");
     conf.rxmode.mtu = std::min(settings.mtu, most_mtu(info));
     // No LRO and no VLAN stripping: what passes is sent on as it came.
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
@@ -166,7 +166,7 @@ void Ports::set_mtu(PortReport& port, uint32_t wanted)
     const rte_eth_dev_info info = info_of(port);
     uint16_t configured = 0;
     rte_eth_dev_get_mtu(port.id, &configured);
-    port.mtu = kernel_mtu(info);
+    port.mtu = find_interface(info.if_index).mtu;
     if (port.mtu == 0)
         port.mtu = configured;
     if (port.mtu < wanted && most_mtu(info) >= wanted &&

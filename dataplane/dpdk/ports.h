@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/state/memory.h"
+
 struct rte_mempool;
 
 namespace mxgate {
@@ -70,10 +72,12 @@ public:
     uint32_t queues() const { return queues_; }
 
 private:
+    void hold(PortReport& port, unsigned interface);
     void configure(PortReport& port, const DpdkSettings& settings, bool promiscuous);
     static void set_mtu(PortReport& port, uint32_t wanted);
     void start(PortReport& port);
 
+    std::vector<Fd> held_;  // the kernel's interfaces
     rte_mempool* pool_ = nullptr;
     std::vector<PortReport> reports_;
     uint32_t queues_ = 0;

@@ -39,12 +39,14 @@ mxg_replay_answer run(RingPort& port, rte_mempool* pool, Worker& worker,
         throw PlaneError("no room for a frame");
     const uint32_t taken = worker.poll(now_ns);
     const std::vector<uint8_t> sent = take(port);  // as it came, or an answer
-    out.decision = worker.decisions()[0];
     out.frames = port.received();
-    const bool passes = mxg_effect(&out.decision) == MXG_PASS;
-    if (taken != 1)
+    if (taken != 1) {
         std::strcpy(out.error, "the worker did not take the frame from its port");
-    else if (passes && sent != frame)
+        return out;
+    }
+    out.decision = worker.decision_on(0);
+    const bool passes = mxg_effect(&out.decision) == MXG_PASS;
+    if (passes && sent != frame)
         std::strcpy(out.error, "a frame that passes was not sent on as it came");
     else if (!passes && sent == frame)
         std::strcpy(out.error, "a refused frame was sent on");

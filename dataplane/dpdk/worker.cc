@@ -5,10 +5,9 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <ctime>
-
-#include "dataplane/core/decide_burst.h"
 
 namespace mxgate {
 namespace {
@@ -22,6 +21,20 @@ constexpr int kSendTries = 4;
 // burst go to the kernel, which is slower than the port, so that what keeps the host reachable
 // (neighbour discovery, routing, path MTU) is not lost in the port's queue behind them.
 constexpr uint32_t kExceptionAttempts = MXG_BURST / 4;
+
+// Of what concerns a service. By itself: what passes by has the registers.
+__attribute__((noinline)) void parse_rest(mxg_frame& frame, const mxg_packet& addresses,
+                                          union mxg_wire& wire, mxg_packet& out)
+{
+    out = addresses;
+    if (addresses.source.family != MXG_FAMILY_NONE)
+        mxg_parse_transport(&frame, &out, &wire);
+}
+
+const mxg_image_header* header_of(const mxg_table& table)
+{
+    return reinterpret_cast<const mxg_image_header*>(mxg_hot_line(&table, 0));
+}
 
 }  // namespace
 
@@ -52,42 +65,84 @@ mxg_frame Worker::view_of(rte_mbuf* frame, uint8_t* scratch) const
             all - held};
 }
 
-void Worker::judge(uint32_t count, uint64_t now_ns)
+// What concerns no service is told by its addresses; the rest is parsed whole.
+void Worker::parse(uint32_t count)
 {
-    gate_.table = table_.table();
-    gate_.flows = &flows_;
-    gate_.now_ns = now_ns;
-    parse(count);
-    mxg_decide_burst(&gate_, packet_, count, decision_);
+    uint32_t service_count = 0;
+    const mxg_service* services = mxg_services(&gate_.table, &service_count);
+    mxg_subset concerned = 0, ipv4 = 0, ipv6 = 0;
+    for (uint32_t i = 0; i < count; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frame_[i], const void*));
     for (uint32_t i = 0; i < count; i++) {
+        const mxg_subset self = mxg_subset{1} << i;
+        uint8_t scratch[kHeaderBytes];
+        mxg_frame frame = view_of(frame_[i], scratch);
+        mxg_packet packet{};
+        union mxg_wire wire;
+        const bool is_ip = mxg_parse_network(&frame, &packet, &wire) != 0;
+        if (is_ip)
+            (packet.source.family == MXG_FAMILY_IPV4 ? ipv4 : ipv6) |= self;
+        if (services && !(is_ip && mxg_concerns_service(services, service_count, &packet)))
+            continue;
+        concerned |= self;
+        parse_rest(frame, packet, wire, packet_[i]);
+    }
+    concerned_ = concerned;
+    ipv4_ = ipv4;
+    ipv6_ = ipv6;
+}
+
+mxg_decision Worker::pass_by(uint32_t family) const
+{
+    mxg_packet packet{};
+    packet.source.family = family;
+    mxg_decision out;
+    mxg_pass_by(header_of(gate_.table), &packet, &out);
+    return out;
+}
+
+void Worker::count_passing_by(mxg_subset all)
+{
+    const mxg_subset of_family[] = {all & ~ipv4_ & ~ipv6_, all & ipv4_, all & ipv6_};
+    for (uint32_t family = MXG_FAMILY_NONE; family <= MXG_FAMILY_IPV6; family++) {
+        const mxg_decision decision = pass_by(family);
+        counters_.packets[mxg_counter_index(&decision)] +=
+            static_cast<uint32_t>(std::popcount(of_family[family]));
+    }
+}
+
+mxg_decision Worker::decision_on(uint32_t i) const
+{
+    if (concerned_ >> i & 1)
+        return decision_[i];
+    return pass_by(ipv4_ >> i & 1   ? MXG_FAMILY_IPV4
+                   : ipv6_ >> i & 1 ? MXG_FAMILY_IPV6
+                                    : MXG_FAMILY_NONE);
+}
+
+void Worker::judge(uint32_t count)
+{
+    if (const mxg_subset others = mxg_whole_burst(count) & ~concerned_; others != 0)
+        count_passing_by(others);
+    if (concerned_ == 0)
+        return;
+    gate_.flows = &flows_;
+    mxg_decide_burst(&gate_, packet_, concerned_, decision_);
+    for (mxg_subset some = concerned_; some != 0;) {
+        const uint32_t i = mxg_take_next(&some);
         account(decision_[i], packet_[i]);
         if (mxg_effect(&decision_[i]) == MXG_PASS)
             mxg_see_flow(&gate_, &flows_, &packet_[i], &decision_[i]);
     }
 }
 
-void Worker::parse(uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(frame_[i], const void*));
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t scratch[kHeaderBytes];
-        mxg_frame frame = view_of(frame_[i], scratch);
-        packet_[i] = {};
-        mxg_parse_frame(&frame, &packet_[i]);
-    }
-}
-
 // What the service's host sends: nothing to judge, but answers and ends of connections.
-void Worker::watch(uint32_t count, uint64_t now_ns)
+void Worker::watch()
 {
     mxg_decision not_gated{};
     not_gated.reason = MXG_NOT_GATED;
-    gate_.table = table_.table();
-    gate_.now_ns = now_ns;
-    parse(count);
-    for (uint32_t i = 0; i < count; i++)
-        mxg_see_flow(&gate_, &flows_, &packet_[i], &not_gated);
+    for (mxg_subset some = concerned_; some != 0;)
+        mxg_see_flow(&gate_, &flows_, &packet_[mxg_take_next(&some)], &not_gated);
 }
 
 void Worker::account(const mxg_decision& decision, const mxg_packet& packet)
@@ -100,27 +155,26 @@ void Worker::account(const mxg_decision& decision, const mxg_packet& packet)
 }
 
 // How many of the frames the port took; the others are freed.
-uint32_t Worker::transmit(uint16_t port, uint16_t queue, Outgoing& out)
+uint32_t Worker::transmit(uint16_t port, uint16_t queue, rte_mbuf** frames, uint32_t count)
 {
     uint32_t sent = 0;
-    for (int i = 0; i < kSendTries && sent < out.count; i++)
-        sent += rte_eth_tx_burst(port, queue, out.frame + sent,
-                                 static_cast<uint16_t>(out.count - sent));
-    if (sent < out.count)
-        rte_pktmbuf_free_bulk(out.frame + sent, out.count - sent);
+    for (int i = 0; i < kSendTries && sent < count; i++)
+        sent += rte_eth_tx_burst(port, queue, frames + sent, static_cast<uint16_t>(count - sent));
+    if (sent < count)
+        rte_pktmbuf_free_bulk(frames + sent, count - sent);
     return sent;
 }
 
-void Worker::send(uint16_t port, uint16_t queue, Outgoing& out)
+void Worker::send(uint16_t port, uint16_t queue, rte_mbuf** frames, uint32_t count)
 {
-    const uint32_t sent = transmit(port, queue, out);
+    const uint32_t sent = transmit(port, queue, frames, count);
     port_counter(PortCounter::sent) += sent;
-    port_counter(PortCounter::send_full) += out.count - sent;
+    port_counter(PortCounter::send_full) += count - sent;
 }
 
 void Worker::send_back(uint16_t port, uint16_t queue, Outgoing& out)
 {
-    const uint32_t sent = transmit(port, queue, out);
+    const uint32_t sent = transmit(port, queue, out.frame, out.count);
     port_counter(PortCounter::answers_lost) += out.count - sent;
 }
 
@@ -156,6 +210,10 @@ void Worker::sort_out(const Lane& lane, uint32_t count)
     const uint32_t room = lane.exception && count == MXG_BURST ? kExceptionAttempts : MXG_BURST;
     uint32_t capped = 0;
     for (uint32_t i = 0; i < count; i++) {
+        if (!(concerned_ >> i & 1)) {
+            pass.frame[pass.count++] = frame_[i];
+            continue;
+        }
         const mxg_decision& decision = decision_[i];
         const uint8_t effect = mxg_effect(&decision);
         if (effect == MXG_RESET || effect == MXG_UNREACHABLE)
@@ -173,8 +231,8 @@ void Worker::sort_out(const Lane& lane, uint32_t count)
             capped++;
         }
     }
-    send(lane.to, lane.queue, pass);
-    send(lane.to, lane.queue, attempts);
+    send(lane.to, lane.queue, pass.frame, pass.count);
+    send(lane.to, lane.queue, attempts.frame, attempts.count);
     send_back(lane.from, lane.queue, back);
     rte_pktmbuf_free_bulk(drop.frame, drop.count);
     port_counter(PortCounter::dropped) += drop.count - capped;
@@ -192,15 +250,16 @@ uint32_t Worker::poll(uint64_t now_ns)
             continue;
         total += count;
         port_counter(PortCounter::received) += count;
-        if (!lane.judged) {
-            watch(count, now_ns);
-            Outgoing all{count, {}};
-            std::copy(frame_, frame_ + count, all.frame);
-            send(lane.to, lane.queue, all);
-            continue;
-        }
-        judge(count, now_ns);
-        sort_out(lane, count);
+        gate_.table = table_.table();
+        parse(count);
+        if (lane.judged)
+            judge(count);
+        else
+            watch();
+        if (lane.judged && concerned_ != 0)
+            sort_out(lane, count);
+        else
+            send(lane.to, lane.queue, frame_, count);
     }
     port_counter(PortCounter::flows_full) += flows_.full;
     flows_.full = 0;

@@ -10,7 +10,7 @@
 #include "dataplane/core/native.h"
 
 #include "dataplane/core/burst.h"
-#include "dataplane/core/decide.h"
+#include "dataplane/core/decide_burst.h"
 #include "dataplane/core/reply.h"
 #include "dataplane/dpdk/live_table.h"
 #include "dataplane/dpdk/plane_state.h"
@@ -39,8 +39,8 @@ public:
     // Polls until `stop`; sleeps `idle_us` after a while without a frame, 0: never.
     void run(const std::atomic<bool>& stop, uint32_t idle_us);
 
-    // The decisions of the last burst that was judged, in its order; for replay.
-    const mxg_decision* decisions() const { return decision_; }
+    // The decision on frame `i` of the last burst, where that was judged; for replay.
+    mxg_decision decision_on(uint32_t i) const;
 
 private:
     struct Outgoing {
@@ -49,14 +49,16 @@ private:
     };
 
     void parse(uint32_t count);
-    void judge(uint32_t count, uint64_t now_ns);
-    void watch(uint32_t count, uint64_t now_ns);
+    mxg_decision pass_by(uint32_t family) const;
+    void count_passing_by(mxg_subset all);
+    void judge(uint32_t count);
+    void watch();
     mxg_frame view_of(rte_mbuf* frame, uint8_t* scratch) const;
     void sort_out(const Lane& lane, uint32_t count);
     rte_mbuf* answer_to(uint32_t i);
     void account(const mxg_decision& decision, const mxg_packet& packet);
-    static uint32_t transmit(uint16_t port, uint16_t queue, Outgoing& out);
-    void send(uint16_t port, uint16_t queue, Outgoing& out);
+    static uint32_t transmit(uint16_t port, uint16_t queue, rte_mbuf** frames, uint32_t count);
+    void send(uint16_t port, uint16_t queue, rte_mbuf** frames, uint32_t count);
     void send_back(uint16_t port, uint16_t queue, Outgoing& out);
     uint64_t& port_counter(PortCounter which)
     {
@@ -72,6 +74,8 @@ private:
     mxg_gate gate_{};
     mxg_flows flows_{};
     rte_mbuf* frame_[MXG_BURST];
+    mxg_subset concerned_ = 0;  // what goes to or comes from a protected address: it is parsed
+    mxg_subset ipv4_ = 0, ipv6_ = 0;  // by family; the rest is neither
     mxg_packet packet_[MXG_BURST];
     mxg_decision decision_[MXG_BURST];
     mxg_reply reply_;

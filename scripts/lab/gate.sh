@@ -113,13 +113,18 @@ PLANE_PID=
 
 plane_ready_or_dead() { [[ -S "$RUN_DIR/dpdk/table.sock" ]] || process_gone "$PLANE_PID"; }
 
-# plane_start: returns when frames pass through mxgate-dpdk; fails when it ended instead.
-plane_start()
+plane_launch()
 {
   rm -f "$RUN_DIR/dpdk/table.sock"
   lab_background gate "$MXGATE_BIN/mxgate-dpdk" --config "$LAB_DIR/gate.yaml" \
     --run-dir "$RUN_DIR" >>"$LAB_DIR/plane.log" 2>&1
   PLANE_PID=$LAB_PID
+}
+
+# plane_start: returns when frames pass through mxgate-dpdk; fails when it ended instead.
+plane_start()
+{
+  plane_launch
   wait_for 30 plane_ready_or_dead && [[ -S "$RUN_DIR/dpdk/table.sock" ]]
 }
 

@@ -107,7 +107,7 @@ lab_end()
   gate_detach_quietly
   network_remove
   wait 2>/dev/null
-  rm -rf "$LAB_DIR" "$PIN_DIR" "$(eal_dir)"
+  rm -rf "$LAB_DIR" "$PIN_DIR" "$(eal_dir)"*
   exit "$status"
 }
 

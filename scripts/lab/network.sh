@@ -11,6 +11,7 @@ SENDER6=2001:db8:2::1
 SENDER4=192.0.2.1
 SENDER_MAC=02:00:00:00:00:01
 GATE_MAC=02:00:00:00:00:02
+MX_INTERFACE=gate0 # behind the gate, where the MX is
 
 # The networks that senders live in, one row per class; lab_lists puts them on the lists.
 # shellcheck disable=SC2034 # read by whoever sources the lab
@@ -70,17 +71,18 @@ lab_network()
 {
   network_namespaces "$SENDER_NS" "$GATE_NS"
   lab_pair send0 gate0 "${1:-on}"
-  network_addresses gate0
+  network_addresses
 }
 
 # lab_wire: the gate is a wire from wire0 (to send0) to wire1 (to mx0, in a namespace of the MX).
 lab_wire()
 {
   MX_NS="mxgate-mx-$LAB_ID"
+  MX_INTERFACE=mx0
   network_namespaces "$SENDER_NS" "$GATE_NS" "$MX_NS"
   network_pair "$SENDER_NS" send0 "$SENDER_MAC" "$GATE_NS" wire0 02:00:00:00:01:01 off
   network_pair "$MX_NS" mx0 "$GATE_MAC" "$GATE_NS" wire1 02:00:00:00:01:02 off
-  network_addresses mx0
+  network_addresses
 }
 
 network_namespaces()
@@ -94,18 +96,18 @@ network_namespaces()
   in_sender sysctl -qw net.ipv6.ip_nonlocal_bind=1 net.ipv4.ip_nonlocal_bind=1
 }
 
-# network_addresses MX_INTERFACE: both ends' addresses and routes.
+# Both ends' addresses and routes.
 network_addresses()
 {
   in_sender ip addr add "$SENDER4/24" dev send0
   in_sender ip addr add "$SENDER6/64" dev send0 nodad
-  in_mx ip addr add "$MX4/24" dev "$1"
-  in_mx ip addr add "$MX6/64" dev "$1" nodad
+  in_mx ip addr add "$MX4/24" dev "$MX_INTERFACE"
+  in_mx ip addr add "$MX6/64" dev "$MX_INTERFACE" nodad
   # Neighbours are fixed: resolving them would race with the first packets of a test.
   in_sender ip neigh replace "$MX4" lladdr "$GATE_MAC" dev send0 nud permanent
   in_sender ip neigh replace "$MX6" lladdr "$GATE_MAC" dev send0 nud permanent
-  in_mx ip neigh replace "$SENDER4" lladdr "$SENDER_MAC" dev "$1" nud permanent
-  in_mx ip neigh replace "$SENDER6" lladdr "$SENDER_MAC" dev "$1" nud permanent
+  in_mx ip neigh replace "$SENDER4" lladdr "$SENDER_MAC" dev "$MX_INTERFACE" nud permanent
+  in_mx ip neigh replace "$SENDER6" lladdr "$SENDER_MAC" dev "$MX_INTERFACE" nud permanent
   network_senders
 }
 

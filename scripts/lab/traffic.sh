@@ -70,13 +70,13 @@ flood_command()
   FLOOD+=("$@")
 }
 
-# capture_start NAME FILTER…: records what the gate's host sees on gate0 *behind* XDP (dropped
-# frames never get to AF_PACKET); returns once it records.
+# capture_start NAME FILTER…: records what the MX's host sees behind the gate (what XDP drops never
+# gets to AF_PACKET); returns once it records.
 capture_start()
 {
   local name="$1"
   shift
-  lab_background gate tcpdump -i gate0 -n -s 128 -B 32768 --immediate-mode -U -Z root \
+  lab_background mx tcpdump -i "$MX_INTERFACE" -n -s 128 -B 32768 --immediate-mode -U -Z root \
     -w "$LAB_DIR/$name.pcap" "$@" 2>"$LAB_DIR/$name.capture"
   eval "CAPTURE_$name=$LAB_PID"
   wait_for 10 grep -q 'listening on' "$LAB_DIR/$name.capture"
@@ -93,6 +93,10 @@ capture_stop()
   tcpdump -n -r "$LAB_DIR/$1.pcap" 2>/dev/null | wc -l
 }
 
-# Frames that came in at gate0, as the sender's side of the pair counted them, and what the pair
-# itself lost on the way (its ring was full), which the gate cannot have seen.
-wire_frames() { in_sender cat /proc/net/dev | awk '$1 == "send0:" { print $11 }'; }
+# Frames that the gate was sent, as the other ends of its pairs counted them: by the sender, and where
+# it is a wire by the MX.
+wire_frames()
+{
+  { in_sender cat /proc/net/dev && in_mx cat /proc/net/dev; } |
+    awk '$1 == "send0:" || $1 == "mx0:" { sum += $11 } END { print sum + 0 }'
+}

@@ -39,7 +39,8 @@ protected:
         for (size_t i = 0; i < burst.size(); i++)
             packet[i] = frames::parse(burst[i]);
         together_->gate().now_ns = now_ns;
-        mxg_decide_burst(&together_->gate(), packet, static_cast<uint32_t>(burst.size()), decision);
+        mxg_decide_burst(&together_->gate(), packet,
+                         mxg_whole_burst(static_cast<uint32_t>(burst.size())), decision);
         for (size_t i = 0; i < burst.size(); i++) {
             ASSERT_TRUE(same(decision[i], alone_->decide(burst[i], now_ns)))
                 << "packet " << i << " of " << burst.size();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The exception path of `topology: host`: a flood of SYNs leaves room for what keeps a host
 // reachable.
+#include <span>
+
 #include "tests/dpdk/dpdk.h"
 
 namespace mxgate {
@@ -81,6 +83,65 @@ TEST_F(HostTest, OthersAreNot)
     worker_.poll(kSecond);
     EXPECT_EQ(sent_to(kernel_), given);
     EXPECT_EQ(port_counter(state_, PortCounter::exception_capped), 0u);
+}
+
+// What is for no service is sent on as it came, a whole burst of it, whatever the last one held.
+TEST_F(HostTest, NothingIsLeftOfTheBurstBefore)
+{
+    for (int i = 0; i < MXG_BURST; i++)
+        give(wire_, pool(), attempt(i));
+    worker_.poll(kSecond);
+    sent_to(kernel_);
+    for (const int count : {MXG_BURST - 1, MXG_BURST}) {
+        std::vector<Bytes> given;
+        for (int i = 0; i < count; i++) {
+            given.push_back(Frame().ip("2001:db8:7::1", "2001:db8:3::1").tcp(frames::kSyn).bytes());
+            give(wire_, pool(), given.back());
+        }
+        worker_.poll(kSecond);
+        EXPECT_EQ(sent_to(kernel_), given);
+    }
+    EXPECT_EQ(port_counter(state_, PortCounter::dropped), 0u);
+    expect_conserved(state_, 3 * MXG_BURST - 1);
+}
+
+// A connection is known by the frames of both lanes, with others of either in the same poll.
+TEST_F(HostTest, ConnectionsAreSeenOnBothLanes)
+{
+    constexpr uint8_t kFin = 1;
+    const char *const sender = "2001:db8:7::1", *const mx = "2001:db8:2::25";
+    const Bytes arp = Frame().set(12, 2, 0x0806).data(28).bytes();
+    const auto segment = [](Frame frame, uint32_t sequence, uint32_t acknowledgement) {
+        return frame.set(4, 4, sequence).set(8, 4, acknowledgement).bytes();
+    };
+    const auto in = [&](uint8_t flags, uint32_t sequence, uint32_t acknowledgement) {
+        give(wire_, pool(), arp);
+        give(wire_, pool(),
+             segment(Frame().ip(sender, mx).tcp(flags, 25, 4000), sequence, acknowledgement));
+    };
+    const auto out = [&](uint8_t flags, uint32_t sequence, uint32_t acknowledgement) {
+        give(kernel_, pool(),
+             segment(Frame().ip(mx, sender).tcp(flags, 4000, 25), sequence, acknowledgement));
+        give(kernel_, pool(), arp);
+    };
+    const auto open = [&] {
+        worker_.poll(kSecond);
+        sent_to(wire_);
+        sent_to(kernel_);
+        uint64_t sum = 0;
+        for (const uint32_t count : std::span(state_.gate().connections, MXG_MAX_CLASSES))
+            sum += count;
+        return sum;
+    };
+    in(frames::kSyn, 1000, 0);
+    out(frames::kSyn | frames::kAck, 5000, 1001);
+    EXPECT_EQ(open(), 0u);
+    in(frames::kAck, 1001, 5001);
+    EXPECT_EQ(open(), 1u);
+    in(frames::kAck | kFin, 1001, 5001);
+    EXPECT_EQ(open(), 1u);
+    out(frames::kAck | kFin, 5001, 1002);
+    EXPECT_EQ(open(), 0u);
 }
 
 // What the host sends is its own: not judged, not counted as judged.

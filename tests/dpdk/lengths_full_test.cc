@@ -24,7 +24,8 @@ void check(const reference::World& world, size_t addresses)
         mxg_decision decisions[MXG_BURST];
         for (size_t i = 0; i < burst.size(); i++)
             packets[i] = frames::syn_from(burst[i].address);
-        mxg_decide_burst(&model.gate(), packets, static_cast<uint32_t>(burst.size()), decisions);
+        mxg_decide_burst(&model.gate(), packets,
+                         mxg_whole_burst(static_cast<uint32_t>(burst.size())), decisions);
         for (size_t i = 0; i < burst.size(); i++)
             check.take(burst[i], decisions[i]);
         burst.clear();
@@ -64,7 +65,7 @@ size_t states_of_provider(bool registry_knows)
         mxg_decision decisions[MXG_BURST];
         for (mxg_packet& packet : packets)
             packet = frames::parse(provider.next());
-        mxg_decide_burst(&gate, packets, MXG_BURST, decisions);
+        mxg_decide_burst(&gate, packets, mxg_whole_burst(MXG_BURST), decisions);
     }
     size_t used = 0;
     for (uint64_t i = 0; i <= gate.sources.bucket_mask; i++)

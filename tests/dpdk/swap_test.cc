@@ -68,11 +68,11 @@ protected:
                 give(left_, pool(me), syn, SIZE_MAX, queue);
             const uint64_t oldest = observer_.oldest();
             const uint32_t taken = worker.poll(kSecond);
-            const mxg_decision first = worker.decisions()[0];
+            const mxg_decision first = worker.decision_on(0);
             if (taken != MXG_BURST || !observer_.in_force(first, oldest))
                 failed_ = true;
-            for (int i = 1; i < MXG_BURST; i++)
-                if (!same(worker.decisions()[i], first))
+            for (uint32_t i = 1; i < MXG_BURST; i++)
+                if (!same(worker.decision_on(i), first))
                     failed_ = true;
             passed_[me] += first.verdict == MXG_PASS;
             table_.quiet(me);

@@ -43,8 +43,8 @@ protected:
         received_ += burst.size();
         std::vector<Bytes> passed, answered;
         for (size_t i = 0; i < burst.size(); i++) {
-            expect_decision(burst[i], worker_.decisions()[i], now_ns);
-            const mxg_decision& decision = worker_.decisions()[i];
+            const mxg_decision decision = worker_.decision_on(static_cast<uint32_t>(i));
+            expect_decision(burst[i], decision, now_ns);
             const auto effect = static_cast<mxg_verdict>(mxg_effect(&decision));
             if (effect == MXG_PASS)
                 passed.push_back(burst[i]);
@@ -333,11 +333,42 @@ TEST_F(WorkerTest, PressureIsCounted)
 
 TEST_F(WorkerTest, NoTableYet)
 {
-    const Bytes frame = Frame().ip("2001:db8:7::1", "2001:db8:2::25").tcp(frames::kSyn).bytes();
-    give(left_, pool(), frame);
-    EXPECT_EQ(worker_.poll(kSecond), 1u);
-    EXPECT_EQ(worker_.decisions()[0].reason, MXG_NO_TABLE);
-    EXPECT_EQ(sent_to(right_), std::vector<Bytes>({frame}));
+    const std::vector<Bytes> burst = {
+        Frame().ip("2001:db8:7::1", "2001:db8:2::25").tcp(frames::kSyn).bytes(),
+        Frame().set(12, 2, 0x0806).bytes(),
+        Frame().ip("192.0.2.1", "192.0.2.2").udp(53).bytes(),
+        Frame().vlan().vlan().vlan().ip("2001:db8:7::1", "2001:db8:3::1").bytes(),
+    };
+    for (const Bytes& frame : burst)
+        give(left_, pool(), frame);
+    EXPECT_EQ(worker_.poll(kSecond), burst.size());
+    for (uint32_t i = 0; i < burst.size(); i++)
+        EXPECT_EQ(worker_.decision_on(i).reason, MXG_NO_TABLE) << i;
+    EXPECT_EQ(sent_to(right_), burst);
+    expect_conserved(state_, burst.size());
+}
+
+// As many addresses as there may be, and each is protected.
+TEST_F(WorkerTest, EveryServiceCounts)
+{
+    std::string addresses;
+    for (int i = 1; i <= MXG_MAX_SERVICE_ADDRESSES; i++)
+        addresses += (i > 1 ? ", \"2001:db8:2::" : "\"2001:db8:2::") + std::to_string(i) + "\"";
+    start(
+        PolicyCase::from_yaml("gate:\n  services:\n    - {name: mx, addresses: [" + addresses +
+                              "], ports: [25]}\nclasses: {c: {action: drop}}\ndefault_class: c\n"));
+    std::vector<Bytes> burst;
+    for (int i = 1; i <= MXG_MAX_SERVICE_ADDRESSES; i++)
+        burst.push_back(Frame()
+                            .ip("2001:db8:7::1", "2001:db8:2::" + std::to_string(i))
+                            .tcp(frames::kSyn)
+                            .bytes());
+    for (const Bytes& frame : burst)
+        give(left_, pool(), frame);
+    worker_.poll(kSecond);
+    EXPECT_EQ(sent_to(right_).size(), 0u);
+    EXPECT_EQ(port_counter(state_, PortCounter::dropped), burst.size());
+    expect_conserved(state_, burst.size());
 }
 
 // Denials are sampled with source and time; a full ring loses and counts.

@@ -362,7 +362,6 @@ Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
         return out;
     };
     out.enforced = config_.gate.mode == Mode::enforce;
-    out.source_port = packet.source_port;
     if (packet.source)
         out.family = packet.source->family;
     if (packet.kind == Kind::other || !protected_address(*packet.destination))
@@ -370,6 +369,7 @@ Decision Gate::decide(const Bytes& frame, uint64_t now_ns)
     const bool port_known = packet.kind == Kind::tcp || packet.kind == Kind::broken_with_port;
     if (port_known && !protected_port(*packet.destination, packet.destination_port))
         return out;
+    out.source_port = packet.source_port;
     if (packet.kind == Kind::broken || packet.kind == Kind::broken_with_port)
         return say(MXG_DROP, MXG_MALFORMED);
     const bool later = packet.kind == Kind::later_fragment;

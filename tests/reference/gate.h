@@ -48,7 +48,7 @@ struct Decision {
     int family = 0;              // 4, 6, or 0: neither
     bool enforced = true;
     std::optional<Prefix> source;  // of attempts
-    uint16_t source_port = 0;
+    uint16_t source_port = 0;      // of what is for a protected service
 
     bool operator==(const Decision& other) const = default;
 };
@@ -56,8 +56,8 @@ std::string to_string(const Decision& decision);
 
 // A bucket of `burst` tokens, full at first, refilled at one token per interval (whole
 // nanoseconds: period_ns / count, rounded up). What is kept is how long it takes to be full again,
-// because classes of different size may use the bucket of one source; where far more is missing than
-// an empty bucket of the class at hand, it is taken for empty.
+// because classes of different size may use the bucket of one source; where far more is missing
+// than an empty bucket of the class at hand, it is taken for empty.
 class TokenBucket
 {
 public:

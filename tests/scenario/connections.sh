@@ -132,7 +132,7 @@ expect "half-open" "$(half_open_in mixed)" -eq 1000
 expect "after forged SYNs" "$(connected_from "$FORGED" -- --count 5 --rate 20)" -eq 2
 sleep 1
 expect "half-open after two that are not" "$(half_open_in mixed)" -eq 1000
-connected_from "${NET6[good]}" -- --count 3000 --rate 600 >"$LAB_DIR/cycles"
+connected_from "${NET6[good]}" -- --count 3000 --rate 600 --timeout-ms 3000 >"$LAB_DIR/cycles"
 expect "connections opened and closed" "$(cat "$LAB_DIR/cycles")" -gt 2900
 wait_for 20 open_is good 0 || true
 expect "open after thousands" "$(open_in good)" -eq 0

@@ -3,8 +3,10 @@
 # What a refused sender does next. A real Postfix sends to a name with an AAAA and an A record, from
 # an IPv6 address of a bad network and an IPv4 address of a good one: where the gate answers (reset,
 # unreachable) its mail comes over IPv4 within a second, where it drops after the connect time-out.
-# In native and in generic mode.
-. "$(dirname "$0")/scenario.sh"
+# In native and in generic mode, with `dpdk` in that plane.
+. "$(dirname "$0")/dpdk.sh"
+
+PLANE="${1:-xdp}"
 
 # answers OUTCOME VERDICT
 answers()
@@ -98,7 +100,8 @@ expect_suppression()
   expect "flood: answered" $(($(answers answered reset) - before)) -le $((2 * $(nproc) + 1))
   expect "flood: suppressed" "$(answers suppressed reset)" -ge $((100 - 2 * $(nproc) - 1))
   expect_success "status" gate status
-  expect_output "status warns of the veth" "gate0: attach: native.*other end has an XDP program"
+  [[ "$PLANE" == dpdk ]] ||
+    expect_output "status warns of the veth" "gate0: attach: native.*other end has an XDP program"
   expect_output "status says it" "replies +[0-9]+ answered, [0-9]+ suppressed"
 }
 
@@ -114,16 +117,20 @@ like_a_wire()
   ip netns exec "$GATE_NS" sh -c 'echo 1 >/sys/class/net/gate0/threaded'
 }
 
-scenario_begin
+generic_mode()
+{
+  gate_stop
+  expect_success "detach" gate detach
+  ATTACH=generic lab_config
+  gate_start || lab_die "the gate does not start in generic mode"
+  expect_answers generic
+}
+
 FROM6=2001:db8:bad:1::5 # bad
 FROM4=198.51.100.5      # good
-lab_network
-like_a_wire
-postfix_start
+BAD="action: pass" begin_lab "$PLANE"
+[[ "$PLANE" == dpdk ]] || like_a_wire
 sending_postfix_start "$FROM6" "$FROM4"
-lab_lists
-
-BAD="action: pass" lab_config
 gate_start || lab_die "the gate does not start"
 expect_setup "pass" ". < 1" "$FROM6"
 lab_config
@@ -131,13 +138,8 @@ expect_success "reload" gate reload --force # it denies senders that passed
 expect_setup "drop" ". >= 3 and . < 6" "$FROM4"
 expect "drop: SYNs counted as dropped" "$(packets '.class == "bad" and .verdict == "drop"')" -ge 1
 expect "drop: answers" "$(gate counters --replies --json | wc -l)" -eq 0
-expect_answers native
+expect_answers "$PLANE"
 expect_denials
 expect_suppression
-gate_stop
-expect_success "detach" gate detach
-
-ATTACH=generic lab_config
-gate_start || lab_die "the gate does not start in generic mode"
-expect_answers generic
+[[ "$PLANE" == dpdk ]] || generic_mode
 scenario_end

@@ -21,7 +21,7 @@ tap_to_mx()
   wait_for 10 in_gate ip link show "$MX_INTERFACE" || lab_die "mxgate-dpdk makes no tap"
   in_gate ip link set "$MX_INTERFACE" netns "$MX_NS"
   in_mx ip link set "$MX_INTERFACE" up
-  network_addresses "$MX_INTERFACE"
+  network_addresses
 }
 
 # The sender's entry is forgotten again and again while SYNs fill the port's queue.
@@ -31,7 +31,8 @@ neighbours_under_flood()
   flood_start many "${NET6[good]}" -- --rate 20000
   sleep 0.5 # ten answers may take no longer than fifty milliseconds
   for _ in {1..10}; do
-    in_sender ip neigh flush dev send0
+    # Not a flush: that gives up where entries come back faster than it goes round.
+    in_sender ip neigh del "$MX6" dev send0 2>/dev/null || true
     ! in_sender ping -6 -q -c 1 -W 1 "$MX6" >/dev/null || found=$((found + 1))
   done
   sent="$(flood_stop many)"

@@ -10,10 +10,11 @@ SPENT=2001:db8:170:1::/64
 
 expect_verdicts()
 {
-  expect "$1: connected from bad, IPv6" "$(connected_from "${NET6[bad]}" -- --count 5)" -eq 0
-  expect "$1: connected from bad, IPv4" "$(connected_from "${NET4[bad]}" -- --count 5)" -eq 0
+  expect "$1: connected from bad, IPv6, and the spent prefix" \
+    "$(connected_from "${NET6[bad]}" "$SPENT" -- --count 10 --timeout-ms 400)" -eq 0
+  expect "$1: connected from bad, IPv4" \
+    "$(connected_from "${NET4[bad]}" -- --count 5 --timeout-ms 400)" -eq 0
   expect "$1: connected from good" "$(connected_from "${NET6[good]}" -- --count 5)" -eq 5
-  expect "$1: connected from the spent prefix" "$(connected_from "$SPENT" -- --count 5)" -eq 0
 }
 
 jumbo_network()
@@ -57,8 +58,8 @@ everything_else_passes()
 {
   find_neighbours
   expect_passing
-  expect_success "9000 bytes, IPv6" in_sender ping -6 -q -c 2 -W 2 -M "do" -s 8952 "$MX6"
-  expect_success "9000 bytes, IPv4" in_sender ping -4 -q -c 2 -W 2 -M "do" -s 8972 "$MX4"
+  expect_success "9000 bytes, IPv6" in_sender ping -6 -q -c 2 -i 0.1 -W 2 -M "do" -s 8952 "$MX6"
+  expect_success "9000 bytes, IPv4" in_sender ping -4 -q -c 2 -i 0.1 -W 2 -M "do" -s 8972 "$MX4"
   expect_tagged
 }
 
@@ -106,6 +107,9 @@ daemon_dies()
   gate_kill
   expect_verdicts "mxgated killed"
   expect_success "mxgated killed: counters" gate counters
+  expect_success "mxgated killed: detach" gate detach
+  expect "detached without mxgated: connected from bad" \
+    "$(connected_from "${NET6[bad]}" -- --count 5)" -eq 5
   gate_start || lab_die "mxgated does not start again"
   expect "mxgated again: generation" "$(generation)" -gt "$before"
   expect_verdicts "mxgated again"

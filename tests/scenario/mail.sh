@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The promise to the operator: under a flood all good mail arrives, bad prefixes cannot connect,
 # unknown ones are cut to their rate whichever address they use, Postfix sees none of it, and every
-# frame is in exactly one counter. Monitor mode counts the same and drops nothing.
-. "$(dirname "$0")/scenario.sh"
+# frame is in exactly one counter. Monitor mode counts the same and drops nothing. With `dpdk` in that
+# plane.
+. "$(dirname "$0")/dpdk.sh"
 
 BURST=10 # of the class unknown in the lab's configuration, which refills at 30/min
 
@@ -75,11 +76,7 @@ expect_monitored()
     -gt 0
 }
 
-scenario_begin
-lab_network
-postfix_start
-lab_lists
-lab_config
+begin_lab "${1:-xdp}"
 gate_start || lab_die "the gate does not start"
 wait_until_quiet
 wire_before="$(wire_frames)"

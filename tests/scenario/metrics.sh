@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Prometheus' own tools on a gate under traffic: the metrics, the example rules and the dashboard.
-. "$(dirname "$0")/scenario.sh"
+# Prometheus' own tools on a gate under traffic: the metrics, the example rules and the dashboard;
+# with `dpdk` the metrics of that plane.
+. "$(dirname "$0")/dpdk.sh"
+
+PLANE="${1:-xdp}"
 
 PROMETHEUS="$MXGATE_ROOT/config/prometheus"
 PATH="$PATH:$MXGATE_ROOT/build/tools"
@@ -20,12 +23,31 @@ expect_metrics_of()
   done < <(grep -oE 'mxgate_[a-z_]+' "$1" | sort -u)
 }
 
-scenario_begin
+# What is the plane's own.
+expect_places_xdp()
+{
+  expect "interfaces" "$(metric 'mxgate_interface_info\{.*interface="gate0",attach="native"\}')" -eq 1
+}
+
+expect_places_dpdk()
+{
+  local what
+  expect "links up" "$(metric 'mxgate_port_link_up\{.*port="net_af_packet[01]",driver="net_af_packet"\}')" -eq 2
+  wait_until_quiet
+  scrape http://127.0.0.1:9911/metrics >"$LAB_DIR/metrics"
+  expect "frames received" "$(frames received)" -eq "$(metric 'mxgate_packets_total\{.*\}')"
+  expect "frames received, as what became of them" "$(frames received)" -eq \
+    $(($(frames sent) + $(frames dropped) + $(frames send-full) + $(frames exception-capped)))
+  expect "frames dropped" "$(frames dropped)" -eq "$(metric 'mxgate_packets_total\{.*verdict="drop".*\}')"
+  for what in received sent dropped send-full answers-lost exception-capped flows-full; do
+    expect "has $what" "$(grep -c "^mxgate_port_frames_total{.*what=\"$what\"}" "$LAB_DIR/metrics")" -eq 1
+  done
+}
+
+frames() { metric "mxgate_port_frames_total\\{.*what=\"$1\"\\}"; }
+
 command -v promtool >/dev/null || skip "promtool is not there (scripts/setup unpacks it)"
-lab_network
-postfix_start
-lab_lists
-METRICS='listen: "127.0.0.1:9911"' CAPACITY=64 lab_config
+METRICS='listen: "127.0.0.1:9911"' CAPACITY=64 begin_lab "$PLANE"
 gate_start || lab_die "the gate does not start"
 
 expect "refused" "$(connected_from "${NET6[bad]}" -- --count 5)" -eq 0
@@ -50,20 +72,21 @@ expect "SYNs dropped" "$(metric "$dropped")" -ge 5
 expect "by the feed" "$(metric 'mxgate_feed_packets_total\{.*feed="drop-list",verdict="drop"\}')" \
   -eq "$(metric "$dropped")"
 # What was seen to be broken as the file changed made a table of the last good version.
-generation="$(metric 'mxgate_table_generation\{plane="xdp"\}')"
+generation="$(metric 'mxgate_table_generation\{plane="'"$PLANE"'"\}')"
 expect "generation" "$generation" -ge "$before"
 expect "generation" "$generation" -le "$after"
-expect "prefixes forgotten too early" "$(metric 'mxgate_sources_evicted_total\{plane="xdp"\}')" -ge 500
+expect "prefixes forgotten too early" "$(metric 'mxgate_sources_evicted_total\{plane="'"$PLANE"'"\}')" -ge 500
 expect "half-open" "$(metric 'mxgate_half_open\{.*class="unknown"\}')" -gt 0
-expect "failed reloads" "$(metric 'mxgate_reloads_failed_total\{plane="xdp"\}')" -eq 1
-expect "interfaces" "$(metric 'mxgate_interface_info\{.*interface="gate0",attach="native"\}')" -eq 1
-expect "every sample has its plane" "$(grep -v '^#' "$LAB_DIR/metrics" | grep -vc 'plane="xdp"')" -eq 0
+expect "failed reloads" "$(metric 'mxgate_reloads_failed_total\{plane="'"$PLANE"'"\}')" -eq 1
+expect "every sample has its plane" "$(grep -v '^#' "$LAB_DIR/metrics" | grep -vc "plane=\"$PLANE\"")" -eq 0
 expect_success "the same over the control socket" \
   scrape --unix-socket "$RUN_DIR/control.sock" http://localhost/metrics
 expect "the same metrics" "$(grep -c '^# TYPE' "$LAB_DIR/output")" -eq \
   "$(grep -c '^# TYPE' "$LAB_DIR/metrics")"
 expect "nothing but metrics there" "$(in_gate curl --silent --output /dev/null \
   --write-out '%{http_code}' http://127.0.0.1:9911/v1/status)" -eq 404
+
+"expect_places_$PLANE"
 
 expect_success "promtool check config" promtool check config "$PROMETHEUS/scrape.yaml"
 expect_success "promtool check rules" promtool check rules "$PROMETHEUS/alerts.yaml"

@@ -4,7 +4,8 @@
 # gets behind the gate, no good one is lost, and counters and budgets carry on.
 #
 # What XDP drops never reaches a packet socket, so a capture on the interface is what the host saw.
-. "$(dirname "$0")/scenario.sh"
+# With `dpdk` in that plane, which is a process of its own, and what a capture sees behind it.
+. "$(dirname "$0")/dpdk.sh"
 
 UNKNOWN="action: limit, rate: 1/min, charge: syn, burst: 5"
 SPENT=2001:db8:170:1::/64
@@ -43,11 +44,7 @@ traffic_stop()
     "$(packets '.class == "bad" and .verdict == "drop"')" -eq "$bad_syns"
 }
 
-scenario_begin
-lab_network
-postfix_start
-lab_lists
-lab_config
+begin_lab "${1:-xdp}"
 gate_start || lab_die "the gate does not start"
 expect "an unknown prefix spends its burst" \
   "$(connected_from "$SPENT" -- --count 10)" -eq 5

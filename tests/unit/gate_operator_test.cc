@@ -72,6 +72,26 @@ TEST_F(GateOperator, RollbackForcesNothingElse)
     EXPECT_EQ(class_of("2001:db8:1::1"), "good");
 }
 
+// What of a list is in force is not known: its file may be anything.
+TEST_F(GateOperator, RollbackForcesNoListThatCannotStay)
+{
+    write("good.txt", "2001:db8:1::/48\n");
+    write("deny.txt", "2001:db8:9::/48\n");
+    write("a.txt", kGood);
+    configure(list("good", "good.txt", "good", ", priority: 1") +
+              list("deny", "deny.txt", "bad", ", priority: 2") + list("a", "a.txt", "bad"));
+    start();
+    write("a.txt", "2001:db8:5::/48\n");
+    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    const uint64_t before = generation();
+    std::filesystem::remove_all(file("state/feeds/deny"));
+    write("deny.txt", "2001:db8::/32\n");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
+    EXPECT_THROW(gate_->roll_back("a", false), GateError);
+    EXPECT_EQ(class_of("2001:db8:1::1"), "good");
+    EXPECT_EQ(generation(), before);
+}
+
 TEST_F(GateOperator, ARollbackThatFailsChangesNothing)
 {
     write("a.txt", kGood);

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "control/lengths/csv.h"
@@ -170,22 +171,41 @@ TEST_F(Versions, DamageIsSetAsideWhereSomebodyIsTold)
 
 TEST_F(Versions, WhatIsWrittenAfterItWasReadIsNotKept)
 {
-    for (int i = 0; i < 200; i++) {
-        write(56);
+    write(56);
+    const std::string stamp = stamp_of(feed().path);
+    std::filesystem::permissions(feed().path, std::filesystem::perms(0600));
+    EXPECT_EQ(stamp_of(feed().path), stamp);
+    write(48);
+    const std::string next = folder_.path() + "/next";
+    std::filesystem::copy_file(feed().path, next);
+    std::filesystem::rename(next, feed().path);
+    versions_.keep("isp", feed().path, stamp);
+    EXPECT_TRUE(versions_.list("isp").empty());
+    versions_.keep("isp", feed().path, stamp_of(feed().path));
+    EXPECT_EQ(versions_.list("isp").size(), 1u);
+}
+
+// Nor while it is kept.
+TEST_F(Versions, WhatIsWrittenMeanwhileIsNotKept)
+{
+    std::set<std::string> read;
+    for (int i = 0; i < 60; i++) {
+        write(2 + i % 60);
         const std::string stamp = stamp_of(feed().path);
+        std::ifstream in(feed().path);
+        read.emplace(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
         std::thread writer([&] {
             const std::string next = folder_.path() + "/next";
-            std::ofstream(next) << "2001:db8::/32,48,\n";
+            std::ofstream(next) << "2001:db8::/32,64,\n";
             std::filesystem::rename(next, feed().path);
         });
         versions_.keep("isp", feed().path, stamp);
         writer.join();
+        for (const SourceVersion& version : versions_.list("isp")) {
+            std::ifstream kept(folder_.path() + "/lengths/isp/" + std::to_string(version.number));
+            EXPECT_TRUE(read.contains(std::string(std::istreambuf_iterator<char>(kept), {})));
+        }
     }
-    ASSERT_LE(versions_.list("isp").size(), 1u);
-    write(48);
-    EXPECT_FALSE(versions_.is_newest("isp", feed().path));
-    write(56);
-    EXPECT_TRUE(versions_.is_newest("isp", feed().path));
 }
 
 TEST(Export, ReadsBackWithoutARemark)
