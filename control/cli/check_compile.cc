@@ -110,7 +110,7 @@ struct Inputs {
 
 // Loads and compiles, prints what is wrong; what can be compiled is, so that all errors show.
 Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo* previous,
-                   const std::string& state_dir, bool fetch)
+                   const std::string& state_dir, OfflineHow how)
 {
     Inputs in;
     in.loaded = load_config(path);
@@ -120,7 +120,7 @@ Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo
     if (in.loaded.config) {
         for (const LengthFeedConfig& feed : in.loaded.config->length_feeds)
             in.stamps[feed.name] = stamp_of(feed.path);
-        in.compiled = compile_offline(*in.loaded.config, state_dir, fetch, generation, previous);
+        in.compiled = compile_offline(*in.loaded.config, state_dir, how, generation, previous);
         print_diagnostics(in.compiled.diagnostics);
         const size_t errors = errors_in(in.compiled.diagnostics);
         in.errors += errors;
@@ -151,9 +151,11 @@ void print_diagnostics(const std::vector<Diagnostic>& diagnostics)
         fmt::print(stderr, "{}\n", to_string(diagnostic));
 }
 
-int check(const CliOptions& options, const std::string& path, bool fetch)
+int check(const CliOptions& options, const CheckRequest& request)
 {
-    const Inputs in = read_inputs(path, 1, nullptr, options.state_dir, fetch);
+    const std::string& path = request.config;
+    const Inputs in =
+        read_inputs(path, 1, nullptr, options.state_dir, {request.fetch, request.all_rejects});
     print_sources(in.compiled, options.json);
     const bool ok = in.errors == 0 && in.compiled.table;
     uint64_t source_bytes = 0;
@@ -184,8 +186,9 @@ int compile_table(const CliOptions& options, const std::string& config, const st
 {
     const std::optional<TableInfo> previous = info_of(output);
     const auto start = std::chrono::steady_clock::now();
-    const Inputs in = read_inputs(config, previous ? previous->generation + 1 : 1,
-                                  previous ? &*previous : nullptr, options.state_dir, fetch);
+    const Inputs in =
+        read_inputs(config, previous ? previous->generation + 1 : 1,
+                    previous ? &*previous : nullptr, options.state_dir, {fetch, false});
     print_sources(in.compiled, options.json);
     if (in.errors > 0 || !in.compiled.table)
         return kExitError;

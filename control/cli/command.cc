@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/cli/command.h"
 
+#include <fmt/format.h>
+
+#include "control/gate/list_compile.h"
+
 namespace mxgate {
 CLI::App* add_verb(CLI::App& app, CliGiven& given, const std::string& name, const std::string& what,
                    const std::string& example, std::function<int()> run)
@@ -27,10 +31,13 @@ void add_table_verbs(CLI::App& app, CliGiven& g)
 {
     CLI::App* verb =
         add_verb(app, g, "check", "validate a configuration and read every feed it names",
-                 "mxgate check /etc/mxgate/mxgate.yaml",
-                 [&] { return check(g.options, g.config, g.fetch); });
-    verb->add_option("CONFIG", g.config, "configuration file (YAML)")->required();
-    add_fetch(verb, g.fetch);
+                 "mxgate check /etc/mxgate/mxgate.yaml", [&] { return check(g.options, g.check); });
+    verb->add_option("CONFIG", g.check.config, "configuration file (YAML)")->required();
+    add_fetch(verb, g.check.fetch);
+    verb->add_flag("--all-rejects", g.check.all_rejects,
+                   fmt::format("name every broken line, not the first {} of each list alone;\n"
+                               "beyond {} more of them the rest is counted",
+                               kRejectsKept, kAllRejects));
 
     verb = add_verb(app, g, "compile", "merge all feeds of a configuration into a policy table",
                     "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg",

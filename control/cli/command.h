@@ -15,6 +15,7 @@ struct CliGiven {
     CliOptions options;
     std::string config, output, table, address, attach_config = kDefaultConfig;
     std::vector<std::string> addresses;
+    CheckRequest check;
     ReplayRequest replay;
     WhatIfRequest what_if;
     WatchRequest stream;

@@ -21,6 +21,7 @@
 #include "control/net/address_text.h"
 #include "control/table/length_sources.h"
 #include "control/text/json.h"
+#include "control/worker/apart.h"
 
 namespace mxgate {
 namespace {
@@ -67,9 +68,9 @@ json to_json(const SourceVersion& version)
             {"refused", version.refused}};
 }
 
-LengthList read_good(const LengthFeedConfig& feed, const std::string& path)
+LengthList read_good(const Config& config, const LengthFeedConfig& feed, const std::string& path)
 {
-    LengthList list = read_length_file(feed, path);
+    LengthList list = read_length_file_apart(config, feed.name, path);
     if (!list.error.empty())
         throw std::runtime_error(path + ": " + list.error);
     return list;
@@ -302,8 +303,8 @@ int lengths_diff(const CliOptions& options, const LengthsRequest& request)
         if (from == 0)
             throw std::runtime_error(feed.name + ": no earlier version is kept");
     }
-    const LengthList before = read_good(feed, path_of(from));
-    const LengthList after = read_good(feed, request.to ? path_of(request.to) : feed.path);
+    const LengthList before = read_good(config, feed, path_of(from));
+    const LengthList after = read_good(config, feed, request.to ? path_of(request.to) : feed.path);
     for (const Change& change : compare(before, after))
         print_change(change, options.json);
     return 0;
@@ -373,7 +374,7 @@ int export_lengths(const CliOptions& options, const ExportRequest& request)
                      static_cast<uint32_t>(length.where.line));
     for (const LengthFeedConfig& feed : config.length_feeds)
         if (origin_of(feed.format) == LengthOrigin::by_operator)
-            lists.push_back(read_good(feed, feed.path));
+            lists.push_back(read_good(config, feed, feed.path));
     const PrefixlenFile file = export_prefixlen(lists);
     for (const std::string& note : file.notes)
         fmt::print(stderr, "{}\n", note);

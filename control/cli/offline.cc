@@ -53,6 +53,11 @@ Config missing_lists(const Config& config, const FeedKeeper& stored, bool all)
     return out;
 }
 
+FetchProgress in_kib(Progress& progress)
+{
+    return [&progress](uint64_t got, uint64_t all) { progress.show(got / 1024, got, all); };
+}
+
 void report_errors(const FeedKeeper& keeper, const std::string& file, CompileResult& result)
 {
     for (const auto& list : keeper.report()) {
@@ -69,7 +74,7 @@ void report_errors(const FeedKeeper& keeper, const std::string& file, CompileRes
 
 }  // namespace
 
-CompileResult compile_offline(const Config& config, const std::string& state_dir, bool fetch,
+CompileResult compile_offline(const Config& config, const std::string& state_dir, OfflineHow how,
                               uint64_t generation, const TableInfo* previous)
 {
     spdlog::set_level(spdlog::level::off);  // what happens is reported below
@@ -77,15 +82,18 @@ CompileResult compile_offline(const Config& config, const std::string& state_dir
     Events events;
     FeedKeeper stored(state_dir, events), fresh(folder.path(), events);
     stored.follow(config);
-    fresh.follow(missing_lists(config, stored, fetch));
+    fresh.follow(missing_lists(config, stored, how.fetch));
     const std::atomic<bool> never = false;
     while (const std::optional<Source> source = fresh.next_task().first) {
         Progress progress("fetching " + source->key.name + ": KiB");
-        fresh.fetch(*source, never,
-                    [&](uint64_t got, uint64_t all) { progress.show(got / 1024, got, all); });
+        fresh.fetch(*source, never, in_kib(progress));
     }
-    FeedAttempt attempt(stored, config, {true, false}, fresh.hand_out(true));
-    CompileResult result = attempt.compile(generation, previous);
+    FeedAttempt::How strict;
+    strict.strict = true;
+    strict.all_rejects = how.all_rejects;
+    FeedAttempt attempt(stored, config, strict, fresh.hand_out(true));
+    Progress progress("reading lists: KiB");
+    CompileResult result = attempt.compile(generation, previous, in_kib(progress));
     report_errors(fresh, config.file, result);
     report_errors(stored, config.file, result);
     for (const Event& event : events.since(0, Events::kKept))

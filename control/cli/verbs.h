@@ -20,6 +20,12 @@ struct CliOptions : Folders {
     bool json = false;
 };
 
+struct CheckRequest {
+    std::string config;
+    bool fetch = false;        // lists with `url` or `exec` even if there are versions of them
+    bool all_rejects = false;  // every broken line is named, up to kAllRejects
+};
+
 struct ReplayRequest {
     std::string config;
     std::vector<std::string> files;
@@ -65,8 +71,8 @@ struct ExportRequest {
 };
 
 // Each gives the exit code, or throws what main.cc prints.
-// `fetch`: lists with `url` or `exec` are fetched even if there are versions of them.
-int check(const CliOptions& options, const std::string& config, bool fetch);
+int check(const CliOptions& options, const CheckRequest& request);
+// `fetch`: as in CheckRequest.
 int compile_table(const CliOptions& options, const std::string& config, const std::string& output,
                   bool fetch);
 int lookup(const CliOptions& options, const std::string& table,

@@ -312,7 +312,7 @@ int what_if(const CliOptions& options, const WhatIfRequest& request)
     if (!loaded.config)
         return kExitError;
     const CompileResult compiled =
-        compile_offline(*loaded.config, options.state_dir, request.fetch, 1, nullptr);
+        compile_offline(*loaded.config, options.state_dir, {request.fetch, false}, 1, nullptr);
     print_diagnostics(compiled.diagnostics);
     if (!compiled.table)
         return kExitError;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control/config/reader.h"
+#include "control/net/ranges.h"
 #include "dataplane/core/image.h"
 
 namespace mxgate {
@@ -14,11 +15,6 @@ constexpr size_t kMaxPortRanges = MXG_MAX_PORT_RANGES;       // of one service
 bool overlap(const PortRange& a, const PortRange& b)
 {
     return a.first <= b.last && b.first <= a.last;
-}
-
-bool same(const mxg_prefix& a, const mxg_prefix& b)
-{
-    return a.length == b.length && mxg_same_address(a.address, b.address);
 }
 
 }  // namespace
@@ -154,7 +150,7 @@ void Reader::read_addresses(const YamlNode& node, ServiceConfig& service)
             continue;
         }
         if (std::any_of(service.addresses.begin(), service.addresses.end(),
-                        [&](const mxg_prefix& other) { return same(other, *prefix); })) {
+                        [&](const mxg_prefix& other) { return same_prefix(other, *prefix); })) {
             error_at(report_, *item, fmt::format("{} stands twice", to_string(*prefix)));
             continue;
         }

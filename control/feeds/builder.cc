@@ -94,7 +94,7 @@ void FeedBuilder::add_text(std::string_view text, uint32_t line, Listing what)
 void FeedBuilder::reject(uint32_t line, std::string reason)
 {
     feed_.rejected++;
-    if (feed_.rejects.size() < kRejectsKept)
+    if (has_room_for_reject(feed_.rejects.size()))
         feed_.rejects.push_back({line, std::move(reason), {}});
 }
 
@@ -127,7 +127,7 @@ void FeedBuilder::append(Feed&& part, const std::string& file)
     feed_.skipped += part.skipped;
     feed_.warning_count += part.warning_count;
     for (RejectedLine& line : part.rejects)
-        if (feed_.rejects.size() < kRejectsKept) {
+        if (has_room_for_reject(feed_.rejects.size())) {
             line.file = file;
             feed_.rejects.push_back(std::move(line));
         }

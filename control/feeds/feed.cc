@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -109,7 +110,19 @@ Feed read_folder(const FeedConfig& config)
     return whole.finish();
 }
 
+std::atomic<int64_t> room_for_rejects = 0;
+
 }  // namespace
+
+void allow_more_rejects(size_t lines)
+{
+    room_for_rejects = static_cast<int64_t>(lines);
+}
+
+bool has_room_for_reject(size_t named)
+{
+    return named < kRejectsKept || (room_for_rejects > 0 && room_for_rejects-- > 0);
+}
 
 Feed parse_feed(std::string_view bytes, const FeedConfig& config)
 {

@@ -34,7 +34,7 @@ struct Feed {
     uint64_t lines = 0;                 // lines that should hold an entry (no comments, no blanks)
     uint64_t rejected = 0;              // of those, the broken ones
     uint64_t skipped = 0;               // of those, the ones whose value is mapped to no class
-    std::vector<RejectedLine> rejects;  // the first kRejectsKept of them
+    std::vector<RejectedLine> rejects;  // the first of them, as has_room_for_reject() says
     std::vector<Diagnostic>
         warnings;  // FILE:LINE: host bits masked and the like, first kRejectsKept
     uint64_t warning_count = 0;
@@ -42,6 +42,12 @@ struct Feed {
 };
 
 inline constexpr size_t kRejectsKept = 20;
+
+// Broken lines that this process names beyond those, of all its lists together; at first none. To
+// be called before there are threads.
+void allow_more_rejects(size_t lines);
+// Whether to name one more, of a list of which so many are named already.
+bool has_room_for_reject(size_t named);
 
 // Parses the bytes of a feed, packed (gzip, bzip2, xz, zstd) or not. config.path is used in
 // diagnostics. Refused as a whole (errors) when more than half of its lines are broken, when it

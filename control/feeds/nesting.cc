@@ -19,12 +19,6 @@ bool is_silent(const FeedEntry& entry)
     return rank(entry) != 1;
 }
 
-bool same_prefix(const FeedEntry& a, const FeedEntry& b)
-{
-    return a.prefix.length == b.prefix.length &&
-           mxg_same_address(a.prefix.address, b.prefix.address);
-}
-
 // Wider first; of equal prefixes that of the lowest rank, then that of the earliest place.
 void sort_nested(std::vector<FeedEntry>& entries, size_t from)
 {
@@ -46,7 +40,7 @@ void drop_hidden(std::vector<FeedEntry>& entries, size_t from)
 {
     size_t kept = from;
     for (size_t i = from; i < entries.size(); i++) {
-        if (kept > from && same_prefix(entries[kept - 1], entries[i]) &&
+        if (kept > from && same_prefix(entries[kept - 1].prefix, entries[i].prefix) &&
             (is_silent(entries[kept - 1]) || is_silent(entries[i])))
             continue;
         entries[kept++] = entries[i];
@@ -161,7 +155,7 @@ void settle_nested(std::vector<FeedEntry>& entries, size_t from, bool cut, size_
         if (settled.size() > limit)
             break;
         const FeedEntry* inside = entry + 1;
-        while (inside != end && same_prefix(*inside, *entry))
+        while (inside != end && same_prefix(inside->prefix, entry->prefix))
             inside++;
         const FeedEntry* beyond = inside;
         bool silent_inside = false;

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "control/config/open_file.h"
 #include "control/fetch/digest.h"
 #include "control/fetch/durable.h"
 
@@ -50,13 +51,6 @@ void copy_list(const std::string& from, const std::string& to)
     for (const fs::path& file : files_of(from))
         copy_durably(file, to / file.filename());
     sync_to_disk(to);
-}
-
-int64_t date_of(const std::string& path)
-{
-    struct stat status {
-    };
-    return ::stat(path.c_str(), &status) == 0 ? static_cast<int64_t>(status.st_mtime) : 0;
 }
 
 std::vector<SourceVersion>::const_iterator find(const std::vector<SourceVersion>& versions,

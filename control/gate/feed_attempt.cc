@@ -83,7 +83,8 @@ ListVersions FeedAttempt::versions_of(const SourceKey& key, const Source& source
     return out;
 }
 
-CompileResult FeedAttempt::compile(uint64_t generation, const TableInfo* previous)
+CompileResult FeedAttempt::compile(uint64_t generation, const TableInfo* previous,
+                                   const FetchProgress& progress)
 {
     CompileJob job;
     job.config = config_;
@@ -92,9 +93,10 @@ CompileResult FeedAttempt::compile(uint64_t generation, const TableInfo* previou
         job.previous = *previous;
     job.strict = how_.strict;
     job.force = how_.force;
+    job.all_rejects = how_.all_rejects;
     for (const auto& [key, source] : sources_)
         job.lists.emplace(key, versions_of(key, source));
-    CompileAnswer answer = compile_apart(job);
+    CompileAnswer answer = compile_apart(job, progress);
     for (auto& [key, outcome] : answer.lists)
         take(key, std::move(outcome));
     return std::move(answer.result);

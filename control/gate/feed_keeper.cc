@@ -2,7 +2,6 @@
 #include "control/gate/feed_keeper.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <ctime>
@@ -12,6 +11,7 @@
 #include <limits>
 #include <utility>
 
+#include "control/config/open_file.h"
 #include "control/fetch/schedule.h"
 #include "control/worker/apart.h"
 
@@ -23,22 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kPolite{900};
 constexpr uint64_t kSecond = 1'000'000'000;
-
-// Of a folder the newest of its files.
-int64_t date_of(const std::string& path)
-{
-    struct stat status {
-    };
-    if (::stat(path.c_str(), &status) != 0)
-        return 0;
-    int64_t date = status.st_mtime;
-    std::error_code ignored;
-    if (S_ISDIR(status.st_mode))
-        for (const auto& entry : fs::directory_iterator(path, ignored))
-            if (::stat(entry.path().c_str(), &status) == 0)
-                date = std::max<int64_t>(date, status.st_mtime);
-    return date;
-}
 
 bool same_bytes(const std::string& a, const std::string& b)
 {

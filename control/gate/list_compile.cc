@@ -239,6 +239,7 @@ private:
 
 CompileAnswer compile_lists(const CompileJob& job)
 {
+    allow_more_rejects(job.all_rejects ? kAllRejects : 0);
     return ListCompiler(job).run();
 }
 

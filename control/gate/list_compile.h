@@ -32,12 +32,16 @@ struct ListVersions {
     bool never_good = false;  // at fault it costs itself; any other without `before`, the table
 };
 
+// Of all lists together: what an answer may be large for.
+inline constexpr size_t kAllRejects = 50'000;
+
 struct CompileJob {
     Config config;
     uint64_t generation = 0;
     std::optional<TableInfo> previous;
     bool strict = false;  // a local list at fault refuses the table; else its last good version
     bool force = false;   // `max_change` has no say
+    bool all_rejects = false;  // kAllRejects broken lines are named beyond those of each list
     std::map<SourceKey, ListVersions> lists;
 };
 
@@ -58,6 +62,7 @@ struct CompileAnswer {
     std::map<SourceKey, ListOutcome> lists;
 };
 
+// Once in a process.
 CompileAnswer compile_lists(const CompileJob& job);
 
 }  // namespace mxgate

@@ -9,6 +9,7 @@
 #include "control/config/text.h"
 #include "control/fetch/durable.h"
 #include "control/net/address_text.h"
+#include "control/net/ranges.h"
 
 namespace mxgate {
 namespace {
@@ -16,11 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxBytes = 64 << 20;
-
-bool same(const mxg_prefix& a, const mxg_prefix& b)
-{
-    return a.length == b.length && mxg_same_address(a.address, b.address);
-}
 
 const ClassConfig* find_class(const Config& config, const OverrideRequest& request)
 {
@@ -141,7 +137,7 @@ void Overrides::keep(const std::vector<Override>& all) const
 void Overrides::set(const Override& fresh)
 {
     std::vector<Override> next = all_;
-    std::erase_if(next, [&](const Override& old) { return same(old.prefix, fresh.prefix); });
+    std::erase_if(next, [&](const Override& old) { return same_prefix(old.prefix, fresh.prefix); });
     next.push_back(fresh);
     if (next.size() > MXG_OVERRIDES)
         throw std::runtime_error("more than " + std::to_string(MXG_OVERRIDES) +
@@ -153,7 +149,8 @@ void Overrides::set(const Override& fresh)
 bool Overrides::forget(const mxg_prefix& prefix)
 {
     std::vector<Override> next = all_;
-    if (std::erase_if(next, [&](const Override& old) { return same(old.prefix, prefix); }) == 0)
+    if (std::erase_if(next, [&](const Override& old) { return same_prefix(old.prefix, prefix); }) ==
+        0)
         return false;
     keep(next);
     all_ = std::move(next);

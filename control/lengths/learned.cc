@@ -83,10 +83,7 @@ LengthLearner::LengthLearner(std::vector<mxg_prefix> prefixes)
         return prefix.address.family != MXG_FAMILY_IPV6 || prefix.length >= kNetworkBits;
     });
     std::sort(prefixes.begin(), prefixes.end(), prefix_before);
-    const auto same = [](const mxg_prefix& a, const mxg_prefix& b) {
-        return a.length == b.length && mxg_same_address(a.address, b.address);
-    };
-    prefixes.erase(std::unique(prefixes.begin(), prefixes.end(), same), prefixes.end());
+    prefixes.erase(std::unique(prefixes.begin(), prefixes.end(), same_prefix), prefixes.end());
     prefixes_ = Nesting(std::move(prefixes));
 }
 

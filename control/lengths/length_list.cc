@@ -43,7 +43,7 @@ void LengthList::add(const mxg_prefix& prefix, uint32_t site_length, uint32_t en
 void LengthList::reject(uint32_t line, std::string reason)
 {
     rejected++;
-    if (rejects.size() < kRejectsKept)
+    if (has_room_for_reject(rejects.size()))
         rejects.push_back({line, std::move(reason)});
 }
 

@@ -41,7 +41,7 @@ struct LengthList {
     uint64_t records = 0;                // lines or objects that could state a length
     uint64_t ignored = 0;                // of those, well-formed ones that state none
     uint64_t rejected = 0;               // and erroneous ones
-    std::vector<RejectedLine> rejects;   // the first kRejectsKept of them
+    std::vector<RejectedLine> rejects;   // the first of them: has_room_for_reject()
     std::vector<RejectedLine> warnings;  // taken, with a remark; the first kRejectsKept
     uint64_t warning_count = 0;
     std::string error;  // not empty: the source must not be used

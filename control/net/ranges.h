@@ -22,6 +22,11 @@ inline Wide rest_of(uint32_t length)
     return length == 128 ? 0 : ~Wide{0} >> length;
 }
 
+inline bool same_prefix(const mxg_prefix& a, const mxg_prefix& b)
+{
+    return a.length == b.length && mxg_same_address(a.address, b.address);
+}
+
 inline Wide last_of(const mxg_prefix& prefix)
 {
     return number_of(prefix.address) | rest_of(prefix.length);

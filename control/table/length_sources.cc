@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/table/length_sources.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <optional>
 
@@ -21,18 +18,6 @@ uint8_t site_length_in(const TableEntry& entry, const mxg_prefix& written, uint3
     if (mapped && site_length != 0)
         site_length = std::max(site_length, 97u) - 96;
     return static_cast<uint8_t>(site_length);
-}
-
-int64_t date_of(const std::string& path)
-{
-    struct stat status {
-    };
-    const int fd = open_file(path);
-    if (fd < 0)
-        return 0;
-    const bool known = ::fstat(fd, &status) == 0;
-    ::close(fd);
-    return known ? static_cast<int64_t>(status.st_mtime) : 0;
 }
 
 class Collector

@@ -2,7 +2,9 @@
 #include "control/table/table_diff.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 #include "dataplane/core/native.h"
 
@@ -77,27 +79,89 @@ mxg_address address_of(uint8_t family, Wide wide)
     return mxg_cut(out, mxg_family_bits(family));
 }
 
-// Where verdicts may change inside `outer`: the first addresses of the table's entries in there,
-// and those behind their last ones. Until `take` has enough.
-template <typename Take>
-bool any_edge(const PolicyTable& table, const TableEntry& outer, Take take)
+// A place in the order of addresses, IPv4 first.
+using Edge = std::pair<uint8_t, Wide>;
+
+Edge first_of(const TableEntry& entry)
 {
-    const auto before = [](const TableEntry& entry, const TableEntry& other) {
-        return std::pair(entry.family, first_address(entry)) <
-               std::pair(other.family, first_address(other));
-    };
-    const Wide last = last_address(outer);
-    auto entry = std::lower_bound(table.entries.begin(), table.entries.end(), outer, before);
-    for (; entry != table.entries.end() && entry->family == outer.family &&
-           first_address(*entry) <= last;
-         ++entry) {
-        if (is_length(*entry) || entry->length < outer.length)
-            continue;
-        if (take(first_address(*entry)) ||
-            (last_address(*entry) < last && take(last_address(*entry) + 1)))
-            return true;
+    return {entry.family, first_address(entry)};
+}
+
+Edge last_of(const TableEntry& entry)
+{
+    return {entry.family, last_address(entry)};
+}
+
+// Where verdicts of a table may change: the first addresses of its entries, and those behind their
+// last ones. In order; some come twice.
+class Edges
+{
+public:
+    explicit Edges(const PolicyTable& table) : entries_(table.entries) { step(); }
+
+    const std::optional<Edge>& now() const { return now_; }
+
+    void step()
+    {
+        while (next_ < entries_.size() && is_length(entries_[next_]))
+            next_++;
+        const bool more = next_ < entries_.size();
+        if (!behind_.empty() && (!more || behind_.back() <= first_of(entries_[next_]))) {
+            now_ = behind_.back();
+            behind_.pop_back();
+            return;
+        }
+        now_.reset();
+        if (!more)
+            return;
+        const TableEntry& entry = entries_[next_++];
+        now_ = first_of(entry);
+        const Edge behind(entry.family, last_address(entry) + 1);
+        const bool is_end = behind.second == 0;  // of all addresses
+        if (!is_end && (behind_.empty() || behind_.back() != behind))
+            behind_.push_back(behind);
     }
-    return false;
+
+private:
+    const std::vector<TableEntry>& entries_;
+    size_t next_ = 0;
+    std::vector<Edge> behind_;  // what was begun, the innermost last
+    std::optional<Edge> now_;
+};
+
+bool is_good(const PolicyTable& table, const TableEntry& entry)
+{
+    return !is_length(entry) && !entry.exclusion &&
+           table.info.classes[entry.class_id].action == "pass";
+}
+
+// Of the edges inside good entries of `before` those that are newly denied; once there is one, none
+// more until another such entry begins: enough to tell for each whether it has one.
+template <typename Newly>
+std::vector<Edge> denied_edges(const PolicyTable& before, const PolicyTable& after, Newly newly)
+{
+    std::vector<Edge> out;
+    Edges old(before), fresh(after);
+    Edge begin{}, end{};  // where the latest such entry begins, and the furthest ends
+    auto entry = before.entries.begin();
+    while (old.now() || fresh.now()) {
+        const Edge edge = !fresh.now()                ? *old.now()
+                          : !old.now()                ? *fresh.now()
+                          : *old.now() < *fresh.now() ? *old.now()
+                                                      : *fresh.now();
+        while (old.now() == edge)
+            old.step();
+        while (fresh.now() == edge)
+            fresh.step();
+        for (; entry != before.entries.end() && first_of(*entry) <= edge; ++entry)
+            if (is_good(before, *entry)) {
+                begin = first_of(*entry);
+                end = std::max(end, last_of(*entry));
+            }
+        if (edge <= end && (out.empty() || out.back() < begin) && newly(edge))
+            out.push_back(edge);
+    }
+    return out;
 }
 
 }  // namespace
@@ -144,16 +208,15 @@ NewlyDenied newly_denied(const PolicyTable& before, const PolicyTable& after,
         if (was.passes)
             out.good_denied.push_back(sender);
     }
+    const std::vector<Edge> edges = denied_edges(before, after, [&](const Edge& edge) {
+        const mxg_address address = address_of(edge.first, edge.second);
+        return fresh.of(address).denied && old.of(address).passes;
+    });
     for (const TableEntry& entry : before.entries) {
-        if (is_length(entry) || entry.exclusion ||
-            before.info.classes[entry.class_id].action != "pass")
+        if (!is_good(before, entry))
             continue;
-        const auto newly = [&](Wide wide) {
-            const mxg_address address = address_of(entry.family, wide);
-            return fresh.of(address).denied && old.of(address).passes;
-        };
-        if (newly(first_address(entry)) || any_edge(after, entry, newly) ||
-            any_edge(before, entry, newly))
+        const auto edge = std::lower_bound(edges.begin(), edges.end(), first_of(entry));
+        if (edge != edges.end() && *edge <= last_of(entry))
             out.good_denied.push_back(prefix_of(entry));
     }
     return out;

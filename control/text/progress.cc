@@ -10,6 +10,7 @@
 namespace mxgate {
 namespace {
 
+constexpr auto kFirst = std::chrono::milliseconds(500);  // what is done by then shows nothing
 constexpr auto kPause = std::chrono::milliseconds(200);
 constexpr size_t kBarWidth = 30;
 
@@ -27,7 +28,7 @@ Progress::Progress(std::string what, uint64_t whole)
     : what_(std::move(what)),
       whole_(whole),
       terminal_(::isatty(STDERR_FILENO) != 0),
-      next_(std::chrono::steady_clock::now() + kPause)
+      next_(std::chrono::steady_clock::now() + kFirst)
 {
 }
 

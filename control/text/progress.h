@@ -18,7 +18,7 @@ public:
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    // Cheap: writes a few times a second at most.
+    // Cheap: writes nothing in the first half of a second, then a few times a second at most.
     void show(uint64_t count, uint64_t done);
     // Where the whole is known only on the way.
     void show(uint64_t count, uint64_t done, uint64_t whole)

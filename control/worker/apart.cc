@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/worker/apart.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <filesystem>
 #include <sstream>
+#include <system_error>
 
 #include "control/table/rules.h"
 #include "control/worker/messages.h"
@@ -33,6 +38,36 @@ std::set<std::string> files_of(const CompileJob& job)
             out.insert(*versions.stays);
     }
     out.erase("");
+    return out;
+}
+
+// Of a list, as it is stored; of a folder all its files.
+uint64_t size_of(const std::string& path)
+{
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const auto of_file = [&](const fs::path& file) {
+        const uint64_t size = fs::is_regular_file(file, error) ? fs::file_size(file, error) : 0;
+        return error ? 0 : size;
+    };
+    if (!fs::is_directory(path, error))
+        return of_file(path);
+    uint64_t out = 0;
+    for (const auto& entry : fs::directory_iterator(path, error))
+        out += of_file(entry.path());
+    return out;
+}
+
+// What is read for a job where nothing is wrong with it.
+uint64_t size_of(const CompileJob& job)
+{
+    uint64_t out = 0;
+    for (const auto& [key, versions] : job.lists) {
+        if (versions.delivered)
+            out += size_of(versions.delivered->path);
+        else if (versions.counts)
+            out += size_of(versions.stays.value_or(versions.now.path));
+    }
     return out;
 }
 
@@ -108,17 +143,50 @@ std::string find_references_apart(const std::vector<ObjectList>& objects, int fd
     }
 }
 
-CompileAnswer compile_apart(const CompileJob& job)
+LengthList read_length_file_apart(const Config& config, const std::string& name,
+                                  const std::string& path)
+{
+    WorkerProcess::Terms terms;
+    terms.files = {path};
+    terms.limit = kCompileLimit;
+    const Fd file(::memfd_create("lengths", MFD_CLOEXEC));
+    LengthList out;
+    try {
+        WorkerProcess worker;
+        const std::optional<Message> done =
+            worker.run(MessageKind::lengths, to_text({config.file, config.text, name, path}),
+                       file.get(), terms);
+        out.error = done ? done->text.substr(0, kMaxReason) : "cancelled";
+        std::string bytes;
+        char part[65536];
+        for (off_t at = 0; out.error.empty(); at += static_cast<off_t>(sizeof(part))) {
+            const ssize_t got = ::pread(file.get(), part, sizeof(part), at);
+            if (got > 0)
+                bytes.append(part, static_cast<size_t>(got));
+            if (got < static_cast<ssize_t>(sizeof(part)) ||
+                bytes.size() > kMaxLengths * sizeof(LengthEntry))
+                break;
+        }
+        out.entries = length_entries_from(bytes);
+    } catch (const std::exception& error) {
+        out.error = error.what();
+    }
+    return out;
+}
+
+CompileAnswer compile_apart(const CompileJob& job, const FetchProgress& progress)
 {
     WorkerProcess::Terms terms;
     terms.files = files_of(job);
     terms.limit = kCompileLimit;
+    if (progress)
+        terms.reading = [&, whole = size_of(job)](uint64_t read) { progress(read, whole); };
     WorkerProcess worker;
     std::optional<Message> done = worker.run(MessageKind::compile, to_text(job), -1, terms);
     if (!done)
         throw WorkerError("cancelled");
     try {
-        CompileAnswer answer = compile_answer_from(done->text, job);
+        CompileAnswer answer = compile_answer_from(done->text, job, static_cast<bool>(done->fd));
         if (done->fd)
             answer.result.table = checked(read_sealed_table(std::move(done->fd)), job);
         return answer;

@@ -32,7 +32,11 @@ FetchResult fetch_prefixlen_file_apart(const FetchConfig& from, uint64_t max_byt
                                        const std::atomic<bool>* cancel);
 std::string find_references_apart(const std::vector<ObjectList>& objects, int fd);
 
-// As compile_lists(). Throws WorkerError.
-CompileAnswer compile_apart(const CompileJob& job);
+// As read_length_file(), of a source of `config`: entries and error.
+LengthList read_length_file_apart(const Config& config, const std::string& name,
+                                  const std::string& path);
+
+// As compile_lists(); `progress` is told of the bytes of lists that are read. Throws WorkerError.
+CompileAnswer compile_apart(const CompileJob& job, const FetchProgress& progress = {});
 
 }  // namespace mxgate

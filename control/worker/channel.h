@@ -19,6 +19,7 @@ enum class MessageKind : uint32_t {
     fetch,     // to the worker: the job, and the file to fetch into
     find,      // to the worker: lists of objects, and the file for what they name
     compile,   // to the worker: the job
+    lengths,   // to the worker: the job, and the file for the entries
     open,      // from it: path of a file it wants to read
     opened,    // to it: the file, or without one errno as a number
     progress,  // from it: "GOT ALL", bytes

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -16,7 +17,9 @@
 
 #include "control/config/open_file.h"
 #include "control/fetch/fetch.h"
+#include "control/fetch/write_all.h"
 #include "control/gate/list_compile.h"
+#include "control/lengths/read.h"
 #include "control/worker/channel.h"
 #include "control/worker/messages.h"
 #include "control/worker/sandbox.h"
@@ -79,6 +82,24 @@ void find(Channel& channel, const Message& message)
     channel.send(MessageKind::done, find_references(objects, message.fd.get()));
 }
 
+void read_lengths(Channel& channel, const Message& message)
+{
+    const LengthsJob job = lengths_job_from(message.text);
+    const Config config = parse_config(job.config, job.file).config.value();
+    const auto feed =
+        std::find_if(config.length_feeds.begin(), config.length_feeds.end(),
+                     [&](const LengthFeedConfig& known) { return known.name == job.name; });
+    confine(Task::compile);
+    LengthList list;
+    if (feed == config.length_feeds.end())
+        list.error = "not in the configuration";
+    else
+        list = read_length_file(*feed, job.path);
+    if (const auto failure = write_all(message.fd.get(), bytes_of(list.entries)))
+        list.error = *failure;
+    channel.send(MessageKind::done, list.error);
+}
+
 void compile(Channel& channel, const Message& message)
 {
     const CompileJob job = compile_job_from(message.text);
@@ -97,6 +118,8 @@ void work(Channel& channel)
         fetch(channel, *job);
     else if (job->kind == MessageKind::find)
         find(channel, *job);
+    else if (job->kind == MessageKind::lengths)
+        read_lengths(channel, *job);
     else if (job->kind == MessageKind::compile)
         compile(channel, *job);
 }

@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <system_error>
 
@@ -67,12 +69,51 @@ int start(const std::string& path, int socket, pid_t& pid)
     return error;
 }
 
+// How far a process is in the files that it was given: its place in them is this one's too.
+class Given
+{
+public:
+    void add(Fd file)
+    {
+        struct stat status {
+        };
+        if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+            return;
+        if (files_.size() == kAtOnce) {
+            done_ += place_in(files_.front());
+            files_.pop_front();
+        }
+        files_.push_back(std::move(file));
+    }
+
+    uint64_t bytes_read() const
+    {
+        uint64_t out = done_;
+        for (const Fd& file : files_)
+            out += place_in(file);
+        return out;
+    }
+
+private:
+    static constexpr size_t kAtOnce = 8;  // more than are read at the same time
+
+    static uint64_t place_in(const Fd& file)
+    {
+        const off_t place = ::lseek(file.get(), 0, SEEK_CUR);
+        return place > 0 ? static_cast<uint64_t>(place) : 0;
+    }
+
+    std::deque<Fd> files_;
+    uint64_t done_ = 0;  // in those before
+};
+
 // What it may read, or why not.
-void hand_out(Channel& channel, const std::string& path, const std::set<std::string>& files)
+Fd hand_out(Channel& channel, const std::string& path, const std::set<std::string>& files)
 {
     errno = EACCES;
-    const Fd file(may_read(path, files) ? open_file(path) : -1);
+    Fd file(may_read(path, files) ? open_file(path) : -1);
     channel.send(MessageKind::opened, file ? "0" : std::to_string(errno), file.get());
+    return file;
 }
 
 }  // namespace
@@ -130,6 +171,7 @@ std::optional<Message> WorkerProcess::run(MessageKind job, const std::string& te
                                           const Terms& terms)
 {
     const auto limit = Clock::now() + terms.limit;
+    Given given;
     try {
         channel_->send(job, text, fd);
         for (;;) {
@@ -138,6 +180,8 @@ std::optional<Message> WorkerProcess::run(MessageKind job, const std::string& te
             if (Clock::now() >= limit)
                 throw WorkerError(fmt::format("mxgate-worker takes longer than {} s",
                                               terms.limit.count() / 1000));
+            if (terms.reading)
+                terms.reading(given.bytes_read());
             pollfd readable{channel_->fd(), POLLIN, 0};
             if (::poll(&readable, 1, kPollMs) <= 0)
                 continue;
@@ -149,7 +193,7 @@ std::optional<Message> WorkerProcess::run(MessageKind job, const std::string& te
             if (message->kind == MessageKind::failed)
                 throw WorkerError("mxgate-worker: " + show(message->text));
             if (message->kind == MessageKind::open)
-                hand_out(*channel_, message->text, terms.files);
+                given.add(hand_out(*channel_, message->text, terms.files));
             else if (message->kind == MessageKind::progress && terms.progress)
                 terms.progress(message->text);
         }

@@ -33,6 +33,7 @@ public:
         std::chrono::milliseconds limit{0};
         const std::atomic<bool>* cancel = nullptr;
         std::function<void(const std::string&)> progress;
+        std::function<void(uint64_t)> reading;  // told often: bytes that it has read of `files`
     };
     // Gives it the job, with `fd`, and what it asks for, until it is done; nothing if `*cancel`
     // became true. Throws WorkerError.

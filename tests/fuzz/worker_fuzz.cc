@@ -7,6 +7,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "control/table/table_diff.h"
 #include "control/worker/messages.h"
@@ -26,22 +28,39 @@ const CompileJob& job()
         drop.now.date = 4;
         drop.before.path = "/old";
         drop.before.rolled_back = true;
-        out.lists[{true, "isp"}].now.path = "/lengths";
+        drop.counts = true;
+        out.lists[{true, "isp"}].now.path = "/lengths";  // too old
         return out;
     }();
     return one;
 }
 
+// Whether a version is in force that the job names, as it is there.
+bool is_of_job(const InForce& now, const ListVersions& versions)
+{
+    InForce fresh, old = versions.now;
+    old.expired = !versions.counts;
+    if (versions.delivered) {
+        fresh.path = versions.delivered->path;
+        fresh.date = versions.delivered->date;
+    }
+    const auto is = [&](const InForce& known) {
+        return std::tie(now.path, now.date, now.expired, now.rolled_back, now.fallback) ==
+               std::tie(known.path, known.date, known.expired, known.rolled_back, known.fallback);
+    };
+    return is(old) || (versions.counts && is(versions.before)) || (versions.delivered && is(fresh));
+}
+
 void compile_answer(const std::string& text)
 {
-    const CompileAnswer answer = compile_answer_from(text, job());
+    const CompileAnswer answer = compile_answer_from(text, job(), true);
+    if (answer.lists.size() != job().lists.size())
+        abort();
     for (const auto& [key, outcome] : answer.lists) {
         const ListVersions& versions = job().lists.at(key);
         if (outcome.used_delivery && !versions.delivered)
             abort();
-        const std::string path = outcome.now ? outcome.now->path : "";
-        if (!path.empty() && path != versions.now.path && path != versions.before.path &&
-            !(versions.delivered && path == versions.delivered->path))
+        if (outcome.refusals.size() > 2 || !outcome.now || !is_of_job(*outcome.now, versions))
             abort();
     }
     for (const LengthReport& report : answer.result.lengths) {
@@ -52,7 +71,7 @@ void compile_answer(const std::string& text)
                 abort();
     }
     const std::string again = to_text(answer);
-    if (to_text(compile_answer_from(again, job())) != again)
+    if (to_text(compile_answer_from(again, job(), true)) != again)
         abort();
 }
 
@@ -61,6 +80,18 @@ void fetch_result(const std::string& text)
     const FetchResult result = fetch_result_from(text);
     const std::string again = to_text(result);
     if (to_text(fetch_result_from(again)) != again)
+        abort();
+}
+
+void length_entries(const std::string& bytes)
+{
+    const std::vector<LengthEntry> entries = length_entries_from(bytes);
+    for (const LengthEntry& entry : entries)
+        if (entry.length > mxg_family_bits(entry.family) ||
+            !mxg_contains(prefix_of(entry), prefix_of(entry).address))
+            abort();
+    const std::string again = bytes_of(entries);
+    if (bytes_of(length_entries_from(again)) != again)
         abort();
 }
 
@@ -121,10 +152,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         return 0;
     const std::string text(reinterpret_cast<const char*>(data + 1), size - 1);
     try {
-        if (data[0] % 3 == 0)
+        if (data[0] % 4 == 0)
             compile_answer(text);
-        else if (data[0] % 3 == 1)
+        else if (data[0] % 4 == 1)
             fetch_result(text);
+        else if (data[0] % 4 == 3)
+            length_entries(text);
         else
             table(data + 1, size - 1);
     } catch (const std::exception&) {

@@ -90,6 +90,12 @@ expect "nothing but metrics there" "$(in_gate curl --silent --output /dev/null \
 
 expect_success "promtool check config" promtool check config "$PROMETHEUS/scrape.yaml"
 expect_success "promtool check rules" promtool check rules "$PROMETHEUS/alerts.yaml"
+ALERTS="$MXGATE_ROOT/tests/scenario/alerts_test.yaml"
+expect_success "each alert fires, and does not, when it should" promtool test rules "$ALERTS"
+expect "alerts without a test" "$(grep -oP 'alert: \K\w+' "$PROMETHEUS/alerts.yaml" |
+  while read -r name; do
+    grep -q "alertname: $name, exp_alerts: \[\]" "$ALERTS" && grep -q "alertname: $name$" "$ALERTS" || echo "$name"
+  done | wc -l)" -eq 0
 expect_success "the dashboard is JSON" jq -e '.panels | length > 5' "$PROMETHEUS/grafana-dashboard.json"
 jq '[.panels[].targets[].expr | gsub("\\$__rate_interval"; "5m")] | to_entries
     | {groups: [{name: "panels", rules: map({record: "panel_\(.key)", expr: .value})}]}' \

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `mxgate feeds`, `classes`, `lengths` and `export`, asked beside a running gate.
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <system_error>
+#include <thread>
 
 #include "control/api/server.h"
 #include "control/cli/verbs.h"
@@ -185,13 +195,151 @@ TEST_F(Cli, SaysWhatIsWidened)
     write("one.txt", "2001:db8:5:42::7\n");
     configure("  - {name: one, format: prefixes, class: bad, path: one.txt, widen: end_site}\n",
               "aggregation: {lengths: [{prefix: \"2001:db8:5::/48\", length: 56}]}\n");
-    EXPECT_THAT(printed([&] { return check(options_, request_.config, false); }),
+    EXPECT_THAT(printed([&] {
+                    return check(options_, {request_.config, false, false});
+                }),
                 HasSubstr("  1 widened to the end site, as line 1: 2001:db8:5:42::7/128 to "
                           "2001:db8:5::/56; newly covered: about 0 IPv4 addresses, 4.72e+21 IPv6 "
                           "addresses\n"));
     printed([&] { return reload(options_, false); });
     EXPECT_THAT(printed([&] { return explain(options_, "2001:db8:5:99::1"); }),
                 HasSubstr("2001:db8:5::/56 (widened to the end site; listed as a /128)"));
+}
+
+// Each by its number and reason, where that is asked for.
+TEST_F(Cli, NamesEveryBrokenLine)
+{
+    constexpr int kBroken = 300;
+    std::string feed, lengths;
+    for (int i = 0; i < kBroken; i++) {
+        feed += fmt::format("192.0.2.{}\n2001:db8::x{}\n", i % 256, i);
+        lengths += fmt::format("2001:db8:{:x}::/48,56,\n2001:db8::/129,56,\n", i);
+    }
+    write("one.txt", feed);
+    write("isp.csv", lengths);
+    configure("  - {name: one, format: prefixes, class: bad, path: one.txt}\n",
+              "aggregation: {feeds: [{name: isp, format: prefixlen, path: isp.csv}]}\n");
+    const auto named = [&](bool all) {
+        CheckRequest request{request_.config, false, all};
+        ::testing::internal::CaptureStderr();
+        const std::string out = printed([&] { return check(options_, request); });
+        return std::pair(out, ::testing::internal::GetCapturedStderr());
+    };
+    const auto some = named(false).second, all = named(true).second;
+    for (const std::string& list : {file("one.txt"), file("isp.csv")})
+        for (int i = 1; i <= kBroken; i++) {
+            const std::string line = fmt::format("{}:{}: warning: ", list, 2 * i);
+            EXPECT_EQ(some.find(line) != some.npos, i <= 20) << line;
+            EXPECT_NE(all.find(line), all.npos) << line;
+        }
+    EXPECT_THAT(some, AllOf(HasSubstr("one.txt: warning: 280 more lines are rejected\n"),
+                            HasSubstr("isp.csv: warning: 280 more entries are rejected\n")));
+    EXPECT_THAT(all, ::testing::Not(HasSubstr("rejected")));
+    options_.json = true;
+    std::istringstream out(named(true).first);
+    std::string line;
+    for (const char* list : {"lengths", "feed"}) {
+        ASSERT_TRUE(std::getline(out, line));
+        const auto report = nlohmann::json::parse(line);
+        EXPECT_TRUE(report.contains(list)) << line;
+        EXPECT_EQ(report.at("rejects").size(), static_cast<size_t>(kBroken));
+    }
+}
+
+// What is beyond the room for them is counted.
+TEST_F(Cli, CountsWhatItDoesNotName)
+{
+    std::string feed;
+    for (size_t i = 0; i < kAllRejects + 100; i++)
+        feed += "192.0.2.1\nx\n";
+    write("one.txt", feed);
+    configure("  - {name: one, format: prefixes, class: bad, path: one.txt}\n");
+    ::testing::internal::CaptureStderr();
+    printed([&] { return check(options_, {request_.config, false, true}); });
+    const std::string all = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(all.begin(), all.end(), '\n'), kAllRejects + kRejectsKept + 1);
+    EXPECT_THAT(all, HasSubstr("one.txt: warning: 80 more lines are rejected\n"));
+}
+
+// In place of standard error.
+class Terminal
+{
+public:
+    Terminal() : saved_(::dup(STDERR_FILENO))
+    {
+        int end = -1;
+        if (::openpty(&master_, &end, nullptr, nullptr, nullptr) != 0)
+            throw std::system_error(errno, std::generic_category(), "openpty");
+        ::dup2(end, STDERR_FILENO);
+        ::close(end);
+    }
+    ~Terminal()
+    {
+        ::dup2(saved_, STDERR_FILENO);
+        ::close(saved_);
+        ::close(master_);
+    }
+    // What was written there.
+    std::string shown() const
+    {
+        std::string out;
+        char part[4096];
+        pollfd readable{master_, POLLIN, 0};
+        while (::poll(&readable, 1, 0) == 1) {
+            const ssize_t bytes = ::read(master_, part, sizeof(part));
+            if (bytes <= 0)
+                break;
+            out.append(part, static_cast<size_t>(bytes));
+        }
+        return out;
+    }
+
+private:
+    int saved_, master_ = -1;
+};
+
+// Holds a process that this one started for a while; false: there is none.
+bool hold_a_child()
+{
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        pid_t child = 0;
+        if (!(std::ifstream(task.path() / "children") >> child))
+            continue;
+        ::kill(child, SIGSTOP);
+        std::this_thread::sleep_for(std::chrono::milliseconds(900));
+        ::kill(child, SIGCONT);
+        return true;
+    }
+    return false;
+}
+
+TEST_F(Cli, ShowsHowFarItIsOnATerminal)
+{
+    api_.reset();
+    gate_.reset();
+    std::string list;
+    for (unsigned i = 0; i < 100'000; i++)  // so that it takes a while
+        list += fmt::format("2001:{:x}:{:x}::/48\n", 0x1000 + i / 50'000, i % 50'000);
+    write("list.txt", list);
+    const auto check_held = [&] {
+        auto out = std::async(std::launch::async, [&] {
+            return printed([&] { return check(options_, {request_.config, false, false}); });
+        });
+        bool held = false;
+        EXPECT_TRUE(await([&] { return held || (held = hold_a_child()); }));
+        EXPECT_THAT(out.get(), HasSubstr("gate.yaml: good; "));
+    };
+    {
+        const Terminal terminal;
+        check_held();
+        const std::string shown = terminal.shown();
+        EXPECT_THAT(shown, ContainsRegex("reading lists: KiB [0-9]+ \\[[= ]*\\] +[0-9]+ %"));
+        EXPECT_THAT(shown, HasSubstr("%\x1b[K\r\x1b[K" + file("isp.csv:3: warning")))
+            << "it goes away";
+    }
+    ::testing::internal::CaptureStderr();
+    check_held();
+    EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("KiB")));
 }
 
 // Every candidate, and why it lost.

@@ -2,13 +2,11 @@
 // A gate whose feeds are local files: what the operator does to it and sets by hand.
 #include <atomic>
 
-#include "control/table/table_diff.h"
 #include "tests/unit/feed_gate.h"
 
 namespace mxgate {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 using GateOperator = GateFiles;
@@ -187,76 +185,6 @@ TEST_F(GateOperator, ClassesAndEvents)
     EXPECT_NE(next_event("generation"), "");
     EXPECT_EQ(gate_->events(0, 1).size(), 1u);
     EXPECT_TRUE(gate_->events(1000000, 10).empty());
-}
-
-// The share of senders that a table newly denies, and what `mxgate diff` prints.
-TEST(TableDiff, APartOfAGoodEntryIsEnough)
-{
-    const auto denied = [](const char* deny, const char* then = nullptr) {
-        auto policy = reference::PolicyCase::from_yaml(
-            "gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\n");
-        const size_t good = policy.add_feed("good", "good", 0);
-        const size_t bad = policy.add_feed("bad", "bad", 0);
-        policy.add(good, "203.0.113.0/24");
-        policy.add(good, "2001:db8::/32");
-        policy.add(bad, "203.0.113.192/28");
-        policy.add(bad, "2001:db8:9::/48");
-        const PolicyTable before = policy.compile();
-        policy.add(bad, deny);
-        if (then != nullptr)
-            policy.add(good, then);
-        std::string out;
-        for (const mxg_prefix& prefix : newly_denied(before, policy.compile(2), {}).good_denied)
-            out += to_string(prefix) + ' ';
-        return out;
-    };
-    EXPECT_EQ(denied("203.0.113.64/26"), "203.0.113.0/24 ");
-    EXPECT_EQ(denied("203.0.113.77"), "203.0.113.0/24 ");
-    EXPECT_EQ(denied("203.0.113.192/28"), "") << "it was before";
-    EXPECT_EQ(denied("203.0.113.200"), "") << "it was before";
-    EXPECT_EQ(denied("203.0.113.192/27"), "203.0.113.0/24 ") << "one half was";
-    EXPECT_EQ(denied("203.0.113.64/26", "203.0.113.64/26"), "") << "bad stands behind good";
-    EXPECT_EQ(denied("2001:db8:9:5::/64"), "");
-    EXPECT_EQ(denied("2001:db8:a::1"), "2001:db8::/32 ");
-    EXPECT_EQ(denied("10.0.0.0/8"), "");
-}
-
-TEST(TableDiff, SendersAndEntries)
-{
-    auto policy = reference::PolicyCase::from_yaml(
-        "gate: {services: [{name: mx, addresses: [192.0.2.25]}]}\n");
-    const size_t good = policy.add_feed("good", "good", 0), bad = policy.add_feed("bad", "bad", 1);
-    policy.add(good, "2001:db8:1::/48");
-    policy.add(good, "2001:db8:2::/48");
-    policy.add(bad, "2001:db8:3::/48");
-    const PolicyTable before = policy.compile();
-    policy.add(bad, "2001:db8:2:8000::/49");  // a part of a good one
-    policy.add(bad, "2001:db8:1::/48");
-    policy.add(bad, "10.0.0.0/8");
-    policy.add(bad, "2001:db8:3::/48", true);
-    const PolicyTable after = policy.compile(2);
-    std::vector<mxg_prefix> senders;
-    for (const char* sender : {"2001:db8:1::/64", "2001:db8:2:8000::/64", "2001:db8:3::/64",
-                               "10.1.1.1/32", "11.1.1.1/32"})
-        senders.push_back(parse_prefix(sender)->prefix);
-    const NewlyDenied newly = newly_denied(before, after, senders);
-    const auto texts = [](const std::vector<mxg_prefix>& prefixes) {
-        std::vector<std::string> out;
-        for (const mxg_prefix& prefix : prefixes)
-            out.push_back(to_string(prefix));
-        return out;
-    };
-    EXPECT_EQ(newly.senders, 5u);
-    EXPECT_THAT(texts(newly.denied),
-                ElementsAre("2001:db8:1::/64", "2001:db8:2:8000::/64", "10.1.1.1/32"));
-    EXPECT_THAT(texts(newly.good_denied), ElementsAre("2001:db8:1::/64", "2001:db8:2:8000::/64",
-                                                      "2001:db8:1::/48", "2001:db8:2::/48"));
-    std::vector<std::string> changes;
-    for_each_change(before, after, [&](const EntryChange& c) {
-        changes.push_back(to_string(c.prefix) + " " + c.feed + " " + c.before + ">" + c.after);
-    });
-    EXPECT_THAT(changes, ElementsAre("10.0.0.0/8 bad >bad", "2001:db8:1::/48 bad >bad",
-                                     "2001:db8:2:8000::/49 bad >bad", "2001:db8:3::/48 bad >!"));
 }
 
 }  // namespace

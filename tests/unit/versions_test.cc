@@ -2,14 +2,17 @@
 // Versions of sources of lengths, their rollback, and the operator's own lengths for others.
 #include "control/fetch/versions.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
 
+#include "control/config/open_file.h"
 #include "control/lengths/csv.h"
 #include "control/lengths/export.h"
 #include "tests/reference/random_policy.h"
@@ -20,6 +23,27 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+
+TEST(DateOf, FilesAndFolders)
+{
+    namespace fs = std::filesystem;
+    const reference::TemporaryFolder folder;
+    const auto written = [&](const std::string& name, int64_t date) {
+        const std::string path = folder.path() + '/' + name;
+        if (!name.empty())
+            std::ofstream(path) << "x";
+        const timespec times[2] = {{date, 0}, {date, 0}};
+        ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+    };
+    written("old", 100);
+    written("new", 300);
+    written("", 200);
+    EXPECT_EQ(date_of(folder.path() + "/old"), 100);
+    EXPECT_EQ(date_of(folder.path()), 300) << "a file in it was changed";
+    written("new", 50);
+    EXPECT_EQ(date_of(folder.path()), 200) << "one was taken away";
+    EXPECT_EQ(date_of(folder.path() + "/none"), 0);
+}
 
 class Versions : public ::testing::Test
 {

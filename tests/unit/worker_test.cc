@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The process that reads lists: what it may do, what is believed of it, and that its death costs
-// nothing.
+// The process that reads lists: what it may do, and that its death costs nothing.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -20,7 +19,6 @@
 
 #include "control/table/rules.h"
 #include "control/worker/apart.h"
-#include "control/worker/messages.h"
 #include "control/worker/process.h"
 #include "control/worker/sandbox.h"
 #include "tests/unit/feed_gate.h"
@@ -29,7 +27,6 @@
 namespace mxgate {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // How a process ends that is confined for `task` and then does this: its exit code, or the signal
@@ -177,109 +174,6 @@ TEST(Rules, DifferInEveryPart)
              std::tuple{"gate: {", "gate: {mode: monitor, ", "flags"},
          })
         EXPECT_THAT(compare_rules(table, made(from, to)), HasSubstr(what)) << to;
-}
-
-TEST(WorkerMessages, ComeAsTheyWent)
-{
-    CompileJob job;
-    job.config = parse_config(
-                     "gate: {interfaces: [gate0], services: [{name: mx, addresses: "
-                     "[192.0.2.25]}]}\nclasses: {a: {action: drop}}\ndefault_class: a\n",
-                     "/etc/mxgate/mxgate.yaml")
-                     .config.value();
-    job.generation = 12;
-    job.strict = true;
-    job.previous.emplace();
-    job.previous->classes.push_back({"a", "drop", true});
-    ListVersions& versions = job.lists[{true, "isp"}];
-    versions.delivered = {"/new", 5, true};
-    versions.now.path = "/now";
-    versions.before.expired = true;
-    const CompileJob got = compile_job_from(to_text(job));
-    EXPECT_EQ(to_text(got), to_text(job));
-    EXPECT_EQ(got.config.classes[0].name, "a");
-}
-
-// A job with one list: a version that came, and one that is in force.
-CompileJob one_list_job()
-{
-    CompileJob job;
-    ListVersions& versions = job.lists[{false, "drop"}];
-    versions.delivered = {"/new", 5, false};
-    versions.now.path = "/now";
-    versions.now.date = 4;
-    return job;
-}
-
-TEST(WorkerMessages, AnswersComeAsTheyWent)
-{
-    const CompileJob job = one_list_job();
-    CompileAnswer answer;
-    ListOutcome& outcome = answer.lists[{false, "drop"}];
-    outcome.refusals.push_back({"why \xff", true, true});
-    outcome.now = job.lists.at({false, "drop"}).now;
-    outcome.now->entries = 9;
-    answer.result.feeds.emplace_back().widened_examples.push_back({3, {{1, 2, 6, 0}, 32}, {}});
-    answer.result.lengths.emplace_back().files.emplace_back();
-    answer.result.diagnostics.emplace_back().where.line = 4;
-    const CompileAnswer back = compile_answer_from(to_text(answer), job);
-    EXPECT_EQ(to_text(back), to_text(answer));
-    EXPECT_EQ(back.lists.at({false, "drop"}).now->entries, 9);
-    for (const char* nonsense : {"", "{}", "[]", "{\"lists\": 3}", "{\"diagnostics\": [{}]}"})
-        EXPECT_THROW(compile_answer_from(nonsense, job), nlohmann::json::exception) << nonsense;
-    EXPECT_THROW(fetch_result_from("{\"state\": \"x\"}"), nlohmann::json::exception);
-}
-
-// The text of an answer that was good before `change`.
-std::string changed(const std::function<void(CompileAnswer&, ListOutcome&)>& change)
-{
-    CompileAnswer answer;
-    ListOutcome& outcome = answer.lists[{false, "drop"}];
-    outcome.now.emplace();
-    change(answer, outcome);
-    return to_text(answer);
-}
-
-TEST(WorkerMessages, AnswersAreHeldToTheJob)
-{
-    const auto is_taken = [job = one_list_job()](const auto& change) {
-        try {
-            compile_answer_from(changed(change), job);
-            return true;
-        } catch (const std::invalid_argument&) {
-            return false;
-        }
-    };
-    using Answer = CompileAnswer;
-    using Outcome = ListOutcome;
-    EXPECT_TRUE(is_taken([](Answer&, Outcome&) {}));
-    EXPECT_TRUE(is_taken([](Answer&, Outcome& outcome) {
-        outcome.now->path = "/new";
-        outcome.now->date = 5;
-        outcome.used_delivery = true;
-    }));
-    // What it says to be in force is opened and kept by a process that may read every file.
-    EXPECT_FALSE(is_taken([](Answer&, Outcome& outcome) { outcome.now->path = "/etc/shadow"; }));
-    // A date that is not the version's would let it live for ever.
-    EXPECT_FALSE(is_taken([](Answer&, Outcome& outcome) {
-        outcome.now->path = "/now";
-        outcome.now->date = 1 << 30;
-    }));
-    EXPECT_FALSE(is_taken([](Answer& answer, Outcome&) { answer.lists[{true, "drop"}]; }));
-    EXPECT_FALSE(is_taken([](Answer& answer, Outcome&) {
-        answer.result.lengths.emplace_back().origin = static_cast<LengthOrigin>(99);
-    }));
-    CompileJob nothing_came = one_list_job();
-    nothing_came.lists.at({false, "drop"}).delivered.reset();
-    const std::string used = changed([](Answer&, Outcome& o) { o.used_delivery = true; });
-    EXPECT_THROW(compile_answer_from(used, nothing_came), std::invalid_argument);
-    // What would take much memory, or time.
-    EXPECT_THROW(compile_answer_from(std::string(100, '['), one_list_job()), std::length_error);
-    EXPECT_THROW(compile_answer_from(std::string(17 << 20, ' '), one_list_job()),
-                 std::length_error);
-    FetchResult late;
-    late.retry_after = std::chrono::hours(24 * 365);
-    EXPECT_THROW(fetch_result_from(to_text(late)), std::length_error);
 }
 
 // Fields of /proc/PID/status.
