@@ -249,7 +249,7 @@ Filter compile_filter()
     // fstat() of glibc.
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(newfstatat),
                {SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)});
-#ifdef __SANITIZE_ADDRESS__  // asks a pipe whether memory can be read
+#ifdef MXGATE_SANITIZE  // asks a pipe whether memory can be read
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(pipe2), {});
 #endif
     add_threads(filter);
@@ -270,9 +270,9 @@ Filter fetch_filter()
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(open), {SCMP_A1(SCMP_CMP_MASKED_EQ, kChange, O_RDONLY)});
     for (const int family : {AF_INET, AF_INET6, AF_NETLINK})  // netlink: which families there are
         filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket),
-                   {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))});
+                   {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family), 0)});
     // Nobody's control socket; name services that have one can do without.
-    filter.add(refuse(EACCES), SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)});
+    filter.add(refuse(EACCES), SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)});
     add_threads(filter);
     return filter;
 }

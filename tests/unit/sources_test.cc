@@ -259,7 +259,7 @@ TEST(Threads, OnePrefixNeverOverItsLimit)
 {
     constexpr uint64_t kInterval = 1'000'000, kBurst = 5;
     Sources sources(4, kInterval, kBurst);
-    std::atomic<uint64_t> admitted{0}, first{UINT64_MAX}, last{0};
+    std::atomic<uint64_t> admitted{0};
     const auto clock = [] {
         return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
     };
