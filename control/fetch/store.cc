@@ -13,6 +13,7 @@
 
 #include "control/config/text.h"
 #include "control/fetch/durable.h"
+#include "control/text/json.h"
 
 namespace mxgate {
 namespace {
@@ -141,7 +142,7 @@ std::optional<StoredCopy> FeedStore::last_good(const std::string& feed,
         copy.path = folder_ + "/" + version;
         copy.source = source;
         copy.validators = {in.at("etag"), in.at("last_modified")};
-        copy.fetched = in.at("fetched");
+        copy.fetched = whole<int64_t>(in.at("fetched"));
     } catch (const json::exception&) {
         return std::nullopt;
     }

@@ -16,6 +16,7 @@
 #include "control/config/open_file.h"
 #include "control/fetch/digest.h"
 #include "control/fetch/durable.h"
+#include "control/text/json.h"
 
 namespace mxgate {
 namespace {
@@ -145,7 +146,8 @@ std::vector<SourceVersion> SourceVersions::list(const std::string& name) const
     const json versions = json::parse(file, nullptr, false);
     try {
         for (const json& v : versions)
-            out.push_back({v.at("number"), v.at("date"), v.at("sha256"), v.at("refused")});
+            out.push_back({whole<uint64_t>(v.at("number")), whole<int64_t>(v.at("date")),
+                           v.at("sha256"), v.at("refused")});
     } catch (const json::exception&) {
         if (!damaged_)
             throw std::runtime_error(path + ": damaged; remove " + folder_ + '/' + name +

@@ -10,6 +10,7 @@
 #include "control/fetch/durable.h"
 #include "control/net/address_text.h"
 #include "control/net/ranges.h"
+#include "control/text/json.h"
 
 namespace mxgate {
 namespace {
@@ -37,9 +38,9 @@ Override from_json(const json& entry)
     out.class_name = entry.at("class");
     out.reason = entry.at("reason");
     out.who = entry.at("who");
-    out.since = entry.at("since");
+    out.since = whole<int64_t>(entry.at("since"));
     if (!entry.at("until").is_null())
-        out.until = entry["until"].get<int64_t>();
+        out.until = whole<int64_t>(entry["until"]);
     return out;
 }
 

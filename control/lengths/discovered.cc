@@ -10,6 +10,7 @@
 #include "control/fetch/write_all.h"
 #include "control/lengths/csv.h"
 #include "control/net/address_text.h"
+#include "control/text/json.h"
 
 namespace mxgate {
 namespace {
@@ -49,20 +50,20 @@ PrefixlenReference reference_of(const json& record)
 
 void take_objects(const json& record, LengthList& log)
 {
-    log.records = record.at("records").get<uint64_t>();
+    log.records = whole<uint64_t>(record.at("records"));
     for (const json& reject : record.at("rejects"))
-        log.reject(reject.at(0).get<uint32_t>(), printable(reject.at(1)));
-    log.rejected = std::max(log.rejected, record.at("rejected").get<uint64_t>());
+        log.reject(whole<uint32_t>(reject.at(0)), printable(reject.at(1)));
+    log.rejected = std::max(log.rejected, whole<uint64_t>(record.at("rejected")));
 }
 
 FileText file_of(const json& record, FeedInput& input)
 {
-    const auto bytes = record.at("bytes").get<uint64_t>();
+    const auto bytes = whole<uint64_t>(record.at("bytes"));
     FileText out;
     if (bytes > kMaxPrefixlenFile)
         throw Damaged();
     out.url = printable(record.at("file"));
-    out.date = record.at("date").get<int64_t>();
+    out.date = whole<int64_t>(record.at("date"));
     out.text.resize(bytes);
     if (input.read(out.text.data(), bytes) != bytes || input.get() != '\n')
         throw Damaged();

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/config/text.h"
+#include "control/text/json.h"
 
 namespace mxgate {
 namespace {
@@ -31,8 +32,8 @@ FileStates read_states(const std::string& folder)
         const json all = json::parse(text);
         for (const auto& [url, in] : all.items()) {
             FileState& state = out[url];
-            state.next = in.at("next");
-            state.failures = in.at("failures");
+            state.next = whole<int64_t>(in.at("next"));
+            state.failures = whole<uint32_t>(in.at("failures"));
             state.error = in.at("error");
             for (const json& refused : in.at("refused"))
                 state.refused.push_back({refused.at("sha256"), refused.at("version")});

@@ -180,7 +180,9 @@ TEST_F(Versions, DamageIsSetAsideWhereSomebodyIsTold)
     std::string told;
     SourceVersions telling(folder_.path() + "/lengths",
                            [&](const std::string& name, const std::string&) { told += name; });
-    for (const char* damage : {"", "[{\"number\": 1", "[{}]"}) {
+    for (const char* damage :
+         {"", "[{\"number\": 1", "[{}]",
+          "[{\"number\": 2e95, \"date\": 1, \"sha256\": \"\", \"refused\": false}]"}) {
         std::ofstream(path) << damage;
         EXPECT_EQ(telling.choose("isp", feed().path).path, feed().path);
         EXPECT_EQ(told, "isp") << damage;
