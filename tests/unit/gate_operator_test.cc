@@ -9,7 +9,22 @@ namespace {
 
 using ::testing::HasSubstr;
 
-using GateOperator = GateFiles;
+class GateOperator : public GateFiles
+{
+protected:
+    // Of list `a`, beside one that denies and, before that, one that passes.
+    bool start_with_two_versions()
+    {
+        write("good.txt", "2001:db8:1::/48\n");
+        write("deny.txt", "2001:db8:9::/48\n");
+        write("a.txt", kGood);
+        configure(list("good", "good.txt", "good", ", priority: 1") +
+                  list("deny", "deny.txt", "bad", ", priority: 2") + list("a", "a.txt", "bad"));
+        start();
+        write("a.txt", "2001:db8:5::/48\n");
+        return await([&] { return class_of("2001:db8:5::1") == "bad"; });
+    }
+};
 
 TEST_F(GateOperator, RollbackOfAFile)
 {
@@ -51,14 +66,7 @@ TEST_F(GateOperator, WhatNeedsARestartWaitsForIt)
 
 TEST_F(GateOperator, RollbackForcesNothingElse)
 {
-    write("good.txt", "2001:db8:1::/48\n");
-    write("deny.txt", "2001:db8:9::/48\n");
-    write("a.txt", kGood);
-    configure(list("good", "good.txt", "good", ", priority: 1") +
-              list("deny", "deny.txt", "bad", ", priority: 2") + list("a", "a.txt", "bad"));
-    start();
-    write("a.txt", "2001:db8:5::/48\n");
-    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    ASSERT_TRUE(start_with_two_versions());
     write("deny.txt", "2001:db8::/32\n");
     EXPECT_THAT(next_event("table-refused"), HasSubstr("2001:db8:1::/48"));
     gate_->roll_back("a", false);
@@ -73,14 +81,7 @@ TEST_F(GateOperator, RollbackForcesNothingElse)
 // What of a list is in force is not known: its file may be anything.
 TEST_F(GateOperator, RollbackForcesNoListThatCannotStay)
 {
-    write("good.txt", "2001:db8:1::/48\n");
-    write("deny.txt", "2001:db8:9::/48\n");
-    write("a.txt", kGood);
-    configure(list("good", "good.txt", "good", ", priority: 1") +
-              list("deny", "deny.txt", "bad", ", priority: 2") + list("a", "a.txt", "bad"));
-    start();
-    write("a.txt", "2001:db8:5::/48\n");
-    ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    ASSERT_TRUE(start_with_two_versions());
     const uint64_t before = generation();
     std::filesystem::remove_all(file("state/feeds/deny"));
     write("deny.txt", "2001:db8::/32\n");
