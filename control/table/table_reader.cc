@@ -90,7 +90,9 @@ const mxg_image_header& TableReader::header() const
 mxg_address TableReader::canonical(const mxg_address& address, uint32_t* kind) const
 {
     const mxg_table lines = image();
-    return mxg_canonical(&lines, &header(), &address, kind);
+    mxg_address out;
+    *kind = mxg_canonical(&lines, &header(), &address, &out);
+    return out;
 }
 
 void TableReader::warm(std::span<const mxg_address> addresses) const

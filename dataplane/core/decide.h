@@ -48,23 +48,35 @@ MXG_INLINE __u64 mxg_in_ranges(const struct mxg_service *service, __u64 port)
 #endif
 }
 
+MXG_INLINE void mxg_match_service(const struct mxg_service *service,
+                                  const struct mxg_packet *packet, struct mxg_service_match *match)
+{
+    const __u64 address = mxg_in_service(service, &packet->destination);
+
+    match->address |= address;
+#ifdef __bpf__
+    match->port |= address & mxg_in_ranges(service, packet->destination_port);
+    match->own_host |= service->host & mxg_in_service(service, &packet->source);
+#else
+    if (address && mxg_in_ranges(service, packet->destination_port))
+        match->port = 1;
+    if (service->host && mxg_in_service(service, &packet->source))
+        match->own_host = 1;
+#endif
+}
+
+/* 0, or -1 if the image is damaged. */
 MXG_INLINE int mxg_match_services(const struct mxg_table *table,
                                   const struct mxg_image_header *header,
                                   const struct mxg_packet *packet, struct mxg_service_match *match)
 {
-    const __u64 port = packet->destination_port;
-
     for (__u32 i = 0; i < MXG_MAX_SERVICE_ADDRESSES && i < header->service_count; i++) {
         const struct mxg_service *service =
             (const struct mxg_service *)mxg_hot_line(table, header->services + i);
-        __u64 address;
 
         if (!service)
             return -1;
-        address = mxg_in_service(service, &packet->destination);
-        match->address |= address;
-        match->port |= address & mxg_in_ranges(service, port);
-        match->own_host |= service->host & mxg_in_service(service, &packet->source);
+        mxg_match_service(service, packet, match);
     }
     return 0;
 }
@@ -157,15 +169,14 @@ MXG_INLINE void mxg_apply_override(struct mxg_gate *gate, const struct mxg_image
     judgement->feed = MXG_FEED_BY_HAND;
 }
 
-/* 0, or -1 if the image is damaged. */
-MXG_INLINE int mxg_judge(struct mxg_gate *gate, const struct mxg_image_header *header,
-                         const struct mxg_address *source, struct mxg_judgement *judgement)
+/* `canonical`, `kind`: of `source`. 0, or -1 if the image is damaged. */
+MXG_INLINE int mxg_judge_as(struct mxg_gate *gate, const struct mxg_image_header *header,
+                            const struct mxg_address *source, const struct mxg_address *canonical,
+                            __u32 kind, struct mxg_judgement *judgement)
 {
     const struct mxg_table *table = &gate->table;
-    __u32 kind;
+    struct mxg_address view = *canonical;
     int views;
-    const struct mxg_address canonical = mxg_canonical(table, header, source, &kind);
-    struct mxg_address view = canonical;
 
     __builtin_memset(judgement, 0, sizeof(*judgement));
     for (views = 0; views < 2; views++) {
@@ -175,10 +186,19 @@ MXG_INLINE int mxg_judge(struct mxg_gate *gate, const struct mxg_image_header *h
             break;
         view = *source;
     }
-    mxg_apply_override(gate, header, &canonical, judgement);
+    mxg_apply_override(gate, header, canonical, judgement);
     if (mxg_has_two_views(kind))
         mxg_apply_override(gate, header, source, judgement);
     return 0;
+}
+
+MXG_INLINE int mxg_judge(struct mxg_gate *gate, const struct mxg_image_header *header,
+                         const struct mxg_address *source, struct mxg_judgement *judgement)
+{
+    struct mxg_address canonical;
+    const __u32 kind = mxg_canonical(&gate->table, header, source, &canonical);
+
+    return mxg_judge_as(gate, header, source, &canonical, kind, judgement);
 }
 
 MXG_INLINE void mxg_set(struct mxg_decision *decision, __u8 verdict, __u8 reason)
@@ -285,32 +305,25 @@ MXG_INLINE void mxg_name_sender(const struct mxg_judgement *judgement,
 
 /* What mxg_screen leaves to the policies: a SYN, or established traffic that a limit may slow. */
 MXG_INLINE void mxg_decide_by_policy(struct mxg_gate *gate, const struct mxg_packet *packet,
+                                     const struct mxg_address *canonical, __u32 kind,
                                      struct mxg_decision *decision)
 {
     const struct mxg_image_header *header =
         (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
     struct mxg_judgement judgement;
 
-    if (!header || mxg_judge(gate, header, &packet->source, &judgement))
+    if (!header || mxg_judge_as(gate, header, &packet->source, canonical, kind, &judgement))
         return mxg_set(decision, MXG_PASS, MXG_TABLE_FAULT);
     mxg_name_sender(&judgement, decision);
     mxg_act(gate, packet, &judgement, 0, decision);
 }
 
-/* Of an address that carries another one, neither may be a martian. */
-MXG_INLINE int mxg_martian(const struct mxg_table *table, const struct mxg_image_header *header,
-                           const struct mxg_address *source)
-{
-    __u32 kind;
-    const struct mxg_address canonical = mxg_canonical(table, header, source, &kind);
-
-    return mxg_martian_source(source) || mxg_martian_source(&canonical);
-}
-
-/* TCP, or what may be TCP, with the services' word on it. Not 0: to be judged. */
+/* TCP, or what may be TCP, with the services' word on it. Not 0: to be judged, with *canonical and
+ * *kind as mxg_canonical gives them. */
 MXG_INLINE int mxg_screen_tcp(const struct mxg_table *table, const struct mxg_image_header *header,
                               const struct mxg_packet *packet,
-                              const struct mxg_service_match *match, struct mxg_decision *decision)
+                              const struct mxg_service_match *match, struct mxg_address *canonical,
+                              __u32 *kind, struct mxg_decision *decision)
 {
     int port_unknown = packet->kind == MXG_FRAME_BROKEN || packet->kind == MXG_FRAME_LATER_FRAGMENT;
 
@@ -321,7 +334,9 @@ MXG_INLINE int mxg_screen_tcp(const struct mxg_table *table, const struct mxg_im
         return mxg_ends(decision, MXG_DROP, MXG_MALFORMED);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT && !(header->flags & MXG_FLAG_PASS_FRAGMENTS))
         return mxg_ends(decision, MXG_DROP, MXG_FRAGMENT);
-    if (match->own_host || mxg_martian(table, header, &packet->source) ||
+    *kind = mxg_canonical(table, header, &packet->source, canonical);
+    if (match->own_host || mxg_martian_source(&packet->source) ||
+        (*kind != MXG_EMBEDDED_NONE && mxg_martian_source(canonical)) ||
         mxg_same_address(packet->source, packet->destination))
         return mxg_ends(decision, MXG_DROP, MXG_MARTIAN);
     if (packet->kind == MXG_FRAME_LATER_FRAGMENT)
@@ -354,9 +369,10 @@ MXG_INLINE void mxg_pass_by(const struct mxg_image_header *header, const struct 
     decision->family = (__u8)packet->source.family;
 }
 
-/* All of the decision that needs no policy. Not 0: mxg_judge and mxg_act decide the rest. */
+/* All of the decision that needs no policy. Not 0: mxg_judge and mxg_act decide the rest, of the
+ * sender that *canonical and *kind (as of mxg_canonical) name. */
 MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet *packet,
-                          struct mxg_decision *decision)
+                          struct mxg_address *canonical, __u32 *kind, struct mxg_decision *decision)
 {
     const struct mxg_image_header *header = (const struct mxg_image_header *)mxg_hot_line(table, 0);
     struct mxg_service_match match = {0, 0, 0};
@@ -370,15 +386,18 @@ MXG_INLINE int mxg_screen(const struct mxg_table *table, const struct mxg_packet
         return 0;
     if (mxg_match_services(table, header, packet, &match))
         return mxg_ends(decision, MXG_PASS, MXG_TABLE_FAULT);
-    return mxg_screen_tcp(table, header, packet, &match, decision);
+    return mxg_screen_tcp(table, header, packet, &match, canonical, kind, decision);
 }
 
 /* `packet` is what mxg_parse_frame made of the frame. */
 MXG_INLINE void mxg_decide(struct mxg_gate *gate, const struct mxg_packet *packet,
                            struct mxg_decision *decision)
 {
-    if (mxg_screen(&gate->table, packet, decision))
-        mxg_decide_by_policy(gate, packet, decision);
+    struct mxg_address canonical;
+    __u32 kind;
+
+    if (mxg_screen(&gate->table, packet, &canonical, &kind, decision))
+        mxg_decide_by_policy(gate, packet, &canonical, kind, decision);
 }
 
 /* What a plane does with the frame: the one place where monitor mode takes effect. */

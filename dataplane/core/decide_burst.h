@@ -114,7 +114,8 @@ static inline MXG_STAGE void mxg_ask_for_states(struct mxg_gate *gate,
     }
 }
 
-/* Where the likely line is another source's, asks for the rest of the bucket. */
+/* Where the likely line is another source's, asks for the rest of the bucket: without a branch,
+ * which nobody could foretell; what is here already is asked for at no cost. */
 static inline MXG_STAGE void mxg_ask_for_ways(struct mxg_gate *gate,
                                               const struct mxg_attempts *attempts)
 {
@@ -123,10 +124,10 @@ static inline MXG_STAGE void mxg_ask_for_ways(struct mxg_gate *gate,
         const __u32 tag = mxg_source_tag(hash, &attempts->judgement[i].source);
         const struct mxg_source *way = mxg_likely_way(gate, hash, tag);
         const struct mxg_source *bucket = way - mxg_way(tag, 0);
+        const __u32 other = (__u32) - (hash != 0 && mxg_load32(&way->tag) != tag);
 
-        if (hash != 0 && mxg_load32(&way->tag) != tag)
-            for (__u32 n = 1; n < MXG_WAYS; n++)
-                __builtin_prefetch(&bucket[mxg_way(tag, n)], 1);
+        for (__u32 n = 1; n < MXG_WAYS; n++)
+            __builtin_prefetch(&bucket[mxg_way(tag, n & other)], 1);
     }
 }
 
@@ -175,7 +176,6 @@ static inline int mxg_concerns_service(const struct mxg_service *services, __u32
 
 /* What needs no policy; the others go into *attempts. */
 static inline MXG_STAGE void mxg_screen_burst(const struct mxg_gate *gate,
-                                              const struct mxg_image_header *header,
                                               const struct mxg_packet *packets, mxg_subset some,
                                               struct mxg_attempts *attempts,
                                               struct mxg_decision *decisions)
@@ -186,11 +186,9 @@ static inline MXG_STAGE void mxg_screen_burst(const struct mxg_gate *gate,
     while (some != 0) {
         const __u32 i = mxg_take_next(&some);
 
-        if (!mxg_screen(&table, &packets[i], &decisions[i]))
-            continue;
-        attempts->view[count] =
-            mxg_canonical(&table, header, &packets[i].source, &attempts->kind[count]);
-        attempts->place[count++] = (__u8)i;
+        if (mxg_screen(&table, &packets[i], &attempts->view[count], &attempts->kind[count],
+                       &decisions[i]))
+            attempts->place[count++] = (__u8)i;
     }
     attempts->count = count;
 }
@@ -237,7 +235,7 @@ static inline void mxg_decide_burst(struct mxg_gate *gate, const struct mxg_pack
     const int wide = mxg_burst_is_wide();
     struct mxg_attempts attempts;
 
-    mxg_screen_burst(gate, header, packets, some, &attempts, decisions);
+    mxg_screen_burst(gate, packets, some, &attempts, decisions);
     MXG_STAGE_IS_OVER(2);
     if (attempts.count == 0)
         return;

@@ -33,10 +33,8 @@ MXG_INLINE void mxg_look_inside(const struct mxg_embedding *embedding,
     const __u64 fits =
         mxg_is_zero(((address->hi ^ embedding->hi) & embedding->hi_mask) |
                     ((address->lo ^ embedding->lo) & embedding->lo_mask) | inside->kind);
-#ifndef __bpf__ /* a branch that is hardly ever taken; to the verifier it would be a path more */
     if (!fits)
         return;
-#endif
     const __u64 of_hi = address->hi << (embedding->hi_left & 63) >> (embedding->hi_right & 63);
     const __u64 of_lo = address->lo << (embedding->lo_left & 63) >> (embedding->lo_right & 63);
     const __u64 hi =
@@ -46,18 +44,26 @@ MXG_INLINE void mxg_look_inside(const struct mxg_embedding *embedding,
     inside->kind |= embedding->kind & -fits;
 }
 
-/* The address that stands for the sender: the embedded IPv4 address, or `source` itself. *kind: of
- * enum mxg_embedded_kind. */
-MXG_INLINE struct mxg_address mxg_canonical(const struct mxg_table *table,
-                                            const struct mxg_image_header *header,
-                                            const struct mxg_address *source, __u32 *kind)
+/* 0: of a kind that every network knows it is not. */
+MXG_INLINE int mxg_may_be_known(__u64 hi)
+{
+    const __u64 top = hi >> 48;
+
+    return top <= 0x64 || top == 0x2002 || hi >> 32 == 0x20010000;
+}
+
+/* *out: the address that stands for the sender, the embedded IPv4 address or `source` itself.
+ * Returns enum mxg_embedded_kind. */
+MXG_INLINE __u32 mxg_canonical(const struct mxg_table *table, const struct mxg_image_header *header,
+                               const struct mxg_address *source, struct mxg_address *out)
 {
     struct mxg_inside inside = {0, 0};
-    struct mxg_address out = *source;
 
-    *kind = MXG_EMBEDDED_NONE;
+    *out = *source;
     if (source->family != MXG_FAMILY_IPV6)
-        return out;
+        return MXG_EMBEDDED_NONE;
+    if (header->embedding_count == 0 && !mxg_may_be_known(source->hi))
+        return MXG_EMBEDDED_NONE;
 #pragma GCC unroll 4
     for (int i = 0; i < MXG_KNOWN_EMBEDDINGS; i++)
         mxg_look_inside(&mxg_known_embeddings[i], source, &inside);
@@ -69,13 +75,12 @@ MXG_INLINE struct mxg_address mxg_canonical(const struct mxg_table *table,
             break;
         mxg_look_inside(embedding, source, &inside);
     }
-    *kind = (__u32)inside.kind;
     if (inside.kind) {
-        out.hi = inside.hi;
-        out.lo = 0;
-        out.family = MXG_FAMILY_IPV4;
+        out->hi = inside.hi;
+        out->lo = 0;
+        out->family = MXG_FAMILY_IPV4;
     }
-    return out;
+    return (__u32)inside.kind;
 }
 
 /* Whether the outer address is looked up as well: a mapped one is nothing but the IPv4 address. */

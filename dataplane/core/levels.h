@@ -26,17 +26,6 @@ MXG_INLINE int mxg_has_parent(const struct mxg_attempt *attempt, __u32 place)
     return length > 0 && length < attempt->source.length;
 }
 
-/* How many places may have a say. A bound that is not constant is more paths to the BPF verifier.
- */
-MXG_INLINE __u32 mxg_places(const struct mxg_attempt *attempt)
-{
-#ifdef __bpf__
-    return MXG_PLACES;
-#else
-    return attempt->limits.levels ? MXG_PLACES : 1;
-#endif
-}
-
 /* The prefix of the place that was taken last. */
 MXG_INLINE const struct mxg_prefix *mxg_prefix_at(const struct mxg_attempt *attempt, __u32 place)
 {
@@ -46,7 +35,7 @@ MXG_INLINE const struct mxg_prefix *mxg_prefix_at(const struct mxg_attempt *atte
 /* Takes the entry of one place; its way, as mxg_take_way. */
 MXG_INLINE __u32 mxg_take_place(struct mxg_gate *gate, struct mxg_attempt *attempt, __u32 place)
 {
-    const struct mxg_source_settings settings = mxg_settings(gate);
+    const __u32 mask = mxg_settings(gate).bucket_mask;
     struct mxg_prefix *prefix = &attempt->source;
     __u32 number, way = MXG_CONTESTED, evicted = 0;
     struct mxg_bucket *bucket;
@@ -59,8 +48,8 @@ MXG_INLINE __u32 mxg_take_place(struct mxg_gate *gate, struct mxg_attempt *attem
         prefix->address = mxg_cut(prefix->address, prefix->length);
     }
     if (place > 0 || !hash)
-        hash = mxg_prefix_hash(settings.key, prefix);
-    number = mxg_bucket_at(settings.bucket_mask, place, hash);
+        hash = mxg_prefix_hash(mxg_settings(gate).key, prefix);
+    number = mxg_bucket_at(mask, place, hash);
     bucket = mxg_source_bucket(gate, number);
     if (bucket)
         way = mxg_take_way(bucket, prefix, mxg_source_tag(hash, prefix), attempt->now_ns, &evicted);
@@ -90,13 +79,14 @@ MXG_INLINE struct mxg_source *mxg_source_at(struct mxg_gate *gate, const struct 
 }
 
 /* Takes all entries that have a say: MXG_CONFORMS, or MXG_CONTENDED, or MXG_COARSE: there was room
- * for none that could stand in. */
-MXG_INLINE enum mxg_reason mxg_take_places(struct mxg_gate *gate, struct mxg_attempt *attempt)
+ * for none that could stand in. `places`: how many may have one, a constant; 1 or MXG_PLACES. */
+MXG_INLINE enum mxg_reason mxg_take_places(struct mxg_gate *gate, struct mxg_attempt *attempt,
+                                           const __u32 places)
 {
     struct mxg_ceiling *missing = &attempt->missing;
 
     missing->interval_ns = missing->guard_interval_ns = missing->connections = 0;
-    for (__u32 i = 0; i < mxg_places(attempt); i++) {
+    for (__u32 i = 0; i < places; i++) {
         struct mxg_ceiling *ceiling = &attempt->ceiling[i];
         const __u32 length = ceiling->length;
         const int stands_in = mxg_has_ceiling(missing);

@@ -34,42 +34,56 @@ MXG_INLINE int mxg_must_wait(struct mxg_source *source, const struct mxg_attempt
     return 1;
 }
 
-/* Charges all that has a say, or nothing. */
-MXG_INLINE enum mxg_reason mxg_charge_places(struct mxg_gate *gate, struct mxg_attempt *attempt)
+/* Whether the whole class holds as many connections as it may. */
+MXG_INLINE int mxg_class_is_full(struct mxg_gate *gate, const struct mxg_attempt *attempt)
 {
     const __u32 total = attempt->limits.total_connections;
     const __u32 *open = total ? mxg_class_connections(gate, attempt->class_id) : 0;
-    enum mxg_reason reason = MXG_CONFORMS;
-    __u32 i, charged;
 
-    for (i = 0; i < mxg_places(attempt) && reason == MXG_CONFORMS; i++)
+    return open && mxg_load32(open) >= total;
+}
+
+/* Charges all that has a say, or nothing. */
+MXG_INLINE enum mxg_reason mxg_charge_places(struct mxg_gate *gate, struct mxg_attempt *attempt,
+                                             const __u32 places)
+{
+    enum mxg_reason reason = MXG_CONFORMS;
+    __u32 i, charged = 0;
+
+    if (attempt->place[0].way < MXG_WAYS)
+        reason = mxg_charge_place(gate, attempt, 0);
+    for (i = 1; i < places && reason == MXG_CONFORMS; i++) {
+        charged = i;
         if (attempt->place[i].way < MXG_WAYS)
             reason = mxg_charge_place(gate, attempt, i);
-    charged = reason == MXG_CONFORMS ? i : i - 1;
-    if (reason == MXG_CONFORMS && open && mxg_load32(open) >= total)
+    }
+    if (reason == MXG_CONFORMS && mxg_class_is_full(gate, attempt)) {
+        charged = places;
         reason = MXG_TOTAL;
+    }
     if (reason != MXG_CONFORMS)
-        for (i = 0; i < mxg_places(attempt); i++)
+        for (i = 0; i < places; i++)
             if (i < charged && attempt->place[i].way < MXG_WAYS)
                 mxg_refund_place(gate, attempt, i);
     return reason;
 }
 
-/* The reason of the verdict: MXG_CONFORMS, or why not. */
-MXG_INLINE enum mxg_reason mxg_weigh_attempt(struct mxg_gate *gate, struct mxg_attempt *attempt)
+/* `places`: as of mxg_take_places. */
+MXG_INLINE enum mxg_reason mxg_weigh_places(struct mxg_gate *gate, struct mxg_attempt *attempt,
+                                            const __u32 places)
 {
     enum mxg_reason reason;
     struct mxg_source *source;
 
     attempt->coarse = 0;
-    reason = mxg_take_places(gate, attempt);
+    reason = mxg_take_places(gate, attempt, places);
     if (reason != MXG_CONFORMS)
         return reason;
     source = mxg_source_at(gate, &attempt->place[0]);
     if (source && mxg_must_wait(source, attempt))
         reason = MXG_RETRY_WAIT;
     else
-        reason = mxg_charge_places(gate, attempt);
+        reason = mxg_charge_places(gate, attempt, places);
     if (!source)
         return reason;
     (*(reason == MXG_CONFORMS ? &source->admitted
@@ -77,6 +91,18 @@ MXG_INLINE enum mxg_reason mxg_weigh_attempt(struct mxg_gate *gate, struct mxg_a
     if ((reason == MXG_RATE || reason == MXG_CONNECTIONS) && attempt->limits.retry_wait_ns)
         mxg_store64(&source->wait_until_ns, attempt->now_ns + attempt->limits.retry_wait_ns);
     return reason;
+}
+
+/* The reason of the verdict: MXG_CONFORMS, or why not. Most classes have no levels: compiled for one
+ * place, the loops are gone. (In BPF the code twice is laid out so that the verifier of Linux 6.1
+ * takes a call for a back-edge.) */
+MXG_INLINE enum mxg_reason mxg_weigh_attempt(struct mxg_gate *gate, struct mxg_attempt *attempt)
+{
+#ifndef __bpf__
+    if (!attempt->limits.levels)
+        return mxg_weigh_places(gate, attempt, 1);
+#endif
+    return mxg_weigh_places(gate, attempt, MXG_PLACES);
 }
 
 /* Established traffic: a frame conforms while the bucket, of one second's bytes, is not in debt,
@@ -120,9 +146,9 @@ MXG_INLINE void mxg_shape(struct mxg_gate *gate, const struct mxg_packet *packet
 MXG_INLINE void mxg_limit_attempt(struct mxg_gate *gate, const struct mxg_packet *packet,
                                   struct mxg_attempt *attempt, struct mxg_decision *decision)
 {
-    const struct mxg_source_settings settings = mxg_settings(gate);
     const __u64 syn = MXG_SYN_HASH(gate, packet, attempt);
-    struct mxg_seen_line *line = mxg_seen_at(gate, mxg_bucket_number(syn, settings.bucket_mask));
+    struct mxg_seen_line *line =
+        mxg_seen_at(gate, mxg_bucket_number(syn, mxg_settings(gate).bucket_mask));
     __u64 seen;
 
     attempt->now_ns = decision->time_ns = mxg_now(gate);

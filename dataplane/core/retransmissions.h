@@ -106,16 +106,16 @@ MXG_INLINE __u64 mxg_syn_hash(const __u64 *key, const struct mxg_packet *packet)
  * record, old or to be, in the line. */
 MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now, __u32 *place)
 {
-    __u64 least = ~0ULL;
+    __u64 least = ~0ULL; /* the time of the oldest record, and in its lowest bits which it is */
 
-    *place = 0;
     for (__u32 i = 0; i < MXG_SEEN_WAYS; i++) {
         struct mxg_seen *seen = &line->way[i];
         __u64 info = mxg_load64(&seen->info);
 
         if ((mxg_load64(&seen->check) ^ info) != hash || !info) {
-            *place = info < least ? i : *place;
-            least = info < least ? info : least;
+            const __u64 age = (info & ~(__u64)(MXG_SEEN_WAYS - 1)) | i;
+
+            least = age < least ? age : least;
             continue;
         }
         *place = i;
@@ -127,6 +127,7 @@ MXG_INLINE __u64 mxg_recall(struct mxg_seen_line *line, __u64 hash, __u64 now, _
         mxg_store64(&seen->check, hash ^ info);
         return info;
     }
+    *place = least & (MXG_SEEN_WAYS - 1);
     return 0;
 }
 

@@ -213,6 +213,8 @@ MXG_INLINE __u32 mxg_protected_ways(const struct mxg_bucket *bucket, __u64 now)
     }
     if (penalised == (1u << MXG_WAYS) - 1)
         penalised = 0;
+    if (penalised == 0)
+        return open;
     protected_ways = penalised;
     for (__u32 i = 1; i < MXG_WAYS; i++)
         for (__u32 j = 0; j < i; j++)

@@ -148,8 +148,7 @@ void Worker::watch()
 void Worker::account(const mxg_decision& decision, const mxg_packet& packet)
 {
     counters_.packets[mxg_counter_index(&decision)]++;
-    if (decision.feed <= MXG_MAX_FEEDS)
-        counters_.feeds[decision.feed * MXG_VERDICTS + decision.verdict]++;
+    counters_.feeds[mxg_feed_counter_index(&decision)] += mxg_is_by_feed(&decision);
     if (decision.verdict != MXG_PASS)
         mxg_take_sample(&ring_, &packet.source, &decision, gate_.now_ns);
 }
