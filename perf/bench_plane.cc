@@ -29,6 +29,7 @@
 #include "dataplane/dpdk/worker.h"
 #include "dataplane/image/verify.h"
 #include "perf/dpdk_tables.h"
+#include "perf/plane_equal.h"
 #include "perf/plane_peer.h"
 #include "perf/plane_stages.h"
 #include "perf/workload.h"
@@ -231,6 +232,21 @@ void make_sources(const Options& options, const std::vector<TableEntry>& entries
         out.wire.push_back({__builtin_bswap64(key.hi), __builtin_bswap64(key.lo)});
 }
 
+// Whoever is compared says the same of every sender.
+void require_same_classes(const Sources& sources, const mxg_table& table, const ClassLookup& lookup)
+{
+    const auto* header = reinterpret_cast<const mxg_image_header*>(table.lines);
+    for (const std::array<uint64_t, 2>& wire : sources.wire) {
+        const mxg_address address = mxg_ipv6_address(reinterpret_cast<const __u64*>(wire.data()));
+        uint8_t key[1][16];
+        uint32_t class_id;
+        std::memcpy(key, wire.data(), sizeof(key));
+        lookup(key, 1, &class_id);
+        if (class_id != mxg_lookup(&table, header, &address)->class_id)
+            throw std::runtime_error("the look-ups differ");
+    }
+}
+
 // Medians of the turns, by stage.
 void report_stages(uint16_t port, const PlaneState& state, const LiveTable& table,
                    const Options& options)
@@ -328,9 +344,11 @@ void run(const Options& options)
         rte_fib6_lookup_bulk(fib.get(), keys, hops, static_cast<int>(count));
         std::copy(hops, hops + count, out);
     };
+    require_same_classes(sources, table.table(), ask_fib);
     PeerWorker with_fib(port.id, image, ask_fib, state.source_settings());
-    all.push_back(
-        {"rte_fib6 AVX-512 + rte_hash", [&](uint64_t now) { return with_fib.poll(now); }});
+    all.push_back({"rte_fib6 + rte_hash, bare", [&](uint64_t now) { return with_fib.poll(now); }});
+    EqualWorker equal_fib(port.id, table.table(), options.live * 2, kKey, ask_fib);
+    all.push_back({"rte_fib6 + rte_hash, equal", [&](uint64_t now) { return equal_fib.poll(now); }});
     std::unique_ptr<rte_lpm6, void (*)(rte_lpm6*)> lpm(nullptr, rte_lpm6_free);
     const auto ask_lpm = [&](uint8_t(*keys)[16], uint32_t count, uint32_t* out) {
         int32_t hops[MXG_BURST];
@@ -339,11 +357,17 @@ void run(const Options& options)
             out[i] = hops[i] < 0 ? kDefaultClass : static_cast<uint32_t>(hops[i]);
     };
     std::unique_ptr<PeerWorker<decltype(ask_lpm)>> with_lpm;
+    std::unique_ptr<EqualWorker> equal_lpm;
     if (!options.no_lpm6) {
         lpm.reset(make_lpm6("bench", entries));
         with_lpm = std::make_unique<PeerWorker<decltype(ask_lpm)>>(port.id, image, ask_lpm,
                                                                    state.source_settings());
-        all.push_back({"rte_lpm6 + rte_hash", [&](uint64_t now) { return with_lpm->poll(now); }});
+        all.push_back(
+            {"rte_lpm6 + rte_hash, bare", [&](uint64_t now) { return with_lpm->poll(now); }});
+        equal_lpm = std::make_unique<EqualWorker>(port.id, table.table(), options.live * 2, kKey,
+                                                  ask_lpm);
+        all.push_back(
+            {"rte_lpm6 + rte_hash, equal", [&](uint64_t now) { return equal_lpm->poll(now); }});
     }
     race(all, options.live, options.turns);
     report(all);

@@ -36,6 +36,25 @@ private:
     Mapping memory_;
 };
 
+// As Worker::account and Worker::sort_out.
+inline void count_and_send(uint16_t port, rte_mbuf** frames, const mxg_decision* decisions,
+                           uint32_t count, WorkerCounters& counters)
+{
+    rte_mbuf *pass[MXG_BURST], *drop[MXG_BURST];
+    uint32_t passed = 0, dropped = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const mxg_decision& decision = decisions[i];
+        counters.packets[mxg_counter_index(&decision)]++;
+        counters.feeds[mxg_feed_counter_index(&decision)] += mxg_is_by_feed(&decision);
+        if (mxg_effect(&decision) == MXG_PASS)
+            pass[passed++] = frames[i];
+        else
+            drop[dropped++] = frames[i];
+    }
+    rte_eth_tx_burst(port, 0, pass, static_cast<uint16_t>(passed));
+    rte_pktmbuf_free_bulk(drop, dropped);
+}
+
 // Places of the senders, each of which is one /64.
 class HashStates
 {
@@ -108,12 +127,14 @@ public:
             mxg_frame frame{rte_pktmbuf_mtod(frames_[i], const uint8_t*), frames_[i]->data_len, 0};
             mxg_packet packet{};
             mxg_parse_frame(&frame, &packet);
-            if (mxg_screen(&table_, &packet, &decisions_[i]))
+            mxg_address canonical;
+            uint32_t kind;
+            if (mxg_screen(&table_, &packet, &canonical, &kind, &decisions_[i]))
                 take_down(frame.data + kSourceAt, packet, i, attempts++);
         }
         if (attempts > 0)
             judge(attempts, now);
-        sort_out(count);
+        count_and_send(port_, frames_, decisions_, count, *counters_);
         return count;
     }
 
@@ -165,24 +186,6 @@ private:
         else
             mxg_set(&decision, MXG_DROP, MXG_RATE);
         mxg_remember(&line, place, syn, now, decision.class_id, decision.verdict, decision.reason);
-    }
-
-    void sort_out(uint32_t count)
-    {
-        rte_mbuf *pass[MXG_BURST], *drop[MXG_BURST];
-        uint32_t passed = 0, dropped = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            const mxg_decision& decision = decisions_[i];
-            counters_->packets[mxg_counter_index(&decision)]++;
-            if (decision.feed <= MXG_MAX_FEEDS)
-                counters_->feeds[decision.feed * MXG_VERDICTS + decision.verdict]++;
-            if (mxg_effect(&decision) == MXG_PASS)
-                pass[passed++] = frames_[i];
-            else
-                drop[dropped++] = frames_[i];
-        }
-        rte_eth_tx_burst(port_, 0, pass, static_cast<uint16_t>(passed));
-        rte_pktmbuf_free_bulk(drop, dropped);
     }
 
     uint16_t port_;

@@ -54,8 +54,7 @@ void poll_in_stages(uint16_t port, mxg_gate& gate, WorkerCounters& counters, Sta
     while (concerned != 0) {
         const uint32_t i = mxg_take_next(&concerned);
         counters.packets[mxg_counter_index(&decisions[i])]++;
-        if (decisions[i].feed <= MXG_MAX_FEEDS)
-            counters.feeds[decisions[i].feed * MXG_VERDICTS + decisions[i].verdict]++;
+        counters.feeds[mxg_feed_counter_index(&decisions[i])] += mxg_is_by_feed(&decisions[i]);
     }
     stage_is_over(7);
     rte_eth_tx_burst(port, 0, frames, count);
