@@ -12,6 +12,12 @@
 #include <cstddef>
 
 namespace mxgate {
+namespace {
+
+constexpr int kTries = 10;
+constexpr useconds_t kPauseUs = 10'000;
+
+}  // namespace
 
 KernelInterface find_interface(unsigned index)
 {
@@ -45,14 +51,23 @@ Fd hold_interface(unsigned index, const std::string& name)
         return out;
     if (errno != EADDRINUSE)
         throw PlaneError(system_text(name + " cannot be held", errno));
+    // Who has the name and does not listen is no mxgate-dpdk, or one that is just about to.
+    for (int tries = 0; ::connect(out.get(), at, length) != 0; tries++) {
+        if (errno == ECONNREFUSED && tries < kTries) {
+            ::usleep(kPauseUs);
+            continue;
+        }
+        if (errno == ECONNREFUSED)
+            return Fd();
+        throw PlaneError(name + " is already a port of mxgate-dpdk; stop that first");
+    }
     ucred peer{};
     socklen_t bytes = sizeof(peer);
-    const bool known = ::connect(out.get(), at, length) == 0 &&
-                       ::getsockopt(out.get(), SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0;
-    if (known && peer.uid != 0 && peer.uid != ::geteuid())
+    if (::getsockopt(out.get(), SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0 ||
+        (peer.uid != 0 && peer.uid != ::geteuid()))
         return Fd();
-    throw PlaneError(name + " is already a port of mxgate-dpdk" +
-                     (known ? ", process " + std::to_string(peer.pid) : "") + "; stop that first");
+    throw PlaneError(name + " is already a port of mxgate-dpdk, process " +
+                     std::to_string(peer.pid) + "; stop that first");
 }
 
 }  // namespace mxgate

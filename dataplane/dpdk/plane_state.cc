@@ -68,6 +68,24 @@ size_t sources_bytes(const mxg_source_settings& settings)
                  kHugePage);
 }
 
+// A file of shared memory, which may be full.
+void take_memory(const Mapping& memory, const std::string& path)
+{
+    if (!memory.populate())
+        throw PlaneError(path + ": there is no room for its " + std::to_string(memory.bytes()) +
+                         " bytes; make the file system larger, reserve huge pages, or lower "
+                         "sources.capacity");
+}
+
+void remove_sources(const std::string& path)
+{
+    std::error_code ignored;
+    const std::filesystem::path old = std::filesystem::read_symlink(path, ignored);
+    if (!old.empty())
+        std::filesystem::remove(old, ignored);
+    std::filesystem::remove(path, ignored);
+}
+
 template <typename T, size_t N>
 void add(std::vector<uint64_t>& sum, const T (&counters)[N])
 {
@@ -140,8 +158,32 @@ void PlaneState::open_sources(const std::string& path, bool writable)
         throw PlaneError(path + " is too short");
     sources_in_ = in_huge_pages(file) ? "hugetlbfs" : "tmpfs";
     sources_ = Mapping(file.get(), size_of(file), writable);
-    if (writable)
-        sources_.wish_huge_pages();
+    if (!writable)
+        return;
+    sources_.wish_huge_pages();
+    take_memory(sources_, path);
+}
+
+// In a file of its own: who maps the old one keeps it, with the settings that its sources have.
+// `keep`: what does not depend on them. It is nobody's state until it has its magic number.
+void PlaneState::renew_state(const std::string& path, bool keep)
+{
+    std::filesystem::remove(path);
+    if (!keep)
+        state_ = Mapping();
+    const Fd file = open_file(path, O_RDWR | O_CREAT | O_EXCL);
+    if (!file || ::ftruncate(file.get(), sizeof(mxg_plane_state)) != 0)
+        throw PlaneError(system_text(path, errno));
+    Mapping fresh(file.get(), sizeof(mxg_plane_state), true);
+    take_memory(fresh, path);
+    if (keep) {
+        auto* to = static_cast<mxg_plane_state*>(fresh.data());
+        const mxg_plane_state& from = state();
+        to->overrides = from.overrides;
+        std::copy(std::begin(from.counters), std::end(from.counters), to->counters);
+        std::copy(std::begin(from.rings), std::end(from.rings), to->rings);
+    }
+    state_ = std::move(fresh);
 }
 
 // In reserved huge pages if there are enough: a file there that cannot be mapped is given up.
@@ -153,11 +195,6 @@ void PlaneState::make_sources(const std::string& dir, uint64_t capacity)
     settings.bucket_mask = buckets_for(capacity) - 1;
     const size_t bytes = sources_bytes(settings);
     const std::string path = dir + "/sources";
-    std::error_code ignored;
-    const std::filesystem::path old = std::filesystem::read_symlink(path, ignored);
-    if (!old.empty())
-        std::filesystem::remove(old, ignored);
-    std::filesystem::remove(path, ignored);
     if (const std::string folder = huge_page_folder(); !folder.empty()) {
         std::string name = dir;
         std::replace(name.begin(), name.end(), '/', '-');
@@ -167,7 +204,7 @@ void PlaneState::make_sources(const std::string& dir, uint64_t capacity)
         if (file && ::ftruncate(file.get(), static_cast<off_t>(bytes)) == 0) {
             try {
                 const Mapping fits(file.get(), bytes, true);
-                if (::symlink(huge.c_str(), path.c_str()) == 0)
+                if (fits.populate() && ::symlink(huge.c_str(), path.c_str()) == 0)
                     return open_sources(path, true);
             } catch (const PlaneError&) {
             }
@@ -192,20 +229,17 @@ PlaneState PlaneState::take_over(const std::string& dir, uint64_t capacity,
     if (!out.lock_ || ::flock(out.lock_.get(), LOCK_EX | LOCK_NB) != 0)
         throw PlaneError("another mxgate-dpdk runs with " + dir +
                          "; stop it first, or give this one its own --run-dir");
-    bool known = out.open_state(dir, true);
-    if (!known) {
-        const std::string path = dir + "/state";
-        if (std::filesystem::exists(path))
-            notes->push_back(path + " is of another version: counters and sources are forgotten");
-        std::filesystem::remove(path);  // who maps the old one keeps it
-        const Fd file = open_file(path, O_RDWR | O_CREAT | O_EXCL);
-        if (!file || ::ftruncate(file.get(), sizeof(mxg_plane_state)) != 0)
-            throw PlaneError(system_text(path, errno));
-        out.state_ = Mapping(file.get(), sizeof(mxg_plane_state), true);
-    } else if (out.source_settings().bucket_mask != buckets_for(capacity) - 1) {
+    const std::string path = dir + "/state";
+    const bool same = out.open_state(dir, true);
+    bool known = same;
+    if (!same && std::filesystem::exists(path)) {
+        notes->push_back(path + " is of another version: counters and sources are forgotten");
+    } else if (same && out.source_settings().bucket_mask != buckets_for(capacity) - 1) {
         notes->push_back("sources.capacity changed: the state of all sources is forgotten");
         known = false;
     }
+    if (known)
+        take_memory(out.state_, path);
     try {
         if (known)
             out.open_sources(dir + "/sources", true);
@@ -213,8 +247,11 @@ PlaneState PlaneState::take_over(const std::string& dir, uint64_t capacity,
         notes->push_back(std::string(error.what()) + ": the state of all sources is forgotten");
         known = false;
     }
-    if (!known)
+    if (!known) {
+        remove_sources(dir + "/sources");
+        out.renew_state(path, same);
         out.make_sources(dir, capacity);
+    }
     mxg_gate gate = out.gate();
     const mxg_flows flows = out.flows();
     mxg_recover(&gate, &flows);

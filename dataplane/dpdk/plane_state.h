@@ -122,6 +122,7 @@ public:
 private:
     PlaneState() = default;
     bool open_state(const std::string& dir, bool writable);
+    void renew_state(const std::string& path, bool keep);
     void open_sources(const std::string& path, bool writable);
     void make_sources(const std::string& dir, uint64_t capacity);
 

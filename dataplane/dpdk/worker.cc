@@ -19,7 +19,8 @@ constexpr uint32_t kIdlePolls = 1000;
 constexpr int kSendTries = 4;
 // A port that fills whole bursts has more waiting. Then at most this many connection attempts of a
 // burst go to the kernel, which is slower than the port, so that what keeps the host reachable
-// (neighbour discovery, routing, path MTU) is not lost in the port's queue behind them.
+// (neighbour discovery, routing, path MTU) is not lost in the port's queue behind them; and as many
+// that are not judged: to the host's other ports, or to any while there is no table.
 constexpr uint32_t kExceptionAttempts = MXG_BURST / 4;
 
 // Of what concerns a service. By itself: what passes by has the registers.
@@ -207,7 +208,7 @@ void Worker::sort_out(const Lane& lane, uint32_t count)
 {
     Outgoing pass, attempts, drop, back;
     const uint32_t room = lane.exception && count == MXG_BURST ? kExceptionAttempts : MXG_BURST;
-    uint32_t capped = 0;
+    uint32_t others = 0, capped = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (!(concerned_ >> i & 1)) {
             pass.frame[pass.count++] = frame_[i];
@@ -215,19 +216,21 @@ void Worker::sort_out(const Lane& lane, uint32_t count)
         }
         const mxg_decision& decision = decision_[i];
         const uint8_t effect = mxg_effect(&decision);
+        const bool attempt = lane.exception && mxg_is_attempt(&packet_[i]);
+        const bool gated = decision.source_family != MXG_FAMILY_NONE;
         if (effect == MXG_RESET || effect == MXG_UNREACHABLE)
             if (rte_mbuf* answer = answer_to(i))
                 back.frame[back.count++] = answer;
-        if (effect != MXG_PASS)
+        if (effect != MXG_PASS) {
             drop.frame[drop.count++] = frame_[i];
-        else if (!lane.exception || decision.source_family == MXG_FAMILY_NONE ||
-                 !mxg_is_attempt(&packet_[i]))
-            pass.frame[pass.count++] = frame_[i];
-        else if (attempts.count < room)
-            attempts.frame[attempts.count++] = frame_[i];
-        else {
+        } else if (attempt && (gated ? attempts.count : others) >= room) {
             drop.frame[drop.count++] = frame_[i];
             capped++;
+        } else if (attempt && gated) {
+            attempts.frame[attempts.count++] = frame_[i];
+        } else {
+            pass.frame[pass.count++] = frame_[i];
+            others += attempt;
         }
     }
     send(lane.to, lane.queue, pass.frame, pass.count);

@@ -87,4 +87,9 @@ void Mapping::wish_huge_pages() const
     ::madvise(data_, bytes_, MADV_HUGEPAGE);
 }
 
+bool Mapping::populate() const
+{
+    return ::madvise(data_, bytes_, MADV_POPULATE_WRITE) == 0;
+}
+
 }  // namespace mxgate

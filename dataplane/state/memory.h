@@ -46,6 +46,10 @@ public:
     // Asks for 2 MiB pages; what comes of it is the kernel's to say.
     void wish_huge_pages() const;
 
+    // Takes all pages now: what is not there later would be a SIGBUS. False, and errno, if not all
+    // are to be had.
+    bool populate() const;
+
 private:
     void* data_ = nullptr;
     size_t bytes_ = 0;

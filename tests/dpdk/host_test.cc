@@ -73,6 +73,22 @@ TEST_F(HostTest, FullBurstsAreCapped)
     expect_conserved(state_, kBursts * MXG_BURST);
 }
 
+// As a flood of another port of the host is: it has a share of its own, beside the attempts'.
+TEST_F(HostTest, AttemptsAtOtherPortsAreCappedToo)
+{
+    for (int i = 0; i < MXG_BURST; i++) {
+        const std::string sender = "2001:db8:7::" + std::to_string(1 + i);
+        const bool judged = i < MXG_BURST / 2;
+        give(wire_, pool(),
+             Frame().ip(sender, "2001:db8:2::25").tcp(frames::kSyn, judged ? 25 : 80).bytes());
+    }
+    EXPECT_EQ(worker_.poll(kSecond), unsigned{MXG_BURST});
+    EXPECT_EQ(sent_to(kernel_).size(), size_t{2 * (MXG_BURST / 4)});
+    EXPECT_EQ(port_counter(state_, PortCounter::exception_capped), MXG_BURST / 2u);
+    EXPECT_EQ(port_counter(state_, PortCounter::dropped), 0u);
+    expect_conserved(state_, MXG_BURST);
+}
+
 TEST_F(HostTest, OthersAreNot)
 {
     std::vector<Bytes> given;

@@ -4,7 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <net/if.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include <cstddef>
 
 namespace mxgate {
 namespace {
@@ -27,6 +31,20 @@ TEST(KernelInterfaceTest, OneHolderAtATime)
         EXPECT_THAT(error.what(), ::testing::HasSubstr(std::to_string(::getpid())));
     }
     EXPECT_TRUE(hold_interface(some_index() + 1, "eth8")) << "another interface is free";
+}
+
+// Any local user can have the name; only a gate listens.
+TEST(KernelInterfaceTest, WhoDoesNotListenIsNoGate)
+{
+    const std::string name = "mxgate-port-" + std::to_string(some_index() + 3);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
+    const Fd other(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::bind(other.get(), reinterpret_cast<const sockaddr*>(&address),
+                     static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())),
+              0);
+    EXPECT_FALSE(hold_interface(some_index() + 3, "eth7")) << "not held, and no error";
 }
 
 TEST(KernelInterfaceTest, FreeAgainWithItsHolderGone)

@@ -3,7 +3,9 @@
 #include "dataplane/dpdk/plane_state.h"
 
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -176,6 +178,43 @@ TEST_F(PlaneStateTest, OtherCapacity)
     EXPECT_GE(source_fill(state.buckets(), state.source_settings()).capacity, 100'000u);
     expect_forgotten(state);
     EXPECT_EQ(state.counters().at(0).packets, 7u) << "the counters stay";
+}
+
+// Settings and sources that belong together stay together, for who has them mapped.
+TEST_F(PlaneStateTest, AReaderKeepsWhatItHasMapped)
+{
+    for (const auto& [before, after] : {std::pair{1000u, 500'000u}, std::pair{500'000u, 1000u}}) {
+        {
+            PlaneState state = take_over(before);
+            use(state);
+        }
+        const PlaneState reader = PlaneState::open(dir_);
+        const mxg_source_settings settings = reader.source_settings();
+        const PlaneState state = take_over(after);
+        EXPECT_EQ(std::memcmp(&reader.source_settings(), &settings, sizeof(settings)), 0);
+        EXPECT_EQ(source_fill(reader.buckets(), reader.source_settings()).used, 1u);
+        EXPECT_EQ(source_fill(state.buckets(), state.source_settings()).used, 0u);
+    }
+}
+
+// A full file system is an error at the start, not a SIGBUS under traffic.
+TEST_F(PlaneStateTest, NoRoom)
+{
+    std::filesystem::create_directories(dir_);
+    if (::mount("tmpfs", dir_.c_str(), "tmpfs", 0, "size=48m") != 0)
+        GTEST_SKIP() << "mounting a small file system needs root: " << std::strerror(errno);
+    std::string said;
+    try {
+        const PlaneState state = take_over(500'000);
+        said = "there was, in " + state.sources_in();
+    } catch (const PlaneError& error) {
+        said = error.what();
+    }
+    const bool small_is_taken = take_over(1000).buckets() != nullptr;
+    ::umount(dir_.c_str());
+    EXPECT_THAT(said, HasSubstr("sources: there is no room for its"));
+    EXPECT_THAT(said, HasSubstr("sources.capacity"));
+    EXPECT_TRUE(small_is_taken);
 }
 
 TEST_F(PlaneStateTest, OtherVersion)
