@@ -37,7 +37,7 @@ protected:
     void time_passes(uint64_t now_ns)
     {
         gate_.now_ns = now_ns;
-        mxg_sweep_flows(&gate_, &flows_, MXG_FLOW_REPLAY_SWEEP);
+        mxg_sweep_captured_flows(&gate_, &flows_, &swept_ns_);
     }
 
     void learn(const mxg_packet& packet, const mxg_decision& decision)
@@ -51,6 +51,7 @@ protected:
 private:
     std::vector<mxg_flow_line> lines_;
     mxg_flows flows_;
+    __u64 swept_ns_ = 0;
 };
 
 class ModelPlane : public StatefulPlane

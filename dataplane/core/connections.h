@@ -16,32 +16,44 @@ MXG_INLINE void mxg_count(__u32 *count, int one)
         __sync_fetch_and_add(count, 1);
 }
 
+/* Where other cores are at the bucket. In BPF what is missed is found by the daemon, and a loop
+ * costs the verifier its every path. */
+#ifdef __bpf__
+#define MXG_OPEN_TRIES 1
+#else
+#define MXG_OPEN_TRIES MXG_TRIES
+#endif
+
 /* Counts the connection to one place; charges what the handshake is to be charged, and gives back
- * what the SYN guard took: it is for SYNs that complete no handshake. */
-MXG_INLINE void mxg_open_at(struct mxg_gate *gate, struct mxg_attempt *attempt, __u32 place,
-                            struct mxg_connection *connection)
+ * what the SYN guard took: it is for SYNs that complete no handshake. Its way, as mxg_take_way. */
+MXG_INLINE __u32 mxg_open_at(struct mxg_gate *gate, struct mxg_attempt *attempt, __u32 place,
+                             struct mxg_connection *connection)
 {
     const struct mxg_ceiling *ceiling = &attempt->ceiling[place];
     const struct mxg_prefix *prefix = mxg_prefix_at(attempt, place);
+    const __u32 way = MXG_TAKE_PLACE(gate, attempt, place);
     struct mxg_source *source;
 
-    if (MXG_TAKE_PLACE(gate, attempt, place) >= MXG_WAYS)
-        return;
-    source = mxg_source_at(gate, &attempt->place[place]);
+    if (way == MXG_FULL && mxg_has_ceiling(ceiling))
+        attempt->missing = *ceiling;
+    source = way < MXG_WAYS ? mxg_source_at(gate, &attempt->place[place]) : 0;
     if (!source)
-        return;
+        return way;
     mxg_count(&source->open, 1);
-    /* Now it cannot be evicted; it may have been before. */
-    if (source->hi != prefix->address.hi || source->lo != prefix->address.lo) {
+    /* Now it cannot be evicted; it may have been before, or be about to. */
+    if (mxg_load32(&source->tag) == MXG_TAG_BUSY || source->hi != prefix->address.hi ||
+        source->lo != prefix->address.lo) {
         mxg_count(&source->open, -1);
-        return;
+        return MXG_CONTESTED;
     }
     connection->counted |= (__u8)(1u << place);
+    mxg_stand_in(attempt, place);
     if (ceiling->interval_ns && (attempt->limits.flags & MXG_CLASS_HANDSHAKE))
         mxg_debit_rate(&source->full_at_ns, ceiling->interval_ns,
                        ceiling->interval_ns * ceiling->burst, attempt->now_ns);
-    if (ceiling->guard_interval_ns && mxg_load64(&source->guard_full_at_ns) > attempt->now_ns)
-        mxg_refund_rate(&source->guard_full_at_ns, ceiling->guard_interval_ns);
+    if (ceiling->guard_interval_ns)
+        mxg_refund_rate(&source->guard_full_at_ns, ceiling->guard_interval_ns, attempt->now_ns);
+    return way;
 }
 
 /* A handshake has been completed; `attempt` is what mxg_prepare_attempt made of its source. Fills
@@ -57,11 +69,15 @@ MXG_INLINE void mxg_connection_opened(struct mxg_gate *gate, struct mxg_attempt 
     connection->family = (__u8)attempt->source.address.family;
     connection->class_id = (__u8)attempt->class_id;
     connection->counted = 0;
+    mxg_nothing_is_missing(attempt);
     for (__u32 i = 0; i < MXG_PLACES; i++) {
         connection->length[i] =
             (__u8)(i == 0 ? attempt->source.length : attempt->ceiling[i].length);
-        if (i == 0 || mxg_has_parent(attempt, i))
-            mxg_open_at(gate, attempt, i, connection);
+        if (i > 0 && !mxg_has_parent(attempt, i))
+            continue;
+        for (int tries = 0; tries < MXG_OPEN_TRIES; tries++)
+            if (mxg_open_at(gate, attempt, i, connection) != MXG_CONTESTED)
+                break;
     }
     if (open)
         mxg_count(open, 1);
@@ -78,10 +94,11 @@ MXG_INLINE void mxg_syn_completed(struct mxg_gate *gate, const struct mxg_packet
         mxg_end_attempt(line, hash);
 }
 
-/* The first, from the source address: for a plane that has the whole gate at hand. 0, or -1: there
- * is no table, or it is damaged. */
+/* The first, from the source address: for a plane that has the whole gate at hand. `older`: the
+ * handshake was before the gate's time, and is counted, not charged. 0, or -1: there is no table,
+ * or it is damaged. */
 MXG_INLINE int mxg_handshake_done(struct mxg_gate *gate, const struct mxg_address *source,
-                                  struct mxg_connection *connection)
+                                  int older, struct mxg_connection *connection)
 {
     const struct mxg_image_header *header =
         (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
@@ -93,6 +110,11 @@ MXG_INLINE int mxg_handshake_done(struct mxg_gate *gate, const struct mxg_addres
         mxg_judge(gate, header, source, &judgement) ||
         mxg_prepare_attempt(gate, &judgement, &attempt))
         return -1;
+    if (older) {
+        attempt.limits.flags &= (__u16)~MXG_CLASS_HANDSHAKE;
+        for (__u32 i = 0; i < MXG_PLACES; i++)
+            attempt.ceiling[i].guard_interval_ns = 0;
+    }
     mxg_connection_opened(gate, &attempt, connection);
     return 0;
 }

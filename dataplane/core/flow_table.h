@@ -19,7 +19,6 @@
 #define MXG_FLOW_OVER_NS (60 * 1000000000ULL)        /* for what comes again after both FINs */
 #define MXG_FLOW_WINDOW (1u << 20)                   /* in which a RST or an ACK counts */
 #define MXG_FLOW_LEAST_LINES 1024                    /* 256 KiB */
-#define MXG_FLOW_REPLAY_SWEEP 64                     /* lines for each frame of a capture */
 
 enum mxg_flow_phase {
     MXG_FLOW_FREE = 0,
@@ -27,6 +26,13 @@ enum mxg_flow_phase {
     MXG_FLOW_ANSWERED,
     MXG_FLOW_OPEN,
     MXG_FLOW_OVER, /* not counted; remembered, as data may still be on the way */
+};
+
+/* What was seen of its beginning. */
+enum mxg_flow_began {
+    MXG_FLOW_BY_SENDER = 0,
+    MXG_FLOW_UNSEEN,     /* data: it is older than the gate, or than what the gate remembers */
+    MXG_FLOW_BY_SERVICE, /* it is OVER from the start: not one that a sender has */
 };
 
 struct mxg_flow {
@@ -38,7 +44,7 @@ struct mxg_flow {
     __u32 sender_next;      /* after all that the sender sent without a gap */
     __u8 sender_fin, service_fin;
     __u8 sender_reset; /* and it sent nothing new since */
-    __u8 reserved;
+    __u8 began;        /* enum mxg_flow_began */
     struct mxg_connection connection;
 };
 

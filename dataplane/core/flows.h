@@ -58,6 +58,8 @@ static inline struct mxg_flow *mxg_take_flow(const struct mxg_flows *flows, __u6
         struct mxg_flow *flow = &line->way[i];
         const __u32 phase = mxg_flow_phase_of(flow);
 
+        if (phase == MXG_FLOW_BUSY && flow->tuple == tuple)
+            return 0; /* another core has it, for the other direction */
         if (phase == MXG_FLOW_FREE && mxg_flow_turn(flow, MXG_FLOW_FREE, MXG_FLOW_BUSY))
             return flow;
         if ((phase == MXG_FLOW_ANSWERED || phase == MXG_FLOW_OVER) &&
@@ -71,7 +73,8 @@ static inline struct mxg_flow *mxg_take_flow(const struct mxg_flows *flows, __u6
 
 /* A flow of the service's making; 0: no room. */
 static inline struct mxg_flow *mxg_new_flow(struct mxg_gate *gate, struct mxg_flows *flows,
-                                            __u64 tuple, const struct mxg_packet *packet)
+                                            __u64 tuple, const struct mxg_packet *packet,
+                                            enum mxg_flow_began began)
 {
     struct mxg_flow *flow = mxg_take_flow(flows, tuple);
 
@@ -84,22 +87,26 @@ static inline struct mxg_flow *mxg_new_flow(struct mxg_gate *gate, struct mxg_fl
     flow->service_sequence = packet->sequence;
     flow->service_ack = flow->sender_next = packet->acknowledgement;
     flow->sender_fin = flow->service_fin = flow->sender_reset = 0;
-    mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_ANSWERED);
+    flow->began = (__u8)began;
+    if (began == MXG_FLOW_BY_SERVICE)
+        flow->until_ns = gate->now_ns + MXG_FLOW_IDLE_NS;
+    mxg_flow_turn(flow, MXG_FLOW_BUSY,
+                  began == MXG_FLOW_BY_SERVICE ? MXG_FLOW_OVER : MXG_FLOW_ANSWERED);
     return flow;
 }
 
-/* The SYN-ACK of a service. */
-static inline void mxg_flow_answered(struct mxg_gate *gate, struct mxg_flows *flows, __u64 tuple,
-                                     const struct mxg_packet *packet)
+/* The SYN-ACK of a service, or the SYN of a connection that its host begins. */
+static inline void mxg_flow_begins(struct mxg_gate *gate, struct mxg_flows *flows, __u64 tuple,
+                                   const struct mxg_packet *packet, enum mxg_flow_began began)
 {
     struct mxg_flow *flow = mxg_find_flow(flows, tuple);
 
     if (flow && flow->service_sequence == packet->sequence &&
-        flow->service_ack == packet->acknowledgement)
+        flow->service_ack == packet->acknowledgement && flow->began == began)
         return; /* again */
     if (flow)
         mxg_end_flow(gate, flow, mxg_flow_phase_of(flow));
-    mxg_new_flow(gate, flows, tuple, packet);
+    mxg_new_flow(gate, flows, tuple, packet, began);
 }
 
 /* The handshake is complete; 1: it counts now. `packet`: as from the sender. */
@@ -110,7 +117,8 @@ static inline int mxg_flow_opens(struct mxg_gate *gate, struct mxg_flow *flow,
 
     if (!mxg_flow_turn(flow, MXG_FLOW_ANSWERED, MXG_FLOW_BUSY))
         return 0;
-    if (mxg_handshake_done(gate, &packet->source, &flow->connection)) {
+    if (mxg_handshake_done(gate, &packet->source, flow->began == MXG_FLOW_UNSEEN,
+                           &flow->connection)) {
         mxg_flow_turn(flow, MXG_FLOW_BUSY, MXG_FLOW_FREE);
         return 0;
     }
@@ -199,6 +207,8 @@ static inline void mxg_flow_from_service(struct mxg_gate *gate, struct mxg_flow 
         mxg_end_flow(gate, flow, mxg_flow_phase_of(flow));
         return;
     }
+    if (flow->began == MXG_FLOW_BY_SERVICE)
+        flow->until_ns = gate->now_ns + MXG_FLOW_IDLE_NS;
     if (mxg_flow_phase_of(flow) == MXG_FLOW_ANSWERED && mxg_sequence_bytes(packet) > 0)
         mxg_flow_opens(gate, flow, turned);
     if (mxg_flow_phase_of(flow) != MXG_FLOW_OPEN)
@@ -265,8 +275,10 @@ static inline void mxg_see_flow(struct mxg_gate *gate, struct mxg_flows *flows,
         return;
     turned = mxg_turned_round(packet);
     tuple = mxg_tuple_hash(gate->sources.key, &turned, 0);
-    if ((packet->tcp_flags & (MXG_TCP_SYN | MXG_TCP_ACK)) == (MXG_TCP_SYN | MXG_TCP_ACK))
-        return mxg_flow_answered(gate, flows, tuple, packet);
+    if (packet->tcp_flags & MXG_TCP_SYN)
+        return mxg_flow_begins(
+            gate, flows, tuple, packet,
+            packet->tcp_flags & MXG_TCP_ACK ? MXG_FLOW_BY_SENDER : MXG_FLOW_BY_SERVICE);
     flow = mxg_find_flow(flows, tuple);
     if (flow && mxg_flow_phase_of(flow) == MXG_FLOW_OVER && gate->now_ns >= flow->until_ns) {
         mxg_end_flow(gate, flow, MXG_FLOW_OVER);
@@ -275,7 +287,7 @@ static inline void mxg_see_flow(struct mxg_gate *gate, struct mxg_flows *flows,
     /* Data shows a connection that is not known: from before the gate, or one that seemed over. */
     if (!flow && mxg_sequence_bytes(packet) > 0 &&
         !(packet->tcp_flags & (MXG_TCP_FIN | MXG_TCP_RST | MXG_TCP_SYN)))
-        flow = mxg_new_flow(gate, flows, tuple, packet);
+        flow = mxg_new_flow(gate, flows, tuple, packet, MXG_FLOW_UNSEEN);
     if (flow)
         mxg_flow_from_service(gate, flow, packet, &turned);
 }
@@ -294,6 +306,16 @@ static inline void mxg_sweep_flows(struct mxg_gate *gate, struct mxg_flows *flow
                 mxg_end_flow(gate, flow, phase);
         }
     }
+}
+
+/* For captures, whose time leaps: all lines, where a second has passed since *swept_ns. */
+static inline void mxg_sweep_captured_flows(struct mxg_gate *gate, struct mxg_flows *flows,
+                                            __u64 *swept_ns)
+{
+    if (gate->now_ns - *swept_ns < 1000000000ULL)
+        return;
+    *swept_ns = gate->now_ns;
+    mxg_sweep_flows(gate, flows, flows->mask + 1);
 }
 
 /* After a process was killed, before another one goes on: what it left half done is undone, and

@@ -78,22 +78,39 @@ MXG_INLINE struct mxg_source *mxg_source_at(struct mxg_gate *gate, const struct 
     return bucket ? &bucket->way[place->way & (MXG_WAYS - 1)] : 0;
 }
 
+MXG_INLINE void mxg_nothing_is_missing(struct mxg_attempt *attempt)
+{
+    struct mxg_ceiling *missing = &attempt->missing;
+
+    missing->interval_ns = missing->guard_interval_ns = missing->connections = 0;
+}
+
+/* A parent that stands in for what is missing and has no ceilings of its own has those. */
+MXG_INLINE void mxg_stand_in(struct mxg_attempt *attempt, __u32 place)
+{
+    struct mxg_ceiling *ceiling = &attempt->ceiling[place];
+    const __u32 length = ceiling->length;
+
+    if (!mxg_has_ceiling(ceiling) && mxg_has_ceiling(&attempt->missing)) {
+        *ceiling = attempt->missing;
+        ceiling->length = length;
+    }
+    mxg_nothing_is_missing(attempt);
+}
+
 /* Takes all entries that have a say: MXG_CONFORMS, or MXG_CONTENDED, or MXG_COARSE: there was room
  * for none that could stand in. `places`: how many may have one, a constant; 1 or MXG_PLACES. */
 MXG_INLINE enum mxg_reason mxg_take_places(struct mxg_gate *gate, struct mxg_attempt *attempt,
                                            const __u32 places)
 {
-    struct mxg_ceiling *missing = &attempt->missing;
-
-    missing->interval_ns = missing->guard_interval_ns = missing->connections = 0;
+    mxg_nothing_is_missing(attempt);
     for (__u32 i = 0; i < places; i++) {
-        struct mxg_ceiling *ceiling = &attempt->ceiling[i];
-        const __u32 length = ceiling->length;
-        const int stands_in = mxg_has_ceiling(missing);
+        const struct mxg_ceiling *ceiling = &attempt->ceiling[i];
         __u32 way;
 
         attempt->place[i].way = MXG_WAYS;
-        if (i > 0 && (!mxg_has_parent(attempt, i) || !(stands_in || mxg_has_ceiling(ceiling))))
+        if (i > 0 && (!mxg_has_parent(attempt, i) ||
+                      !(mxg_has_ceiling(&attempt->missing) || mxg_has_ceiling(ceiling))))
             continue;
         way = MXG_TAKE_PLACE(gate, attempt, i);
         if (way == MXG_CONTESTED)
@@ -101,16 +118,12 @@ MXG_INLINE enum mxg_reason mxg_take_places(struct mxg_gate *gate, struct mxg_att
         if (way == MXG_FULL) {
             attempt->coarse = 1;
             if (mxg_has_ceiling(ceiling))
-                *missing = *ceiling;
+                attempt->missing = *ceiling;
             continue;
         }
-        if (stands_in && !mxg_has_ceiling(ceiling)) {
-            *ceiling = *missing;
-            ceiling->length = length;
-        }
-        missing->interval_ns = missing->guard_interval_ns = missing->connections = 0;
+        mxg_stand_in(attempt, i);
     }
-    return mxg_has_ceiling(missing) ? MXG_COARSE : MXG_CONFORMS;
+    return mxg_has_ceiling(&attempt->missing) ? MXG_COARSE : MXG_CONFORMS;
 }
 
 /* Charges the entry at a place, or only asks where the handshake is what is charged. */
@@ -140,7 +153,7 @@ MXG_INLINE enum mxg_reason mxg_charge_place(struct mxg_gate *gate,
                             guard * ceiling->guard_burst, attempt->now_ns);
     if (charge == MXG_CHARGE_OK)
         return MXG_CONFORMS;
-    mxg_refund_rate(&source->full_at_ns, cost);
+    mxg_refund_rate(&source->full_at_ns, cost, attempt->now_ns);
     return charge == MXG_CHARGE_DENIED ? MXG_SYN_GUARD : MXG_CONTENDED;
 }
 
@@ -154,9 +167,9 @@ MXG_INLINE void mxg_refund_place(struct mxg_gate *gate, const struct mxg_attempt
     if (!source)
         return;
     if (!(attempt->limits.flags & MXG_CLASS_HANDSHAKE))
-        mxg_refund_rate(&source->full_at_ns, ceiling->interval_ns);
+        mxg_refund_rate(&source->full_at_ns, ceiling->interval_ns, attempt->now_ns);
     if (!attempt->known)
-        mxg_refund_rate(&source->guard_full_at_ns, ceiling->guard_interval_ns);
+        mxg_refund_rate(&source->guard_full_at_ns, ceiling->guard_interval_ns, attempt->now_ns);
 }
 
 #endif

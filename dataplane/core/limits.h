@@ -93,9 +93,9 @@ MXG_INLINE enum mxg_reason mxg_weigh_places(struct mxg_gate *gate, struct mxg_at
     return reason;
 }
 
-/* The reason of the verdict: MXG_CONFORMS, or why not. Most classes have no levels: compiled for one
- * place, the loops are gone. (In BPF the code twice is laid out so that the verifier of Linux 6.1
- * takes a call for a back-edge.) */
+/* The reason of the verdict: MXG_CONFORMS, or why not. Most classes have no levels: compiled for
+ * one place, the loops are gone. (In BPF the code twice is laid out so that the verifier of
+ * Linux 6.1 takes a call for a back-edge.) */
 MXG_INLINE enum mxg_reason mxg_weigh_attempt(struct mxg_gate *gate, struct mxg_attempt *attempt)
 {
 #ifndef __bpf__

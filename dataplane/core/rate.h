@@ -45,10 +45,16 @@ MXG_INLINE void mxg_debit_rate(__u64 *full_at_ns, __u64 cost, __u64 empty, __u64
     }
 }
 
-/* Gives back what was taken. */
-MXG_INLINE void mxg_refund_rate(__u64 *full_at_ns, __u64 cost)
+/* Gives back what was taken; nothing where none of it is missing any more, which is so too where
+ * the entry has become another sender's. */
+MXG_INLINE void mxg_refund_rate(__u64 *full_at_ns, __u64 cost, __u64 now)
 {
-    __sync_fetch_and_add(full_at_ns, -cost);
+    for (int i = 0; i < MXG_TRIES; i++) {
+        const __u64 old = mxg_load64(full_at_ns);
+
+        if (old <= now || __sync_val_compare_and_swap(full_at_ns, old, old - cost) == old)
+            return;
+    }
 }
 
 #endif

@@ -273,6 +273,11 @@ MXG_SELDOM __u32 mxg_make_way(struct mxg_bucket *bucket, const struct mxg_prefix
     /* Only what was seen is replaced: another core may have made the entry of `prefix` there. */
     if (__sync_val_compare_and_swap(&victim->tag, old, MXG_TAG_BUSY) != old)
         return MXG_CONTESTED;
+    /* Another core may have counted a connection to it, and then has not seen the BUSY. */
+    if (mxg_load32(&victim->open)) {
+        __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, old);
+        return MXG_CONTESTED;
+    }
     /* Or it is making it elsewhere: two entries would be twice the rate. */
     rival = mxg_rival(bucket, way, prefix, tag);
     if (rival < MXG_WAYS) {

@@ -260,6 +260,7 @@ PlaneState PlaneState::take_over(const std::string& dir, uint64_t capacity,
     meta.schema = MXG_SCHEMA;
     meta.port_counters = kPortCounters;
     meta.generation = 0;
+    meta.inside = 0;
     meta.process = static_cast<uint32_t>(::getpid());
     return out;
 }

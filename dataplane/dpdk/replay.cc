@@ -76,8 +76,7 @@ void serve_replay(int socket)
         const PlaneState state = PlaneState::make(begin.capacity, begin.key);
         LiveTable table(1);
         table.publish(image.data(), image.size());
-        Worker worker(0, {{port.id(), port.id(), 0, true, false}}, state, table,
-                      MXG_FLOW_REPLAY_SWEEP);
+        Worker worker(0, {{port.id(), port.id(), 0, true, false}}, state, table, true);
         mxg_replay_frame next{};
         write_whole(socket, &answer, sizeof(answer));
         while (read_whole(socket, &next, sizeof(next))) {

@@ -40,10 +40,11 @@ const mxg_image_header* header_of(const mxg_table& table)
 }  // namespace
 
 Worker::Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table,
-               uint32_t swept_lines)
+               bool capture)
     : number_(number),
       lanes_(std::move(lanes)),
-      swept_lines_(swept_lines),
+      capture_(capture),
+      inside_(state.state().meta.inside),
       table_(table),
       counters_(state.counters_of(number)),
       ring_(state.ring_of(number))
@@ -121,8 +122,13 @@ mxg_decision Worker::decision_on(uint32_t i) const
                                     : MXG_FAMILY_NONE);
 }
 
-void Worker::judge(uint32_t count)
+// What says that it is a service's is believed only where it comes from the port that leads to the
+// services: the one through which attempts leave. Anybody can send the like of it to the other
+// port.
+void Worker::judge(const Lane& lane, uint32_t count)
 {
+    const uint32_t from = lane.from + 1u;
+    const bool inside = lane.from == lane.to || __atomic_load_n(&inside_, __ATOMIC_RELAXED) == from;
     if (const mxg_subset others = mxg_whole_burst(count) & ~concerned_; others != 0)
         count_passing_by(others);
     if (concerned_ == 0)
@@ -132,9 +138,21 @@ void Worker::judge(uint32_t count)
     for (mxg_subset some = concerned_; some != 0;) {
         const uint32_t i = mxg_take_next(&some);
         account(decision_[i], packet_[i]);
-        if (mxg_effect(&decision_[i]) == MXG_PASS)
+        if (mxg_effect(&decision_[i]) != MXG_PASS)
+            continue;
+        if (inside || decision_[i].reason != MXG_NOT_GATED)
             mxg_see_flow(&gate_, &flows_, &packet_[i], &decision_[i]);
+        if (decision_[i].source_family != MXG_FAMILY_NONE && inside_ != lane.to + 1u)
+            __atomic_store_n(&inside_, lane.to + 1u, __ATOMIC_RELAXED);
     }
+}
+
+void Worker::sweep()
+{
+    if (capture_)
+        mxg_sweep_captured_flows(&gate_, &flows_, &swept_ns_);
+    else
+        mxg_sweep_flows(&gate_, &flows_, 1);
 }
 
 // What the service's host sends: nothing to judge, but answers and ends of connections.
@@ -245,7 +263,7 @@ uint32_t Worker::poll(uint64_t now_ns)
 {
     uint32_t total = 0;
     gate_.now_ns = now_ns;
-    mxg_sweep_flows(&gate_, &flows_, swept_lines_);
+    sweep();
     for (const Lane& lane : lanes_) {
         const uint32_t count = rte_eth_rx_burst(lane.from, lane.queue, frame_, MXG_BURST);
         if (count == 0)
@@ -255,7 +273,7 @@ uint32_t Worker::poll(uint64_t now_ns)
         gate_.table = table_.table();
         parse(count);
         if (lane.judged)
-            judge(count);
+            judge(lane, count);
         else
             watch();
         if (lane.judged && concerned_ != 0)

@@ -29,9 +29,9 @@ class Worker
 {
 public:
     // `number`: of the worker's counters, below kMaxWorkers. State and table outlive the worker.
-    // `swept_lines`: of the table of flows, a poll.
+    // `capture`: frames are of a capture, whose time leaps.
     Worker(uint32_t number, std::vector<Lane> lanes, const PlaneState& state, LiveTable& table,
-           uint32_t swept_lines = 1);
+           bool capture = false);
 
     // One burst of every lane at `now_ns` (monotonic); how many frames came.
     uint32_t poll(uint64_t now_ns);
@@ -51,8 +51,9 @@ private:
     void parse(uint32_t count);
     mxg_decision pass_by(uint32_t family) const;
     void count_passing_by(mxg_subset all);
-    void judge(uint32_t count);
+    void judge(const Lane& lane, uint32_t count);
     void watch();
+    void sweep();
     mxg_frame view_of(rte_mbuf* frame, uint8_t* scratch) const;
     void sort_out(const Lane& lane, uint32_t count);
     rte_mbuf* answer_to(uint32_t i);
@@ -67,7 +68,9 @@ private:
 
     uint32_t number_;
     std::vector<Lane> lanes_;
-    uint32_t swept_lines_;
+    bool capture_;
+    __u64 swept_ns_ = 0;
+    uint32_t& inside_;  // of all workers
     LiveTable& table_;
     WorkerCounters& counters_;
     mxg_ring& ring_;

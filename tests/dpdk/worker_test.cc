@@ -273,6 +273,32 @@ TEST_F(WorkerTest, BothWays)
     expect_conserved(state_, 6);
 }
 
+// Anybody can send what looks like a service's frame: it is believed from its own side alone.
+TEST_F(WorkerTest, AServiceIsBelievedFromItsSideOfTheWire)
+{
+    publish(table_, all_of("good", 1).plane);
+    Worker worker(
+        1, {{left_.id(), right_.id(), 0, true, false}, {right_.id(), left_.id(), 0, true, false}},
+        state_, table_);
+    const char *const sender = "2001:db8:7::1", *const mx = "2001:db8:2::25";
+    const Bytes syn = Frame().ip(sender, mx).tcp(frames::kSyn).bytes();
+    const Bytes data = Frame().ip(mx, sender).tcp(frames::kAck, 40000, 25).data(10).bytes();
+    const auto open = [&](RingPort& from, const Bytes& frame) {
+        give(from, pool(), frame);
+        EXPECT_EQ(worker.poll(kSecond), 1u);
+        sent_to(left_);
+        sent_to(right_);
+        uint64_t sum = 0;
+        for (const uint32_t count : std::span(state_.gate().connections, MXG_MAX_CLASSES))
+            sum += count;
+        return sum;
+    };
+    EXPECT_EQ(open(right_, data), 0u) << "it is not known yet where services are";
+    EXPECT_EQ(open(left_, syn), 0u);
+    EXPECT_EQ(open(left_, data), 0u) << "not there, where the attempt came from";
+    EXPECT_EQ(open(right_, data), 1u);
+}
+
 // Without a table everything passes, and says so.
 // 1 M SYNs with random interface identifiers in one /64 are one sender's and take one entry
 // (AG-01).

@@ -70,7 +70,7 @@ mxg_connection Model::opened(const reference::Address& source, uint64_t now_ns)
     const mxg_address address = reference::to_core(source);
     mxg_connection connection{};
     gate_.now_ns = now_ns;
-    mxg_handshake_done(&gate_, &address, &connection);
+    mxg_handshake_done(&gate_, &address, 0, &connection);
     return connection;
 }
 

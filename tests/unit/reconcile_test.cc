@@ -46,7 +46,7 @@ protected:
         const mxg_packet packet = connection(from);
         mxg_connection counted{};
         gate_.now_ns = monotonic_ns();
-        ASSERT_EQ(mxg_handshake_done(&gate_, &packet.source, &counted), 0);
+        ASSERT_EQ(mxg_handshake_done(&gate_, &packet.source, 0, &counted), 0);
     }
 
     uint64_t counted() const
