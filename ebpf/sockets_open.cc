@@ -10,6 +10,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <set>
 
 #include "dataplane/core/native.h"
 
@@ -21,6 +23,7 @@ namespace {
 
 constexpr uint32_t kOpen = 1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 |
                            1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK | 1u << TCP_CLOSING;
+constexpr const char* kLocalPorts = "/proc/sys/net/ipv4/ip_local_port_range";
 constexpr uint8_t kTimeWaitTimer = 3;  // of idiag_timer
 
 mxg_address address_of(uint8_t family, const __be32 (&words)[4])
@@ -34,9 +37,16 @@ mxg_address address_of(uint8_t family, const __be32 (&words)[4])
     return mapped ? mxg_ipv4_address(static_cast<__u32>(out.lo)) : out;
 }
 
-void take(const inet_diag_msg& message, std::vector<mxg_packet>& out)
+struct Sockets {
+    std::vector<mxg_packet> open;
+    std::set<uint16_t> listening;  // ports
+};
+
+void take(const inet_diag_msg& message, Sockets& out)
 {
-    if (message.idiag_timer == kTimeWaitTimer)
+    if (message.idiag_state == TCP_LISTEN)
+        out.listening.insert(ntohs(message.id.idiag_sport));
+    if (message.idiag_state == TCP_LISTEN || message.idiag_timer == kTimeWaitTimer)
         return;
     mxg_packet packet{};
     packet.kind = MXG_FRAME_TCP;
@@ -44,11 +54,11 @@ void take(const inet_diag_msg& message, std::vector<mxg_packet>& out)
     packet.destination = address_of(message.idiag_family, message.id.idiag_src);
     packet.source_port = ntohs(message.id.idiag_dport);
     packet.destination_port = ntohs(message.id.idiag_sport);
-    out.push_back(packet);
+    out.open.push_back(packet);
 }
 
 // False: the dump is over.
-bool take_all(const char* buffer, ssize_t bytes, std::vector<mxg_packet>& out)
+bool take_all(const char* buffer, ssize_t bytes, Sockets& out)
 {
     auto left = static_cast<uint32_t>(bytes);
     for (const auto* head = reinterpret_cast<const nlmsghdr*>(buffer); NLMSG_OK(head, left);
@@ -63,7 +73,7 @@ bool take_all(const char* buffer, ssize_t bytes, std::vector<mxg_packet>& out)
     return true;
 }
 
-void dump(uint8_t family, std::vector<mxg_packet>& out)
+void dump(uint8_t family, Sockets& out)
 {
     const Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
     struct {
@@ -75,7 +85,7 @@ void dump(uint8_t family, std::vector<mxg_packet>& out)
     request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     request.body.sdiag_family = family;
     request.body.sdiag_protocol = IPPROTO_TCP;
-    request.body.idiag_states = kOpen;
+    request.body.idiag_states = kOpen | 1u << TCP_LISTEN;
     if (!socket || ::send(socket.get(), &request, sizeof(request), 0) < 0)
         throw BpfError(error_text("cannot ask the kernel for its sockets", errno));
     std::vector<char> buffer(1 << 16);
@@ -89,12 +99,20 @@ void dump(uint8_t family, std::vector<mxg_packet>& out)
 
 }  // namespace
 
+// The host's own are those from ports that it gives out itself and on which nobody listens. (That
+// nobody listens is not enough: a server that restarts has connections still.)
 std::vector<mxg_packet> sockets_open()
 {
-    std::vector<mxg_packet> out;
-    dump(AF_INET, out);
-    dump(AF_INET6, out);
-    return out;
+    Sockets all;
+    dump(AF_INET, all);
+    dump(AF_INET6, all);
+    uint32_t first = 1, last = 0;
+    std::ifstream(kLocalPorts) >> first >> last;
+    std::erase_if(all.open, [&](const mxg_packet& packet) {
+        const uint16_t port = packet.destination_port;
+        return port >= first && port <= last && !all.listening.contains(port);
+    });
+    return std::move(all.open);
 }
 
 }  // namespace mxgate

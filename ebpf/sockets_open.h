@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The TCP connections that this network namespace has accepted, from the kernel itself (sock_diag(7)).
+// The TCP connections that this network namespace has accepted, from the kernel itself (sock_diag(7)):
+// not those that it began itself.
 #pragma once
 
 #include <vector>
