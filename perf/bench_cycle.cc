@@ -94,7 +94,7 @@ public:
     {
         const mxg_packet packet = syn(sender);
         mxg_connection connection{};
-        mxg_handshake_done(&gate_, &packet.source, &connection);
+        mxg_handshake_done(&gate_, &packet.source, 0, &connection);
     }
 
     uint32_t open_of(uint64_t sender)
