@@ -197,10 +197,12 @@ void Gate::keep_as_last_good()
     }
 }
 
-void Gate::start(From from)
+void Gate::start(From from, const std::function<void(const Config&)>& prepare)
 {
     const std::lock_guard one(publishing_);
     config_ = load();
+    if (prepare)
+        prepare(config_);
     std::filesystem::create_directories(paths_.state_dir);
     keeper_.follow(config_);
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
@@ -346,12 +348,6 @@ nlohmann::json Gate::overrides()
 {
     const std::lock_guard lock(mutex_);
     return {{"overrides", overrides_.report(table_.info)}};
-}
-
-std::optional<Endpoint> Gate::metrics_endpoint()
-{
-    const std::lock_guard lock(mutex_);
-    return config_.metrics;
 }
 
 void Gate::tick()

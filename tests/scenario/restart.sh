@@ -194,6 +194,11 @@ failed_start()
   expect_output "it says which" 'nope'
   lab_config
   [[ "$PLANE" == xdp ]] || plane_start || lab_die "mxgate-dpdk does not start after that"
+  rm -f "$RUN_DIR/control.sock"
+  mkdir "$RUN_DIR/control.sock"
+  expect_failure "a start whose control socket cannot be made" daemon_in_vain
+  expect_output "it says so" 'cannot listen on .*control.sock: Is a directory'
+  rmdir "$RUN_DIR/control.sock"
   expect_kept "failed start"
   gate_start || lab_die "the gate does not start after a start that failed"
   expect "the next start: generation" "$(generation)" -eq $((before + 1))

@@ -48,6 +48,7 @@ protected:
         start();
         std::filesystem::create_directories(options_.run_dir);
         api_ = serve_api(*gate_, options_.run_dir);
+        api_->open();
     }
     ~Cli() override
     {
