@@ -19,7 +19,7 @@ class DpdkGate : public Plane
 {
 public:
     explicit DpdkGate(const GatePaths& paths)
-        : dir_(plane_dir(paths.run_dir)), link_(handover_path(paths.run_dir))
+        : paths_(paths), dir_(plane_dir(paths.run_dir)), link_(handover_path(paths.run_dir))
     {
     }
 
@@ -36,7 +36,7 @@ public:
     {
         Fd sealed = sealed_image(image);
         if (link_.connected())
-            link_.hand_over(sealed);  // refused: the one before stays, here too
+            hand_over(sealed);  // refused: the one before stays, here too
         served_ = link_.connections();
         wanted_ = std::move(sealed);
         if (link_.connected())
@@ -59,6 +59,13 @@ public:
         half_open_.step(state_->seen(), state_->source_settings(), monotonic_ns());
     }
 
+    // A gate of the XDP plane stays until this one has a table.
+    void hand_over(const Fd& image)
+    {
+        link_.hand_over(image);
+        retire_xdp_plane(paths_);
+    }
+
     // A new connection is a new process, or one that has seen another mxgated.
     void hand_over_again()
     {
@@ -69,7 +76,7 @@ public:
             open_state();
             if (!wanted_)
                 return;
-            link_.hand_over(wanted_);
+            hand_over(wanted_);
             spdlog::info("mxgate-dpdk has the policy table");
         } catch (const PlaneError& error) {
             spdlog::error("{}", error.what());
@@ -173,6 +180,7 @@ public:
     }
 
 private:
+    GatePaths paths_;
     std::string dir_;
     HandoverClient link_;
     uint64_t served_ = 0;  // the connection that has the table
@@ -212,6 +220,18 @@ bool disengage_dpdk(const GatePaths& paths)
     header->checksum = image_checksum(image.data(), image.size());
     link.hand_over(sealed_image(image));
     return true;
+}
+
+void retire_dpdk_plane(const GatePaths& paths)
+{
+    try {
+        if (disengage_dpdk(paths))
+            spdlog::warn(
+                "mxgate-dpdk still runs, and `gate.plane` is xdp: it monitors only now, everything "
+                "passes it; stop it");
+    } catch (const PlaneError& error) {
+        spdlog::error("mxgate-dpdk still runs, and `gate.plane` is xdp; stop it: {}", error.what());
+    }
 }
 
 std::unique_ptr<Plane> find_plane(const GatePaths& paths)

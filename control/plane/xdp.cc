@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "control/plane/planes.h"
 #include "control/plane/reconcile.h"
@@ -56,8 +57,8 @@ bool attach_sockets(XdpProgram& program, const Config& config)
 class XdpGate : public Plane
 {
 public:
-    XdpGate(GateMaps maps, std::string pin_dir)
-        : maps_(std::move(maps)), pin_dir_(std::move(pin_dir))
+    XdpGate(GateMaps maps, const GatePaths& paths)
+        : maps_(std::move(maps)), paths_(paths), pin_dir_(paths.pin_dir)
     {
     }
 
@@ -87,6 +88,7 @@ public:
                 detach_one(pin_dir_, old.interface);
                 spdlog::info("detached from {}: no longer in gate.interfaces", old.interface);
             }
+        retire_dpdk_plane(paths_);
     }
 
     void publish(const std::vector<mxg_line>& image) override { maps_.publish(image); }
@@ -183,6 +185,7 @@ private:
     static constexpr uint64_t kReconcileNs = 10'000'000'000, kReconcileSoonNs = 1'000'000'000;
 
     GateMaps maps_;
+    GatePaths paths_;
     std::string pin_dir_;
     bool sockets_ = false;  // they are followed
     Reconciler reconciler_;
@@ -200,12 +203,27 @@ std::unique_ptr<Plane> open_xdp_plane(const Config& config, const GatePaths& pat
         GateMaps::take_over(paths.pin_dir, config.gate.interfaces, config.source_capacity, &notes);
     for (const std::string& note : notes)
         spdlog::warn("{}", note);
-    return std::make_unique<XdpGate>(std::move(maps), paths.pin_dir);
+    return std::make_unique<XdpGate>(std::move(maps), paths);
 }
 
 std::unique_ptr<Plane> pinned_xdp_plane(const GatePaths& paths)
 {
-    return std::make_unique<XdpGate>(GateMaps::open_pinned(paths.pin_dir), paths.pin_dir);
+    return std::make_unique<XdpGate>(GateMaps::open_pinned(paths.pin_dir), paths);
+}
+
+// Only by its pins: where there are none, detach_all() would take other gates off.
+void retire_xdp_plane(const GatePaths& paths)
+{
+    std::error_code ignored;
+    if (!std::filesystem::exists(paths.pin_dir + "/" + map_name(MapKind::table_slot), ignored))
+        return;
+    try {
+        for (const std::string& interface : detach_all(paths.pin_dir))
+            spdlog::info("detached from {}: `gate.plane` is dpdk now", interface);
+    } catch (const BpfError& error) {
+        spdlog::error("the gate of the XDP plane is still there, with a table of its own: {}",
+                      error.what());
+    }
 }
 
 }  // namespace mxgate
