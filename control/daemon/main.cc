@@ -55,7 +55,7 @@ void wait_for_end(Gate& gate, const mxgate::Service& service)
 
 int serve(const mxgate::DaemonOptions& options)
 {
-    const mxgate::OnlyOne only(options.run_dir);
+    const mxgate::OnlyOne only(options.run_dir, options.state_dir);
     Gate gate({options.config, options.run_dir, options.state_dir, options.pin_dir});
     std::unique_ptr<mxgate::HttpListener> api, metrics;
     gate.start(Gate::From::feeds, [&](const mxgate::Config& config) {

@@ -225,6 +225,11 @@ second_gate()
   expect_output "it says who is there" "${PLANE_PID:-$PIN_DIR}"
   expect_failure "a second mxgated with the same folders" daemon_in_vain
   expect_output "it says so" "another mxgated runs.*$RUN_DIR"
+  if [[ "$PLANE" == xdp ]]; then
+    expect_failure "a second mxgated with the same pins" \
+      daemon_in_vain "$RUN_DIR-other" "$LAB_DIR/other/state"
+    expect_output "it says so" "another mxgated publishes.*$PIN_DIR"
+  fi
   if [[ "$PLANE" == dpdk ]]; then
     expect_failure "a second mxgate-dpdk with the same folder" start_in_vain
     expect_output "it says so" "another mxgate-dpdk runs.*$RUN_DIR"

@@ -148,12 +148,13 @@ TEST_F(Api, AttachIsNoSecondPublisher)
     api_.reset();  // a daemon that is still reading its feeds: it has no socket yet
     const uint64_t before = gate_.status().at("table").at("generation");
     {
-        const OnlyOne daemon(dir_);
+        const OnlyOne daemon(dir_, options.state_dir);
         EXPECT_THROW(attach(options, dir_ + "/gate.yaml", false), GateError);
-        EXPECT_THROW(OnlyOne other(dir_), GateError);
+        EXPECT_THROW(OnlyOne other(dir_, dir_ + "/other"), GateError);
+        EXPECT_THROW(OnlyOne other(dir_ + "/other", options.state_dir), GateError);
     }
     EXPECT_EQ(read_table(table_path(options.state_dir)).info.generation, before);
-    const OnlyOne next(dir_);
+    const OnlyOne next(dir_, options.state_dir);
 }
 
 // Neither what is in force nor what the next start would have changes before all that can fail has

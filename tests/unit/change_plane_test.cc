@@ -37,7 +37,13 @@ protected:
         paths_ = {"", folder_.path(), folder_.path(),
                   "/sys/fs/bpf/mxgate-change-plane-test-" + std::to_string(::getpid())};
     }
-    void TearDown() override { unpin(paths_.pin_dir); }
+    void TearDown() override
+    {
+        unpin(paths_.pin_dir);
+        std::filesystem::remove("/run/mxgate/pins-%2Fsys%2Ffs%2Fbpf%2F" +
+                                std::filesystem::path(paths_.pin_dir).filename().string() +
+                                ".lock");
+    }
 
     // In a network namespace of its own, with an interface `gate0`.
     template <class Body>
@@ -105,6 +111,26 @@ TEST_F(ChangePlane, ToDpdkAndBack)
         xdp->engage(config_);
         EXPECT_NE(flags_ & MXG_FLAG_MONITOR, 0u) << "mxgate-dpdk still judges";
         EXPECT_EQ(detach_all(paths_.pin_dir).size(), 1u);
+    });
+}
+
+// Neither publishes, nor changes anything of the other's gate, with whatever other folders.
+TEST_F(ChangePlane, OnePublisherForPins)
+{
+    GatePaths other = paths_;
+    other.run_dir = other.state_dir = folder_.path() + "/other";
+    with_interface([&] {
+        {
+            const auto xdp = open_xdp_plane(config_, paths_);
+            xdp->publish(table_.plane);
+            xdp->engage(config_);
+            other.pin_dir += "/../" + std::filesystem::path(paths_.pin_dir).filename().string();
+            EXPECT_THROW(open_xdp_plane(config_, other), PlaneError);
+            EXPECT_NO_THROW(find_plane(other)) << "to read";
+            detach_all(paths_.pin_dir);  // takes the pins, and not the lock
+            EXPECT_THROW(open_xdp_plane(config_, other), PlaneError);
+        }
+        EXPECT_NO_THROW(open_xdp_plane(config_, other));
     });
 }
 
