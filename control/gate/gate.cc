@@ -88,6 +88,11 @@ Config Gate::load()
     const std::string errors = errors_of(loaded.diagnostics);
     if (!loaded.config)
         throw GateError(errors);
+    if (const auto& where = loaded.config->standard_input)
+        throw GateError(to_string(Diagnostic{
+            Diagnostic::Severity::error, *where,
+            "`-`, standard input, is only for check, compile, what-if and their like: a gate reads "
+            "its lists again and again; name a file, `url` or `exec`"}));
     if (loaded.config->gate.plane == PlaneKind::xdp && loaded.config->gate.interfaces.empty())
         throw GateError(paths_.config + ": `gate.interfaces` names no interface to gate");
     return *loaded.config;
