@@ -263,7 +263,12 @@ nlohmann::json Gate::reload(bool force)
         if (service_)
             service_->follow(local_files(fresh));
         const std::lock_guard lock(mutex_);
-        needs_restart_ = out.at("needs_restart");
+        if (const nlohmann::json& keys = out.at("needs_restart"); keys != needs_restart_) {
+            for (const nlohmann::json& key : keys)
+                spdlog::warn("{} changed: takes effect when mxgated is restarted",
+                             key.get<std::string>());
+            needs_restart_ = keys;
+        }
         return out;
     } catch (const std::exception& error) {
         fail("reload failed", error.what());
