@@ -43,7 +43,9 @@ void add_table_verbs(CLI::App& app, CliGiven& g)
                     "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg",
                     [&] { return compile_table(g.options, g.config, g.output, g.fetch); });
     verb->add_option("CONFIG", g.config, "configuration file (YAML)")->required();
-    verb->add_option("-o,--output", g.output, "table file to write")->required();
+    verb->add_option("-o,--output", g.output,
+                     "table file to write; what is there and is no table is not replaced")
+        ->required();
     add_fetch(verb, g.fetch);
 
     verb = add_verb(app, g, "lookup",

@@ -65,6 +65,11 @@ protected:
         EXPECT_EQ(verb(), 0);
         return ::testing::internal::GetCapturedStdout();
     }
+    std::string text_of(const std::string& name) const
+    {
+        std::ifstream in(file(name), std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
     std::string list() const
     {
         return printed([&] { return lengths_list(options_, request_.config); });
@@ -162,6 +167,23 @@ TEST_F(Cli, PublishesTheOperatorsOwn)
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(written), {}), text);
     request.output = file("nowhere/prefixlen.csv");
     EXPECT_THROW(export_lengths(options_, request), std::runtime_error);
+}
+
+// A slip of the pen: `mxgate compile gate.yaml -o gate.yaml`.
+TEST_F(Cli, CompileReplacesTablesAlone)
+{
+    const auto compile = [&](const std::string& output) {
+        return compile_table(options_, request_.config, file(output), false);
+    };
+    for (const char* name : {"gate.yaml", "list.txt", "isp.csv"}) {
+        const std::string before = text_of(name);
+        EXPECT_THROW(compile(name), std::runtime_error) << name;
+        EXPECT_EQ(text_of(name), before);
+    }
+    write("empty", "");  // as mktemp makes it
+    write("damaged", "mxgtable, but no more of it");
+    for (const char* name : {"fresh", "fresh", "empty", "damaged"})
+        EXPECT_EQ(compile(name), 0) << name;
 }
 
 TEST_F(Cli, FeedsAreListedAndTakenBack)
