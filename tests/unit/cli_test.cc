@@ -169,6 +169,33 @@ TEST_F(Cli, PublishesTheOperatorsOwn)
     EXPECT_THROW(export_lengths(options_, request), std::runtime_error);
 }
 
+// What cannot be written costs nothing of what is there, and is said with its reason.
+TEST_F(Cli, ExportLeavesTheOldFileWhole)
+{
+    ExportRequest request{request_.config, file("prefixlen.csv")};
+    const std::string old(4096, 'x');
+    write("prefixlen.csv", old);
+    const auto why_not = [&](const std::string& output) -> std::string {
+        request.output = output;
+        try {
+            export_lengths(options_, request);
+        } catch (const std::exception& error) {
+            return error.what();
+        }
+        return {};
+    };
+    std::filesystem::create_symlink("/dev/full", file("prefixlen.csv.new"));
+    EXPECT_THAT(why_not(file("prefixlen.csv")),
+                ContainsRegex("prefixlen.csv.*: No space left on device"));
+    EXPECT_EQ(text_of("prefixlen.csv"), old);
+    EXPECT_FALSE(std::filesystem::exists(file("prefixlen.csv.new")));
+    EXPECT_THAT(why_not(file("gate.yaml")), HasSubstr("not replaced"));
+    EXPECT_THAT(why_not(file("ours.csv")), HasSubstr("not replaced"));
+    EXPECT_THAT(why_not("/dev/null"), HasSubstr("is not a file"));
+    EXPECT_EQ(why_not(file("prefixlen.csv")), "");
+    EXPECT_THAT(text_of("prefixlen.csv"), StartsWith("# prefix,"));
+}
+
 // A slip of the pen: `mxgate compile gate.yaml -o gate.yaml`.
 TEST_F(Cli, CompileReplacesTablesAlone)
 {
