@@ -2,7 +2,9 @@
 // The DPDK plane: mxgate-dpdk, a process of its own, which may be away.
 #include <spdlog/spdlog.h>
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "control/plane/planes.h"
 #include "dataplane/dpdk/handover.h"
@@ -202,6 +204,10 @@ std::unique_ptr<Plane> open_dpdk_plane(const GatePaths& paths)
 
 std::unique_ptr<Plane> kept_dpdk_plane(const GatePaths& paths)
 {
+    std::error_code error;
+    if (!std::filesystem::exists(plane_dir(paths.run_dir) + "/state", error) &&
+        error == std::errc::permission_denied)  // who may not look does not know
+        throw PlaneError("cannot look at " + plane_dir(paths.run_dir) + ": " + error.message());
     auto out = std::make_unique<DpdkGate>(paths);
     out->open_state();
     return out;

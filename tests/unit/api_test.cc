@@ -139,6 +139,34 @@ TEST_F(Api, WithoutAGateCountersSaySo)
     }
 }
 
+// Who may not look is not told that there is no gate.
+TEST_F(Api, WithoutPermissionThereMayBeAGate)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "SKIP: another user's attempt needs root";
+    std::filesystem::create_directories(dir_ + "/dpdk");
+    const pid_t child = ::fork();
+    if (child == 0) {  // nobody
+        if (::setgid(65534) != 0 || ::setuid(65534) != 0)
+            ::_exit(2);
+        try {
+            status_without_daemon({"", dir_, dir_ + "/state", dir_ + "/pins"});
+        } catch (const std::exception& error) {
+            const std::string text = error.what();
+            std::fprintf(stderr, "%s\n", text.c_str());
+            ::_exit(text.find("no gate") == std::string::npos &&
+                            text.find("no state") == std::string::npos &&
+                            text.find("a member of group mxgate") != std::string::npos
+                        ? 0
+                        : 1);
+        }
+        ::_exit(3);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+}
+
 TEST_F(Api, AttachIsNoSecondPublisher)
 {
     CliOptions options;
