@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "control/api/server.h"
+#include "control/cli/command.h"
 #include "control/cli/verbs.h"
 #include "tests/unit/feed_gate.h"
 
@@ -194,6 +195,37 @@ TEST_F(Cli, ExportLeavesTheOldFileWhole)
     EXPECT_THAT(why_not("/dev/null"), HasSubstr("is not a file"));
     EXPECT_EQ(why_not(file("prefixlen.csv")), "");
     EXPECT_THAT(text_of("prefixlen.csv"), StartsWith("# prefix,"));
+}
+
+TEST_F(Cli, WhatIsSetByHandIsToldWithoutControlSequences)
+{
+    ByHandRequest request;
+    request.prefixes = {"192.0.2.0/24", "2001:db8:7::/48"};
+    request.class_name = "bad";
+    request.reason = "a\x1b[2J\nb";
+    EXPECT_THAT(printed([&] { return set_by_hand(options_, request); }),
+                HasSubstr(R"(: `a\x1b[2J\x0ab`)"));
+    EXPECT_THAT(printed([&] { return overrides(options_); }), HasSubstr(R"(: `a\x1b[2J\x0ab`)"));
+    EXPECT_THAT(printed([&] { return explain(options_, "192.0.2.1"); }),
+                HasSubstr(R"(: `a\x1b[2J\x0ab`)"));
+    // One that was not set does not keep the others.
+    EXPECT_EQ(forget(options_, {"192.0.2.0/24", "192.0.2.0/25", "2001:db8:7::/48"}), kExitError);
+    EXPECT_EQ(printed([&] { return overrides(options_); }), "");
+}
+
+TEST(Command, AWordThatIsNoVerbIsNamed)
+{
+    CliGiven given;
+    CLI::App app;
+    describe_mxgate(app, given);
+    std::ostringstream out, err;
+    try {
+        app.parse("statsu --json");
+        ADD_FAILURE() << "it is a verb";
+    } catch (const CLI::ParseError& error) {
+        EXPECT_NE(app.exit(error, out, err), 0);
+    }
+    EXPECT_THAT(err.str(), StartsWith("`statsu` is not a verb; did you mean `status`?"));
 }
 
 // A slip of the pen: `mxgate compile gate.yaml -o gate.yaml`.
