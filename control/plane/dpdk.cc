@@ -17,6 +17,20 @@ namespace {
 
 using nlohmann::json;
 
+const mxg_image_header& header_of(const std::vector<mxg_line>& image)
+{
+    return *reinterpret_cast<const mxg_image_header*>(image.data());
+}
+
+// The same table, by which everything passes and is counted.
+std::vector<mxg_line> monitoring(std::vector<mxg_line> image)
+{
+    auto* header = reinterpret_cast<mxg_image_header*>(image.data());
+    header->flags |= MXG_FLAG_MONITOR;
+    header->checksum = image_checksum(image.data(), image.size());
+    return image;
+}
+
 class DpdkGate : public Plane
 {
 public:
@@ -78,11 +92,22 @@ public:
             open_state();
             if (!wanted_)
                 return;
-            hand_over(wanted_);
-            spdlog::info("mxgate-dpdk has the policy table");
+            const std::vector<mxg_line> image = read_sealed(wanted_);
+            const bool detached = is_detached(image);
+            hand_over(sealed_image(detached ? monitoring(image) : image));
+            spdlog::info("mxgate-dpdk has the policy table{}",
+                         detached ? ", and monitors only: it is detached" : "");
         } catch (const PlaneError& error) {
             spdlog::error("{}", error.what());
         }
+    }
+
+    // `mxgate detach` left this table to a process before: that holds until `mxgate attach`.
+    bool is_detached(const std::vector<mxg_line>& image) const
+    {
+        const std::vector<mxg_line> kept = current_image();
+        return !kept.empty() && header_of(kept).generation == header_of(image).generation &&
+               (header_of(kept).flags & MXG_FLAG_MONITOR) != 0;
     }
 
     // Only to read: what the last process left.
@@ -216,15 +241,12 @@ std::unique_ptr<Plane> kept_dpdk_plane(const GatePaths& paths)
 bool disengage_dpdk(const GatePaths& paths)
 {
     HandoverClient link(handover_path(paths.run_dir));
-    std::vector<mxg_line> image = PlaneState::read_table(plane_dir(paths.run_dir));
+    const std::vector<mxg_line> image = PlaneState::read_table(plane_dir(paths.run_dir));
     if (!link.connected())
         return false;
     if (image.empty())
         throw PlaneError("mxgate-dpdk keeps no table under " + plane_dir(paths.run_dir));
-    auto* header = reinterpret_cast<mxg_image_header*>(image.data());
-    header->flags |= MXG_FLAG_MONITOR;
-    header->checksum = image_checksum(image.data(), image.size());
-    link.hand_over(sealed_image(image));
+    link.hand_over(sealed_image(monitoring(image)));
     return true;
 }
 

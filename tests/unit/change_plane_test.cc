@@ -114,6 +114,28 @@ TEST_F(ChangePlane, ToDpdkAndBack)
     });
 }
 
+// `mxgate detach` holds until `mxgate attach`, whoever is restarted meanwhile.
+TEST_F(ChangePlane, DetachedDpdkStaysDetached)
+{
+    const auto dpdk = open_dpdk_plane(paths_);
+    {
+        const std::jthread process = dpdk_process();
+        dpdk->publish(table_.plane);
+        EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u);
+        EXPECT_TRUE(disengage_dpdk(paths_));
+        EXPECT_NE(flags_ & MXG_FLAG_MONITOR, 0u);
+    }
+    server_.reset();
+    state_.reset();
+    dpdk->tick();
+    flags_ = 0;
+    const std::jthread process = dpdk_process();
+    dpdk->tick();
+    EXPECT_NE(flags_ & MXG_FLAG_MONITOR, 0u) << "it judges again";
+    dpdk->publish(table_.plane);
+    EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u) << "attached";
+}
+
 // Neither publishes, nor changes anything of the other's gate, with whatever other folders.
 TEST_F(ChangePlane, OnePublisherForPins)
 {
