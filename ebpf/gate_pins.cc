@@ -43,6 +43,16 @@ std::optional<mxg_pinned_meta> read_meta(int fd)
     return meta;
 }
 
+// Who may not look does not know whether there is one.
+std::string why_none(const std::string& dir)
+{
+    const Fd meta(bpf_obj_get(pin_path(dir, MapKind::meta).c_str()));
+    if (!meta && (errno == EACCES || errno == EPERM))
+        return error_text("cannot look at the pins under " + dir, errno) +
+               "; that needs root: or ask mxgated, as a member of group mxgate";
+    return "no gate is pinned under " + dir;
+}
+
 bool is_of_this_version(int meta_fd)
 {
     const auto meta = read_meta(meta_fd);
@@ -69,7 +79,7 @@ GateMaps GateMaps::open_pinned(const std::string& dir)
 {
     GateMaps maps = pinned(dir);
     if (maps.fd(MapKind::meta) < 0 || maps.fd(MapKind::table_slot) < 0)
-        throw BpfError("no gate is pinned under " + dir);
+        throw BpfError(why_none(dir));
     if (!is_of_this_version(maps.fd(MapKind::meta)))
         throw BpfError("the gate pinned under " + dir + " was made by another version of mxgate");
     maps.sources_ = read_meta(maps.fd(MapKind::meta))->sources;

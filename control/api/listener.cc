@@ -85,24 +85,6 @@ private:
     size_t at_ = 0, filled_ = 0;
 };
 
-class OneRequestServer : public httplib::Server
-{
-public:
-    // httplib's own backlog of 5 turns away clients that come together.
-    void lengthen_backlog() { ::listen(svr_sock_, kBacklog); }
-
-private:
-    bool process_and_close_socket(socket_t socket) override
-    {
-        Connection connection(socket);
-        bool closed = true;
-        const bool done = process_request(connection, true, closed, nullptr);
-        ::shutdown(socket, SHUT_WR);
-        ::close(socket);
-        return done;
-    }
-};
-
 // Makes the accepting thread wait, so that connections cannot use up the process's descriptors,
 // which publishing needs.
 class BoundedPool : public httplib::ThreadPool
@@ -135,37 +117,74 @@ std::string to_string(const Endpoint& at)
     return at.socket.empty() ? at.address + " port " + std::to_string(at.port) : at.socket;
 }
 
+// The name of a unix socket until it is open.
+std::string fresh_name(const std::string& socket)
+{
+    return socket + ".new";
+}
+
+[[noreturn]] void refuse(const Endpoint& at, int error)
+{
+    throw GateError("cannot listen on " + to_string(at) + ": " + std::strerror(error));
+}
+
 }  // namespace
 
-void HttpListener::bind()
+class HttpListener::OneRequestServer : public httplib::Server
 {
-    bool bound = false;
-    if (at_.socket.empty()) {
-        bound = server_->bind_to_port(at_.address, at_.port);
-    } else {
-        std::filesystem::create_directories(std::filesystem::path(at_.socket).parent_path());
-        ::unlink(at_.socket.c_str());
-        server_->set_address_family(AF_UNIX);
-        const mode_t before = ::umask(0117);  // so that at no moment others may connect
-        bound = server_->bind_to_port(at_.socket, 80);
-        ::umask(before);
+public:
+    ~OneRequestServer() override
+    {
+        if (svr_sock_ != INVALID_SOCKET)  // never opened: else stop() has closed it
+            ::close(svr_sock_);
     }
-    if (!bound)
-        throw GateError("cannot listen on " + to_string(at_) + ": " + std::strerror(errno));
+
+    // httplib's own backlog of 5 turns away clients that come together.
+    void lengthen_backlog() { ::listen(svr_sock_, kBacklog); }
+
+private:
+    bool process_and_close_socket(socket_t socket) override
+    {
+        Connection connection(socket);
+        bool closed = true;
+        const bool done = process_request(connection, true, closed, nullptr);
+        ::shutdown(socket, SHUT_WR);
+        ::close(socket);
+        return done;
+    }
+};
+
+// What lies at the socket's name and cannot be taken away is found now, not in open().
+bool HttpListener::bind_unix_socket()
+{
+    const std::string fresh = fresh_name(at_.socket);
+    std::filesystem::create_directories(std::filesystem::path(at_.socket).parent_path());
+    for (const std::string& name : {at_.socket, fresh})
+        if (::unlink(name.c_str()) != 0 && errno != ENOENT)
+            return false;
+    server_->set_address_family(AF_UNIX);
+    const mode_t before = ::umask(0117);  // so that at no moment others may connect
+    const bool bound = server_->bind_to_port(fresh, 80);
+    ::umask(before);
+    return bound;
 }
 
 HttpListener::HttpListener(const Endpoint& at, const std::function<void(httplib::Server&)>& routes)
-    : at_(at)
+    : at_(at), server_(std::make_unique<OneRequestServer>())
 {
-    auto server = std::make_unique<OneRequestServer>();
-    OneRequestServer& ours = *server;
-    server_ = std::move(server);
     routes(*server_);
     server_->new_task_queue = [] { return new BoundedPool; };
     server_->set_payload_max_length(kMaxRequest);
     server_->set_socket_options(reuse_address);
-    bind();
-    ours.lengthen_backlog();
+    if (!(at_.socket.empty() ? server_->bind_to_port(at_.address, at_.port) : bind_unix_socket()))
+        refuse(at_, errno);
+    server_->lengthen_backlog();
+}
+
+void HttpListener::open()
+{
+    if (!at_.socket.empty() && ::rename(fresh_name(at_.socket).c_str(), at_.socket.c_str()) != 0)
+        refuse(at_, errno);
     thread_ = std::thread([this] { server_->listen_after_bind(); });
     while (!server_->is_running())  // stop() before that would be lost
         std::this_thread::yield();
@@ -173,10 +192,13 @@ HttpListener::HttpListener(const Endpoint& at, const std::function<void(httplib:
 
 HttpListener::~HttpListener()
 {
-    server_->stop();
-    thread_.join();
+    const bool opened = thread_.joinable();
+    if (opened) {
+        server_->stop();
+        thread_.join();
+    }
     if (!at_.socket.empty())
-        ::unlink(at_.socket.c_str());
+        ::unlink((opened ? at_.socket : fresh_name(at_.socket)).c_str());
 }
 
 }  // namespace mxgate

@@ -18,19 +18,25 @@ namespace mxgate {
 class HttpListener
 {
 public:
-    // Listens from now on; `routes` says what is answered. A unix socket has mode 0660, and its
-    // requests have the peer's user as remote_addr and its process as remote_port. Throws
-    // GateError.
+    // Takes the address, so that nobody else can; answers from open() on. `routes` says what is
+    // answered. A unix socket has mode 0660, and its requests have the peer's user as remote_addr
+    // and its process as remote_port. Throws GateError.
     HttpListener(const Endpoint& at, const std::function<void(httplib::Server&)>& routes);
     ~HttpListener();
     HttpListener(const HttpListener&) = delete;
     HttpListener& operator=(const HttpListener&) = delete;
 
+    // Answers from now on, and those who came to a TCP port before. A unix socket has its name
+    // only now: who finds it is answered. Throws GateError.
+    void open();
+
 private:
-    void bind();
+    class OneRequestServer;
+
+    bool bind_unix_socket();
 
     Endpoint at_;
-    std::unique_ptr<httplib::Server> server_;
+    std::unique_ptr<OneRequestServer> server_;
     std::thread thread_;
 };
 

@@ -15,10 +15,10 @@ namespace mxgate {
 // Path of the control socket.
 std::string socket_path(const std::string& run_dir);
 
-// The API on the control socket, for as long as the object lives. Throws GateError.
+// The API on the control socket, from HttpListener::open() on. Throws GateError.
 std::unique_ptr<HttpListener> serve_api(Gate& gate, const std::string& run_dir);
 
-// Only GET /metrics, for Prometheus.
+// Only GET /metrics, for Prometheus; likewise.
 std::unique_ptr<HttpListener> serve_metrics(Gate& gate, const Endpoint& at);
 
 // The API's routes, each as "GET /v1/status".

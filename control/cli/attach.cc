@@ -23,7 +23,7 @@ json attach_somehow(const CliOptions& options, const std::string& config, Gate::
         return api_post(options.run_dir, "/v1/attach");
     } catch (const NotRunning&) {
     }
-    const OnlyOne only(options.run_dir);  // it may be about to run
+    const OnlyOne only(options.run_dir, options.state_dir);  // it may be about to run
     start_log("mxgate", "warn");
     Gate gate({config, options.run_dir, options.state_dir, options.pin_dir});
     gate.start(from);

@@ -5,6 +5,7 @@
 
 #include "control/api/client.h"
 #include "control/cli/verbs.h"
+#include "control/config/text.h"
 
 namespace mxgate {
 namespace {
@@ -28,7 +29,7 @@ void print_override(const CliOptions& options, const json& entry)
                    entry["prefix"].get<std::string>(), entry["class"].get<std::string>(),
                    time_text(entry["until"]), entry["who"].get<std::string>(),
                    fmt::gmtime(static_cast<std::time_t>(entry["since"].get<int64_t>())),
-                   entry["reason"] == "" ? "" : ": " + entry["reason"].get<std::string>(),
+                   entry["reason"] == "" ? "" : ": " + show(entry["reason"].get<std::string>()),
                    entry.value("in_force", true) ? "" : "; NOT IN FORCE, its class is gone");
 }
 
@@ -50,14 +51,23 @@ int set_by_hand(const CliOptions& options, const ByHandRequest& request)
 
 int forget(const CliOptions& options, const std::vector<std::string>& prefixes)
 {
+    int code = 0;
     for (const std::string& prefix : prefixes) {
-        const json done = api_post(options.run_dir, "/v1/overrides/forget", {{"prefix", prefix}});
-        if (options.json)
-            fmt::print("{}\n", done.dump());
-        else
-            fmt::print("{} is forgotten\n", done["prefix"].get<std::string>());
+        try {
+            const json done =
+                api_post(options.run_dir, "/v1/overrides/forget", {{"prefix", prefix}});
+            if (options.json)
+                fmt::print("{}\n", done.dump());
+            else
+                fmt::print("{} is forgotten\n", done["prefix"].get<std::string>());
+        } catch (const NoDaemon&) {
+            throw;
+        } catch (const std::runtime_error& error) {  // the others can be forgotten all the same
+            fmt::print(stderr, "mxgate: {}\n", error.what());
+            code = kExitError;
+        }
     }
-    return 0;
+    return code;
 }
 
 int overrides(const CliOptions& options)

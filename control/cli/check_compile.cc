@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "control/cli/offline.h"
 #include "control/cli/verbs.h"
@@ -129,7 +130,7 @@ Inputs read_inputs(const std::string& path, uint64_t generation, const TableInfo
     return in;
 }
 
-// The table that is being replaced: its numbers are kept. A damaged one is simply replaced.
+// The table that is replaced: its numbers are kept. A damaged one is simply replaced.
 std::optional<TableInfo> info_of(const std::string& path)
 {
     std::error_code error;
@@ -184,6 +185,10 @@ int check(const CliOptions& options, const CheckRequest& request)
 int compile_table(const CliOptions& options, const std::string& config, const std::string& output,
                   bool fetch)
 {
+    if (std::filesystem::exists(output) && !is_table_file(output))
+        throw std::runtime_error(output +
+                                 ": is there and is no policy table, so it is not replaced; name "
+                                 "another file, or remove this one first");
     const std::optional<TableInfo> previous = info_of(output);
     const auto start = std::chrono::steady_clock::now();
     const Inputs in =

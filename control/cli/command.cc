@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "control/config/text.h"
 #include "control/gate/list_compile.h"
 
 namespace mxgate {
@@ -43,7 +44,9 @@ void add_table_verbs(CLI::App& app, CliGiven& g)
                     "mxgate compile /etc/mxgate/mxgate.yaml -o table.mxg",
                     [&] { return compile_table(g.options, g.config, g.output, g.fetch); });
     verb->add_option("CONFIG", g.config, "configuration file (YAML)")->required();
-    verb->add_option("-o,--output", g.output, "table file to write")->required();
+    verb->add_option("-o,--output", g.output,
+                     "table file to write; what is there and is no table is not replaced")
+        ->required();
     add_fetch(verb, g.fetch);
 
     verb = add_verb(app, g, "lookup",
@@ -178,6 +181,19 @@ void add_attach_verbs(CLI::App& app, CliGiven& g)
              "mxgate detach", [&] { return detach(g.options); });
 }
 
+// CLI11 misses a verb before it sees that a word is none.
+std::string failure_text(const CLI::App* app, const CLI::Error& error)
+{
+    const std::vector<std::string> unknown = app->remaining();
+    if (!app->get_subcommands().empty() || unknown.empty() || unknown.front().starts_with('-'))
+        return CLI::FailureMessage::simple(app, error);
+    std::vector<std::string_view> verbs;
+    for (const CLI::App* verb : app->get_subcommands([](const CLI::App*) { return true; }))
+        verbs.push_back(verb->get_name());
+    return fmt::format("{} is not a verb; did you mean `{}`? `mxgate --help` has them all\n",
+                       show(unknown.front()), nearest(unknown.front(), verbs));
+}
+
 }  // namespace
 
 void describe_mxgate(CLI::App& app, CliGiven& given)
@@ -188,6 +204,7 @@ void describe_mxgate(CLI::App& app, CliGiven& given)
         "Offline verbs (check, compile, lookup, replay, what-if) need no daemon; the others ask "
         "mxgated.");
     app.require_subcommand(1);
+    app.failure_message(failure_text);
     app.set_version_flag("--version", MXGATE_VERSION);
     app.footer(
         "Exit codes: 0 done; 1 the input or the gate is at fault; 2 the command line is.\n"

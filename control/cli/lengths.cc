@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -12,8 +13,10 @@
 #include "control/api/client.h"
 #include "control/cli/verbs.h"
 #include "control/feeds/words.h"
+#include "control/fetch/durable.h"
 #include "control/fetch/store.h"
 #include "control/fetch/versions.h"
+#include "control/gate/gate.h"
 #include "control/lengths/export.h"
 #include "control/lengths/learned.h"
 #include "control/lengths/prefixlen_files.h"
@@ -252,6 +255,23 @@ void print_source(const LengthReport& report, const char* format,
     }
 }
 
+// What is read is not replaced, nor what is no file, such as /dev/stdout.
+void check_output(const Config& config, const std::string& path)
+{
+    if (!std::filesystem::exists(path))
+        return;
+    if (!std::filesystem::is_regular_file(path))
+        throw std::runtime_error(path + ": is not a file; without -o all goes to standard output");
+    std::vector<std::string> read = local_files(config);
+    read.push_back(config.file);
+    std::error_code ignored;
+    for (const std::string& each : read)
+        if (std::filesystem::equivalent(path, each, ignored))
+            throw std::runtime_error(path +
+                                     ": the configuration is, or reads, this file, so it is "
+                                     "not replaced; name another one");
+}
+
 }  // namespace
 
 int lengths_list(const CliOptions& options, const std::string& path)
@@ -382,11 +402,8 @@ int export_lengths(const CliOptions& options, const ExportRequest& request)
         fmt::print("{}", file.text);
         return 0;
     }
-    std::ofstream out(request.output, std::ios::binary);
-    out << file.text;
-    out.close();
-    if (!out)
-        throw std::runtime_error(request.output + ": cannot be written");
+    check_output(config, request.output);
+    write_durably(std::filesystem::weakly_canonical(request.output), file.text);
     if (options.json)
         fmt::print("{}\n", json{{"file", request.output}, {"entries", file.entries}}.dump());
     else

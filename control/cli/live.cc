@@ -12,6 +12,7 @@
 
 #include "control/api/client.h"
 #include "control/cli/verbs.h"
+#include "control/config/text.h"
 #include "control/gate/gate.h"
 #include "control/net/address_text.h"
 #include "control/text/names.h"
@@ -169,7 +170,7 @@ void print_explanation(const json& e)
     if (e.contains("by_hand") && !e["by_hand"].is_null())
         fmt::print("{:<16}{} set to {} by {}{}\n", "by hand", text(e["by_hand"]["prefix"]),
                    text(e["by_hand"]["class"]), text(e["by_hand"]["who"]),
-                   e["by_hand"]["reason"] == "" ? "" : ": " + text(e["by_hand"]["reason"]));
+                   e["by_hand"]["reason"] == "" ? "" : ": " + show(text(e["by_hand"]["reason"])));
     print_view(e["view"]);
     if (!e["outer"].is_null()) {
         fmt::print("as the IPv6 address itself{}:\n",

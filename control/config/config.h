@@ -289,6 +289,8 @@ struct Config {
     std::string default_class;
     std::vector<FeedConfig> feeds;    // in the order of the file
     std::optional<Endpoint> metrics;  // for Prometheus; absent: nowhere
+    // Where a list is said to come from standard input, which can be read once only.
+    std::optional<Location> standard_input;
 };
 
 struct ConfigResult {

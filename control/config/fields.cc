@@ -88,11 +88,11 @@ Section::Section(const YamlTree& tree, const YamlNode& node, std::string_view na
     }
 }
 
-const YamlEntry* Section::require(std::string_view key) const
+const YamlEntry* Section::require(std::string_view key, std::string_view others) const
 {
     const YamlEntry* entry = find(key);
     if (entry == nullptr && is_map() && !tree_.truncated)
-        error_at(report_, node_, fmt::format("this {} has no `{}`", name_, key));
+        error_at(report_, node_, fmt::format("this {} has no `{}`{}", name_, key, others));
     return entry;
 }
 

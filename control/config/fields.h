@@ -34,8 +34,8 @@ public:
     bool has(std::string_view key) const { return find(key) != nullptr; }
     // True if it holds a key that this version does not enforce; that has been reported.
     bool has_refused_key() const { return has_refused_key_; }
-    // The entry, with an error if it is missing.
-    const YamlEntry* require(std::string_view key) const;
+    // The entry, with an error if it is missing; `others`: what could stand there instead.
+    const YamlEntry* require(std::string_view key, std::string_view others = {}) const;
 
     // The value of `key` as one of `choices`; nothing if it is absent or wrong.
     template <class T, class Choices = std::initializer_list<std::pair<std::string_view, T>>>

@@ -163,14 +163,17 @@ void Reader::read_guard(const YamlNode& node, FeedConfig& into)
                  "`shortest` has no effect on a local file: that is your own word");
 }
 
-std::string Reader::read_path(const YamlNode& node) const
+std::string Reader::read_path(const YamlNode& node)
 {
     const auto path = read_text(report_, node, "the path of a file");
     if (path && path->empty())
         error_at(report_, node, "the path is empty");
     if (!path || path->empty())
         return "";
-    return *path == "-" ? "-" : resolve(*path);  // `-` is standard input
+    if (*path != "-")
+        return resolve(*path);
+    config_.standard_input = Location{path_, node.line, node.column};
+    return std::string(*path);
 }
 
 void Reader::read_feed_format(const Section& fields, FeedConfig& into)

@@ -70,7 +70,8 @@ std::string Reader::read_origin(const Section& fields, FetchConfig& fetch,
         read_discover(*fields.find("discover")->value, fetch);
     else if (const YamlEntry* program = fields.find("exec"))
         read_exec(*program, fetch);
-    else if (const YamlEntry* file = fields.require("path"))
+    else if (const YamlEntry* file = fields.require(
+                 "path", of_feed ? ", `url` or `exec`" : ", `url`, `exec` or `discover`"))
         path = of_feed ? read_path(*file->value) : read_path(*file);
     if (const YamlEntry* entry = fields.find("expire"))
         expire_ns = read_duration(report_, *entry->value);

@@ -91,7 +91,7 @@ private:
     void check_pair(const Section& fields, const char* key, const char* column);
     std::vector<const YamlNode*> one_or_list(const YamlNode& node);
     void read_mapping(const YamlEntry& entry, FeedConfig& into);
-    std::string read_path(const YamlNode& node) const;
+    std::string read_path(const YamlNode& node);
     std::string resolve(std::string_view path) const;
 
     const std::string& path_;

@@ -55,14 +55,18 @@ void wait_for_end(Gate& gate, const mxgate::Service& service)
 
 int serve(const mxgate::DaemonOptions& options)
 {
-    const mxgate::OnlyOne only(options.run_dir);
+    const mxgate::OnlyOne only(options.run_dir, options.state_dir);
     Gate gate({options.config, options.run_dir, options.state_dir, options.pin_dir});
-    gate.start();
-    const auto api = mxgate::serve_api(gate, options.run_dir);
+    std::unique_ptr<mxgate::HttpListener> api, metrics;
+    gate.start(Gate::From::feeds, [&](const mxgate::Config& config) {
+        api = mxgate::serve_api(gate, options.run_dir);
+        if (config.metrics)
+            metrics = mxgate::serve_metrics(gate, *config.metrics);
+    });
+    api->open();
     gate.follow_feeds();
-    std::unique_ptr<mxgate::HttpListener> metrics;
-    if (const std::optional<mxgate::Endpoint> at = gate.metrics_endpoint())
-        metrics = mxgate::serve_metrics(gate, *at);
+    if (metrics)
+        metrics->open();
     mxgate::Service service;
     std::atomic<bool> ending = false;
     std::thread sampler([&] {

@@ -88,6 +88,11 @@ Config Gate::load()
     const std::string errors = errors_of(loaded.diagnostics);
     if (!loaded.config)
         throw GateError(errors);
+    if (const auto& where = loaded.config->standard_input)
+        throw GateError(to_string(Diagnostic{
+            Diagnostic::Severity::error, *where,
+            "`-`, standard input, is only for check, compile, what-if and their like: a gate reads "
+            "its lists again and again; name a file, `url` or `exec`"}));
     if (loaded.config->gate.plane == PlaneKind::xdp && loaded.config->gate.interfaces.empty())
         throw GateError(paths_.config + ": `gate.interfaces` names no interface to gate");
     return *loaded.config;
@@ -197,10 +202,12 @@ void Gate::keep_as_last_good()
     }
 }
 
-void Gate::start(From from)
+void Gate::start(From from, const std::function<void(const Config&)>& prepare)
 {
     const std::lock_guard one(publishing_);
     config_ = load();
+    if (prepare)
+        prepare(config_);
     std::filesystem::create_directories(paths_.state_dir);
     keeper_.follow(config_);
     plane_ = config_.gate.plane == PlaneKind::xdp ? open_xdp_plane(config_, paths_)
@@ -256,7 +263,12 @@ nlohmann::json Gate::reload(bool force)
         if (service_)
             service_->follow(local_files(fresh));
         const std::lock_guard lock(mutex_);
-        needs_restart_ = out.at("needs_restart");
+        if (const nlohmann::json& keys = out.at("needs_restart"); keys != needs_restart_) {
+            for (const nlohmann::json& key : keys)
+                spdlog::warn("{} changed: takes effect when mxgated is restarted",
+                             key.get<std::string>());
+            needs_restart_ = keys;
+        }
         return out;
     } catch (const std::exception& error) {
         fail("reload failed", error.what());
@@ -346,12 +358,6 @@ nlohmann::json Gate::overrides()
 {
     const std::lock_guard lock(mutex_);
     return {{"overrides", overrides_.report(table_.info)}};
-}
-
-std::optional<Endpoint> Gate::metrics_endpoint()
-{
-    const std::lock_guard lock(mutex_);
-    return config_.metrics;
 }
 
 void Gate::tick()

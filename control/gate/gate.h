@@ -52,8 +52,9 @@ public:
     // Takes over what is there or starts from nothing: the plane's state, a table, the gate in its
     // place. A feed at fault costs the new table, not the start: the last good one stays.
     // `last_good_table`: no feed is read, and without such a table there is no start.
+    // `prepare`: what else must succeed, such as taking ports; what it throws ends the start.
     // Throws GateError or PlaneError; a gate that was at work before stays as it was.
-    void start(From from = From::feeds);
+    void start(From from = From::feeds, const std::function<void(const Config&)>& prepare = {});
 
     // Reads configuration and feeds again and puts the new table in force. Throws GateError with
     // every error; then the old table stays and the failure is counted. `force`: neither
@@ -84,8 +85,6 @@ public:
 
     // (Re-)attaches to the configured interfaces; with plane dpdk there is nothing to do.
     nlohmann::json attach();
-
-    std::optional<Endpoint> metrics_endpoint();
 
     // By hand: a class for a prefix, at once and over restarts. Throw std::invalid_argument for
     // what was asked wrongly, std::runtime_error where it cannot be done; nothing has changed then.

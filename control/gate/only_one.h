@@ -3,20 +3,20 @@
 
 #include <string>
 
+#include "dataplane/state/memory.h"
+
 namespace mxgate {
 
-// One publisher per run directory, mxgated or `mxgate attach`: held until this, or the process,
-// ends, however it ends. Throws GateError if there is another.
+// One publisher per run directory and per state directory, mxgated or `mxgate attach`: held until
+// this, or the process, ends, however it ends. Throws GateError if there is another, PlaneError
+// where a folder cannot be used. (The folder of the pins is the XDP plane's to guard.)
 class OnlyOne
 {
 public:
-    explicit OnlyOne(const std::string& run_dir);
-    ~OnlyOne();
-    OnlyOne(const OnlyOne&) = delete;
-    OnlyOne& operator=(const OnlyOne&) = delete;
+    OnlyOne(const std::string& run_dir, const std::string& state_dir);
 
 private:
-    int fd_;
+    Fd run_, state_;
 };
 
 }  // namespace mxgate

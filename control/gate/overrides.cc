@@ -84,6 +84,10 @@ Override to_override(const OverrideRequest& request, const Config& config, int64
     out.reason = request.reason;
     out.who = request.who;
     out.since = now;
+    if (request.for_ns == 0)
+        throw std::invalid_argument(
+            "for no time at all it would not hold; `mxgate forget` takes "
+            "back what is set");
     if (request.for_ns)
         out.until = now + static_cast<int64_t>((*request.for_ns + 999'999'999) / 1'000'000'000);
     return out;

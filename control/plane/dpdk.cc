@@ -2,7 +2,9 @@
 // The DPDK plane: mxgate-dpdk, a process of its own, which may be away.
 #include <spdlog/spdlog.h>
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "control/plane/planes.h"
 #include "dataplane/dpdk/handover.h"
@@ -15,11 +17,25 @@ namespace {
 
 using nlohmann::json;
 
+const mxg_image_header& header_of(const std::vector<mxg_line>& image)
+{
+    return *reinterpret_cast<const mxg_image_header*>(image.data());
+}
+
+// The same table, by which everything passes and is counted.
+std::vector<mxg_line> monitoring(std::vector<mxg_line> image)
+{
+    auto* header = reinterpret_cast<mxg_image_header*>(image.data());
+    header->flags |= MXG_FLAG_MONITOR;
+    header->checksum = image_checksum(image.data(), image.size());
+    return image;
+}
+
 class DpdkGate : public Plane
 {
 public:
     explicit DpdkGate(const GatePaths& paths)
-        : dir_(plane_dir(paths.run_dir)), link_(handover_path(paths.run_dir))
+        : paths_(paths), dir_(plane_dir(paths.run_dir)), link_(handover_path(paths.run_dir))
     {
     }
 
@@ -36,7 +52,7 @@ public:
     {
         Fd sealed = sealed_image(image);
         if (link_.connected())
-            link_.hand_over(sealed);  // refused: the one before stays, here too
+            hand_over(sealed);  // refused: the one before stays, here too
         served_ = link_.connections();
         wanted_ = std::move(sealed);
         if (link_.connected())
@@ -59,6 +75,13 @@ public:
         half_open_.step(state_->seen(), state_->source_settings(), monotonic_ns());
     }
 
+    // A gate of the XDP plane stays until this one has a table.
+    void hand_over(const Fd& image)
+    {
+        link_.hand_over(image);
+        retire_xdp_plane(paths_);
+    }
+
     // A new connection is a new process, or one that has seen another mxgated.
     void hand_over_again()
     {
@@ -69,11 +92,22 @@ public:
             open_state();
             if (!wanted_)
                 return;
-            link_.hand_over(wanted_);
-            spdlog::info("mxgate-dpdk has the policy table");
+            const std::vector<mxg_line> image = read_sealed(wanted_);
+            const bool detached = is_detached(image);
+            hand_over(sealed_image(detached ? monitoring(image) : image));
+            spdlog::info("mxgate-dpdk has the policy table{}",
+                         detached ? ", and monitors only: it is detached" : "");
         } catch (const PlaneError& error) {
             spdlog::error("{}", error.what());
         }
+    }
+
+    // `mxgate detach` left this table to a process before: that holds until `mxgate attach`.
+    bool is_detached(const std::vector<mxg_line>& image) const
+    {
+        const std::vector<mxg_line> kept = current_image();
+        return !kept.empty() && header_of(kept).generation == header_of(image).generation &&
+               (header_of(kept).flags & MXG_FLAG_MONITOR) != 0;
     }
 
     // Only to read: what the last process left.
@@ -173,6 +207,7 @@ public:
     }
 
 private:
+    GatePaths paths_;
     std::string dir_;
     HandoverClient link_;
     uint64_t served_ = 0;  // the connection that has the table
@@ -194,6 +229,10 @@ std::unique_ptr<Plane> open_dpdk_plane(const GatePaths& paths)
 
 std::unique_ptr<Plane> kept_dpdk_plane(const GatePaths& paths)
 {
+    std::error_code error;
+    if (!std::filesystem::exists(plane_dir(paths.run_dir) + "/state", error) &&
+        error == std::errc::permission_denied)  // who may not look does not know
+        throw PlaneError("cannot look at " + plane_dir(paths.run_dir) + ": " + error.message());
     auto out = std::make_unique<DpdkGate>(paths);
     out->open_state();
     return out;
@@ -202,16 +241,25 @@ std::unique_ptr<Plane> kept_dpdk_plane(const GatePaths& paths)
 bool disengage_dpdk(const GatePaths& paths)
 {
     HandoverClient link(handover_path(paths.run_dir));
-    std::vector<mxg_line> image = PlaneState::read_table(plane_dir(paths.run_dir));
+    const std::vector<mxg_line> image = PlaneState::read_table(plane_dir(paths.run_dir));
     if (!link.connected())
         return false;
     if (image.empty())
         throw PlaneError("mxgate-dpdk keeps no table under " + plane_dir(paths.run_dir));
-    auto* header = reinterpret_cast<mxg_image_header*>(image.data());
-    header->flags |= MXG_FLAG_MONITOR;
-    header->checksum = image_checksum(image.data(), image.size());
-    link.hand_over(sealed_image(image));
+    link.hand_over(sealed_image(monitoring(image)));
     return true;
+}
+
+void retire_dpdk_plane(const GatePaths& paths)
+{
+    try {
+        if (disengage_dpdk(paths))
+            spdlog::warn(
+                "mxgate-dpdk still runs, and `gate.plane` is xdp: it monitors only now, everything "
+                "passes it; stop it");
+    } catch (const PlaneError& error) {
+        spdlog::error("mxgate-dpdk still runs, and `gate.plane` is xdp; stop it: {}", error.what());
+    }
 }
 
 std::unique_ptr<Plane> find_plane(const GatePaths& paths)

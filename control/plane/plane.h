@@ -32,7 +32,8 @@ public:
     virtual const char* name() const = 0;
 
     // Puts the gate into the way of packets, as `config` says, or finds it there. After this a
-    // table is in force wherever publish() was called before.
+    // table is in force wherever publish() was called before. A gate of the other plane is taken
+    // out of the way as soon as this one is at work.
     virtual void engage(const Config& config) = 0;
 
     // Verifies and puts `image` in force, atomically. Where the plane's process is away for the

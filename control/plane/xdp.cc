@@ -3,9 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "control/plane/lock_file.h"
 #include "control/plane/planes.h"
 #include "control/plane/reconcile.h"
+#include "control/text/folders.h"
 #include "ebpf/sockets_open.h"
 #include "ebpf/xdp_plane.h"
 
@@ -56,8 +59,9 @@ bool attach_sockets(XdpProgram& program, const Config& config)
 class XdpGate : public Plane
 {
 public:
-    XdpGate(GateMaps maps, std::string pin_dir)
-        : maps_(std::move(maps)), pin_dir_(std::move(pin_dir))
+    // `lock`: of who publishes; who reads has none.
+    XdpGate(GateMaps maps, const GatePaths& paths, Fd lock)
+        : lock_(std::move(lock)), maps_(std::move(maps)), paths_(paths), pin_dir_(paths.pin_dir)
     {
     }
 
@@ -87,6 +91,7 @@ public:
                 detach_one(pin_dir_, old.interface);
                 spdlog::info("detached from {}: no longer in gate.interfaces", old.interface);
             }
+        retire_dpdk_plane(paths_);
     }
 
     void publish(const std::vector<mxg_line>& image) override { maps_.publish(image); }
@@ -182,17 +187,35 @@ private:
 
     static constexpr uint64_t kReconcileNs = 10'000'000'000, kReconcileSoonNs = 1'000'000'000;
 
+    Fd lock_;
     GateMaps maps_;
+    GatePaths paths_;
     std::string pin_dir_;
     bool sockets_ = false;  // they are followed
     Reconciler reconciler_;
     uint64_t reconcile_at_ns_ = 0;
 };
 
+// Two publishers with other folders, but with the same pins, would take these from each other. The
+// lock is not among the pins, which `mxgate detach` takes away while mxgated runs, nor in a folder
+// that the two need not share.
+Fd lock_pins(const std::string& pin_dir)
+{
+    std::string name;
+    for (const char c : std::filesystem::weakly_canonical(pin_dir).string())
+        name += c == '/' ? "%2F" : c == '%' ? "%25" : std::string(1, c);
+    Fd out = lock_file(Folders().run_dir + "/pins-" + name + ".lock");
+    if (!out)
+        throw PlaneError("another mxgated publishes to the gate pinned under " + pin_dir +
+                         "; stop it first, or give this one its own --pin-dir");
+    return out;
+}
+
 }  // namespace
 
 std::unique_ptr<Plane> open_xdp_plane(const Config& config, const GatePaths& paths)
 {
+    Fd lock = lock_pins(paths.pin_dir);
     for (const std::string& name : config.gate.interfaces)
         check_interface(name);
     std::vector<std::string> notes;
@@ -200,12 +223,27 @@ std::unique_ptr<Plane> open_xdp_plane(const Config& config, const GatePaths& pat
         GateMaps::take_over(paths.pin_dir, config.gate.interfaces, config.source_capacity, &notes);
     for (const std::string& note : notes)
         spdlog::warn("{}", note);
-    return std::make_unique<XdpGate>(std::move(maps), paths.pin_dir);
+    return std::make_unique<XdpGate>(std::move(maps), paths, std::move(lock));
 }
 
 std::unique_ptr<Plane> pinned_xdp_plane(const GatePaths& paths)
 {
-    return std::make_unique<XdpGate>(GateMaps::open_pinned(paths.pin_dir), paths.pin_dir);
+    return std::make_unique<XdpGate>(GateMaps::open_pinned(paths.pin_dir), paths, Fd());
+}
+
+// Only by its pins: where there are none, detach_all() would take other gates off.
+void retire_xdp_plane(const GatePaths& paths)
+{
+    std::error_code ignored;
+    if (!std::filesystem::exists(paths.pin_dir + "/" + map_name(MapKind::table_slot), ignored))
+        return;
+    try {
+        for (const std::string& interface : detach_all(paths.pin_dir))
+            spdlog::info("detached from {}: `gate.plane` is dpdk now", interface);
+    } catch (const BpfError& error) {
+        spdlog::error("the gate of the XDP plane is still there, with a table of its own: {}",
+                      error.what());
+    }
 }
 
 }  // namespace mxgate

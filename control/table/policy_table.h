@@ -77,6 +77,9 @@ public:
 // `durable`: waits until the disk has it.
 uint64_t write_table(const PolicyTable& table, const std::string& path, bool durable = false);
 
+// Whether there is a file that begins like a table, damaged or not, or is empty.
+bool is_table_file(const std::string& path);
+
 // Reads and verifies; throws TableError, which names the file and what is wrong with it.
 PolicyTable read_table(const std::string& path);
 

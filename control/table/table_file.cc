@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -297,6 +298,18 @@ Fd sealed_table(const PolicyTable& table)
     File file(Fd(::memfd_create("mxgate-table", MFD_CLOEXEC | MFD_ALLOW_SEALING)), "a new table");
     write(table, file);
     return file.seal();
+}
+
+bool is_table_file(const std::string& path)
+{
+    std::error_code ignored;
+    std::ifstream file;
+    if (std::filesystem::is_regular_file(path, ignored))  // a pipe would be read empty
+        file.open(path, std::ios::binary);
+    char magic[sizeof(kMagic)] = {};
+    file.read(magic, sizeof(magic));
+    return file.is_open() &&
+           (file.gcount() == 0 || std::memcmp(magic, kMagic, sizeof(kMagic)) == 0);
 }
 
 PolicyTable read_table(const std::string& path)

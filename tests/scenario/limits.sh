@@ -17,7 +17,7 @@ by_hand()
   expect_success "allow" gate allow "${NET6[bad]}" --for 1h --reason "a test"
   expect "allowed by hand: connected from bad" "$(gate_connects bad)" -eq 3
   expect_success "explain" gate explain "${NET6[bad]%%/*}7"
-  expect_output "explain says who and why" 'by hand +.*good by uid 0: a test'
+  expect_output "explain says who and why" 'by hand +.*good by uid 0: .a test.'
   expect_success "deny" gate deny "${NET6[good]}" --reason "another"
   expect "denied by hand: connected from good" "$(gate_connects good)" -eq 0
   expect_success "a longer prefix" gate class "${NET6[good]%%::*}:1::/64" --as good

@@ -194,6 +194,11 @@ failed_start()
   expect_output "it says which" 'nope'
   lab_config
   [[ "$PLANE" == xdp ]] || plane_start || lab_die "mxgate-dpdk does not start after that"
+  rm -f "$RUN_DIR/control.sock"
+  mkdir "$RUN_DIR/control.sock"
+  expect_failure "a start whose control socket cannot be made" daemon_in_vain
+  expect_output "it says so" 'cannot listen on .*control.sock: Is a directory'
+  rmdir "$RUN_DIR/control.sock"
   expect_kept "failed start"
   gate_start || lab_die "the gate does not start after a start that failed"
   expect "the next start: generation" "$(generation)" -eq $((before + 1))
@@ -220,6 +225,11 @@ second_gate()
   expect_output "it says who is there" "${PLANE_PID:-$PIN_DIR}"
   expect_failure "a second mxgated with the same folders" daemon_in_vain
   expect_output "it says so" "another mxgated runs.*$RUN_DIR"
+  if [[ "$PLANE" == xdp ]]; then
+    expect_failure "a second mxgated with the same pins" \
+      daemon_in_vain "$RUN_DIR-other" "$LAB_DIR/other/state"
+    expect_output "it says so" "another mxgated publishes.*$PIN_DIR"
+  fi
   if [[ "$PLANE" == dpdk ]]; then
     expect_failure "a second mxgate-dpdk with the same folder" start_in_vain
     expect_output "it says so" "another mxgate-dpdk runs.*$RUN_DIR"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A real gate on a real control socket: what docs/openapi.yaml says of it, garbage, and a crowd.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -45,6 +46,7 @@ protected:
         write("list.txt", "2001:db8:bad::/48\n");
         gate_.start();
         api_ = serve_api(gate_, dir_);
+        api_->open();
     }
 
     void write(const std::string& name, const std::string& text) const
@@ -137,6 +139,34 @@ TEST_F(Api, WithoutAGateCountersSaySo)
     }
 }
 
+// Who may not look is not told that there is no gate.
+TEST_F(Api, WithoutPermissionThereMayBeAGate)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "SKIP: another user's attempt needs root";
+    std::filesystem::create_directories(dir_ + "/dpdk");
+    const pid_t child = ::fork();
+    if (child == 0) {  // nobody
+        if (::setgid(65534) != 0 || ::setuid(65534) != 0)
+            ::_exit(2);
+        try {
+            status_without_daemon({"", dir_, dir_ + "/state", dir_ + "/pins"});
+        } catch (const std::exception& error) {
+            const std::string text = error.what();
+            std::fprintf(stderr, "%s\n", text.c_str());
+            ::_exit(text.find("no gate") == std::string::npos &&
+                            text.find("no state") == std::string::npos &&
+                            text.find("a member of group mxgate") != std::string::npos
+                        ? 0
+                        : 1);
+        }
+        ::_exit(3);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+}
+
 TEST_F(Api, AttachIsNoSecondPublisher)
 {
     CliOptions options;
@@ -146,12 +176,52 @@ TEST_F(Api, AttachIsNoSecondPublisher)
     api_.reset();  // a daemon that is still reading its feeds: it has no socket yet
     const uint64_t before = gate_.status().at("table").at("generation");
     {
-        const OnlyOne daemon(dir_);
+        const OnlyOne daemon(dir_, options.state_dir);
         EXPECT_THROW(attach(options, dir_ + "/gate.yaml", false), GateError);
-        EXPECT_THROW(OnlyOne other(dir_), GateError);
+        EXPECT_THROW(OnlyOne other(dir_, dir_ + "/other"), GateError);
+        EXPECT_THROW(OnlyOne other(dir_ + "/other", options.state_dir), GateError);
     }
     EXPECT_EQ(read_table(table_path(options.state_dir)).info.generation, before);
-    const OnlyOne next(dir_);
+    const OnlyOne next(dir_, options.state_dir);
+}
+
+// Neither what is in force nor what the next start would have changes before all that can fail has
+// been done; and until then nobody finds the socket.
+TEST_F(Api, AStartThatCannotListenChangesNothing)
+{
+    api_.reset();
+    write("list.txt", "2001:db8:bad2::/48\n");
+    const int other = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in at{AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {}};
+    socklen_t size = sizeof(at);
+    ASSERT_EQ(::bind(other, reinterpret_cast<const sockaddr*>(&at), size), 0);
+    ASSERT_EQ(::listen(other, 1), 0);
+    ASSERT_EQ(::getsockname(other, reinterpret_cast<sockaddr*>(&at), &size), 0);
+    const auto why_not = [&]() -> std::string {
+        Gate next({dir_ + "/gate.yaml", dir_, dir_ + "/state", dir_ + "/pins"});
+        std::unique_ptr<HttpListener> api, metrics;
+        try {
+            next.start(Gate::From::feeds, [&](const Config&) {
+                api = serve_api(next, dir_);
+                EXPECT_FALSE(std::filesystem::exists(socket_path(dir_)));
+                metrics = serve_metrics(next, {"", "127.0.0.1", ntohs(at.sin_port)});
+            });
+        } catch (const GateError& error) {
+            return error.what();
+        }
+        return {};
+    };
+    const auto generation = [&] { return read_table(table_path(dir_ + "/state")).info.generation; };
+    EXPECT_EQ(why_not(), "cannot listen on 127.0.0.1 port " + std::to_string(ntohs(at.sin_port)) +
+                             ": Address already in use");
+    std::filesystem::create_directory(socket_path(dir_));
+    EXPECT_EQ(why_not(), "cannot listen on " + socket_path(dir_) + ": Is a directory");
+    EXPECT_EQ(generation(), 1u);
+    std::filesystem::remove(socket_path(dir_));
+    ::close(other);
+    EXPECT_EQ(why_not(), "");
+    EXPECT_EQ(generation(), 2u);
+    EXPECT_FALSE(std::filesystem::exists(socket_path(dir_) + ".new"));
 }
 
 // --- docs/openapi.yaml

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "control/api/server.h"
+#include "control/cli/command.h"
 #include "control/cli/verbs.h"
 #include "tests/unit/feed_gate.h"
 
@@ -48,6 +49,7 @@ protected:
         start();
         std::filesystem::create_directories(options_.run_dir);
         api_ = serve_api(*gate_, options_.run_dir);
+        api_->open();
     }
     ~Cli() override
     {
@@ -63,6 +65,11 @@ protected:
         ::testing::internal::CaptureStdout();
         EXPECT_EQ(verb(), 0);
         return ::testing::internal::GetCapturedStdout();
+    }
+    std::string text_of(const std::string& name) const
+    {
+        std::ifstream in(file(name), std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
     }
     std::string list() const
     {
@@ -161,6 +168,81 @@ TEST_F(Cli, PublishesTheOperatorsOwn)
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(written), {}), text);
     request.output = file("nowhere/prefixlen.csv");
     EXPECT_THROW(export_lengths(options_, request), std::runtime_error);
+}
+
+// What cannot be written costs nothing of what is there, and is said with its reason.
+TEST_F(Cli, ExportLeavesTheOldFileWhole)
+{
+    ExportRequest request{request_.config, file("prefixlen.csv")};
+    const std::string old(4096, 'x');
+    write("prefixlen.csv", old);
+    const auto why_not = [&](const std::string& output) -> std::string {
+        request.output = output;
+        try {
+            export_lengths(options_, request);
+        } catch (const std::exception& error) {
+            return error.what();
+        }
+        return {};
+    };
+    std::filesystem::create_symlink("/dev/full", file("prefixlen.csv.new"));
+    EXPECT_THAT(why_not(file("prefixlen.csv")),
+                ContainsRegex("prefixlen.csv.*: No space left on device"));
+    EXPECT_EQ(text_of("prefixlen.csv"), old);
+    EXPECT_FALSE(std::filesystem::exists(file("prefixlen.csv.new")));
+    EXPECT_THAT(why_not(file("gate.yaml")), HasSubstr("not replaced"));
+    EXPECT_THAT(why_not(file("ours.csv")), HasSubstr("not replaced"));
+    EXPECT_THAT(why_not("/dev/null"), HasSubstr("is not a file"));
+    EXPECT_EQ(why_not(file("prefixlen.csv")), "");
+    EXPECT_THAT(text_of("prefixlen.csv"), StartsWith("# prefix,"));
+}
+
+TEST_F(Cli, WhatIsSetByHandIsToldWithoutControlSequences)
+{
+    ByHandRequest request;
+    request.prefixes = {"192.0.2.0/24", "2001:db8:7::/48"};
+    request.class_name = "bad";
+    request.reason = "a\x1b[2J\nb";
+    EXPECT_THAT(printed([&] { return set_by_hand(options_, request); }),
+                HasSubstr(R"(: `a\x1b[2J\x0ab`)"));
+    EXPECT_THAT(printed([&] { return overrides(options_); }), HasSubstr(R"(: `a\x1b[2J\x0ab`)"));
+    EXPECT_THAT(printed([&] { return explain(options_, "192.0.2.1"); }),
+                HasSubstr(R"(: `a\x1b[2J\x0ab`)"));
+    // One that was not set does not keep the others.
+    EXPECT_EQ(forget(options_, {"192.0.2.0/24", "192.0.2.0/25", "2001:db8:7::/48"}), kExitError);
+    EXPECT_EQ(printed([&] { return overrides(options_); }), "");
+}
+
+TEST(Command, AWordThatIsNoVerbIsNamed)
+{
+    CliGiven given;
+    CLI::App app;
+    describe_mxgate(app, given);
+    std::ostringstream out, err;
+    try {
+        app.parse("statsu --json");
+        ADD_FAILURE() << "it is a verb";
+    } catch (const CLI::ParseError& error) {
+        EXPECT_NE(app.exit(error, out, err), 0);
+    }
+    EXPECT_THAT(err.str(), StartsWith("`statsu` is not a verb; did you mean `status`?"));
+}
+
+// A slip of the pen: `mxgate compile gate.yaml -o gate.yaml`.
+TEST_F(Cli, CompileReplacesTablesAlone)
+{
+    const auto compile = [&](const std::string& output) {
+        return compile_table(options_, request_.config, file(output), false);
+    };
+    for (const char* name : {"gate.yaml", "list.txt", "isp.csv"}) {
+        const std::string before = text_of(name);
+        EXPECT_THROW(compile(name), std::runtime_error) << name;
+        EXPECT_EQ(text_of(name), before);
+    }
+    write("empty", "");  // as mktemp makes it
+    write("damaged", "mxgtable, but no more of it");
+    for (const char* name : {"fresh", "fresh", "empty", "damaged"})
+        EXPECT_EQ(compile(name), 0) << name;
 }
 
 TEST_F(Cli, FeedsAreListedAndTakenBack)

@@ -322,7 +322,7 @@ TEST(Config, Feeds)
         {"feeds: [x]\n", {"f:2:9: expected a map, found a single value"}},
         {"feeds: [{}]\n",
          {"f:2:9: this feed has no `name`", "f:2:9: this feed has no `format`",
-          "f:2:9: this feed has no `path`", "f:2:9: this feed has no `class`"}},
+          "f:2:9: this feed has no `path`, `url` or `exec`", "f:2:9: this feed has no `class`"}},
         {"feeds:\n- {name: a, format: prefixes, path: a, class: bad}\n"
          "- {name: a, format: spamhaus, path: \"\", class: baad}\n",
          {"f:4:10: feed `a` stands in line 3 already",

@@ -34,6 +34,25 @@ TEST_F(GateFiles, AChangedFileIsInForceByItself)
     EXPECT_LE(generation(), before + 10);
 }
 
+// It could be read once only: at the next change it would be empty.
+TEST_F(GateFiles, StandardInputIsNoListOfAGate)
+{
+    configure(list("listed", "list.txt", "bad") + list("piped", "'-'", "bad"));
+    write("list.txt", kGood);
+    try {
+        start();
+        ADD_FAILURE() << "it starts";
+    } catch (const GateError& error) {
+        EXPECT_THAT(error.what(), ::testing::ContainsRegex("gate.yaml:[0-9]+:[0-9]+: `-`, standard "
+                                                           "input, is only for check"));
+    }
+    configure(list("listed", "list.txt", "bad"));
+    start();
+    configure(list("piped", "'-'", "bad"));
+    EXPECT_THROW(gate_->reload(), GateError);
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+}
+
 TEST_F(GateFiles, ABrokenFileCostsItsNewVersionOnly)
 {
     write("a.txt", kGood);

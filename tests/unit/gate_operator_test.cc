@@ -54,8 +54,13 @@ TEST_F(GateOperator, WhatNeedsARestartWaitsForIt)
     after.replace(after.find("net_null1"), 9, "net_null2");
     write("gate.yaml", after);
     const Keys changed{"gate.dpdk (of mxgate-dpdk)"};
+    ::testing::internal::CaptureStdout();
     EXPECT_EQ(gate_->reload().at("needs_restart").get<Keys>(), changed);
     EXPECT_EQ(gate_->reload().at("needs_restart").get<Keys>(), changed) << "it still does";
+    const std::string log = ::testing::internal::GetCapturedStdout();
+    const std::string warning = "of mxgate-dpdk) changed: takes effect when mxgated is restarted";
+    ASSERT_NE(log.find(warning), std::string::npos) << "SIGHUP says it to nobody else: " << log;
+    EXPECT_EQ(log.find(warning), log.rfind(warning)) << "once";
     write("a.txt", "2001:db8:5::/48\n");
     ASSERT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
     EXPECT_EQ(gate_->status().at("needs_restart").get<Keys>(), changed);

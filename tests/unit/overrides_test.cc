@@ -138,6 +138,7 @@ TEST_F(OverrideFile, WordsBecomeClasses)
     EXPECT_THAT(refused({"192.0.2.1", "unknwon", {}, {}, "", ""}), HasSubstr("no class `unknwon`"));
     EXPECT_THAT(refused({"192.0.2.1/24", "bad", {}, {}, "", ""}), HasSubstr("192.0.2.0/24?"));
     EXPECT_THAT(refused({"::ffff:192.0.2.1", "bad", {}, {}, "", ""}), HasSubstr("IPv4 prefix"));
+    EXPECT_THAT(refused({"192.0.2.1", "bad", {}, 0, "", ""}), HasSubstr("no time at all"));
     EXPECT_THAT(refused({"x", "bad", {}, {}, "", ""}), HasSubstr("`x` is not"));
     config_.classes.erase(config_.classes.begin());
     EXPECT_THAT(refused({"192.0.2.1", "", true, {}, "", ""}), HasSubstr("no class has"));
