@@ -290,6 +290,26 @@ bool FeedKeeper::lists_nothing(const SourceKey& key) const
            (found->second.now.path.empty() || found->second.now.expired);
 }
 
+std::vector<SourceKey> FeedKeeper::changed_files() const
+{
+    std::vector<Source> same;  // as far as is known
+    std::vector<SourceKey> out;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [key, state] : states_)
+            if (!state.source.fetch.is_fetched()) {
+                if (state.refusal.empty() && !state.now.expired)
+                    same.push_back(state.source);
+                else
+                    out.push_back(key);
+            }
+    }
+    for (const Source& source : same)
+        if (!versions(source.key.lengths).is_newest(source.key.name, current(source).path))
+            out.push_back(source.key);
+    return out;
+}
+
 std::map<SourceKey, Delivery> FeedKeeper::hand_out(bool held)
 {
     std::map<SourceKey, Delivery> out;
@@ -367,9 +387,10 @@ void FeedKeeper::presume(const Config& config,
                          const std::map<std::string, uint64_t>& entries_of_feeds)
 {
     for (const Source& source : sources_of(config)) {
-        if (!source.fetch.is_fetched())
-            continue;  // read again as they are, when they change
         InForce now = current(source);
+        if (!source.fetch.is_fetched() &&
+            !versions(source.key.lengths).is_newest(source.key.name, now.path))
+            now = last_good(source, "");
         now.expired = false;
         const auto entries = entries_of_feeds.find(source.key.name);
         if (!source.key.lengths && entries != entries_of_feeds.end())

@@ -55,6 +55,8 @@ public:
     bool is_in_force(const SourceKey& key, const InForce& version) const;
     // Whether it is known to have nothing of the list.
     bool lists_nothing(const SourceKey& key) const;
+    // Local lists that are not, or not known to be, what the table in force has of them.
+    std::vector<SourceKey> changed_files() const;
     const SourceVersions& versions(bool lengths) const { return lengths ? lengths_ : feeds_; }
     SourceVersions& versions(bool lengths) { return lengths ? lengths_ : feeds_; }
 

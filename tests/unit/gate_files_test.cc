@@ -333,6 +333,43 @@ TEST_F(GateFiles, GoodOnesAreNotDeniedUnlessForced)
     EXPECT_EQ(class_of("198.51.100.1"), "good");
 }
 
+TEST_F(GateFiles, ARefusedFileHoldsNoOtherBack)
+{
+    write("allow.txt", "2001:db8:8::/48\n");
+    write("deny.txt", "2001:db8:8::/48\n");
+    write("more.txt", "2001:db8:9::/48\n");
+    configure(list("allow", "allow.txt", "good", ", priority: 100") +
+              list("deny", "deny.txt", "bad") + list("more", "more.txt", "bad", ", priority: 200"));
+    start();
+    write("allow.txt", "# nobody\n2001:db8:1::/48\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("2001:db8:8::/48"));
+    EXPECT_EQ(feed("allow").at("state"), "refused");
+    EXPECT_EQ(feed("allow").at("alarm"), true);
+    write("deny.txt", "2001:db8:8::/48\n2001:db8:7::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:7::1") == "bad"; }));
+    EXPECT_EQ(class_of("2001:db8:8::1"), "good");
+    EXPECT_EQ(feed("deny").at("state"), "ok");
+    write("more.txt", "2001:db8:8::/64\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("2001:db8:8::/48"));
+    EXPECT_EQ(feed("more").at("state"), "refused");
+    // The reason is that of what it has now.
+    std::filesystem::remove(file("allow.txt"));
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("No such file"));
+    write("allow.txt", "2001:db8:2::/48\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("2001:db8:8::/48"));
+    EXPECT_THAT(feed("allow").at("error").get<std::string>(), HasSubstr("--force"));
+    write("allow.txt", "2001:db8:8::/48\n");
+    EXPECT_TRUE(await([&] { return feed("allow").at("state") == "ok"; }));
+    EXPECT_EQ(feed("more").at("state"), "refused");
+    start();
+    EXPECT_TRUE(await([&] { return feed("more").at("state") == "refused"; })) << "after a restart";
+    EXPECT_EQ(feed("deny").at("state"), "ok");
+    EXPECT_EQ(feed("deny").at("entries"), 2);
+    gate_->reload(true);
+    EXPECT_EQ(class_of("2001:db8:8::1"), "bad");
+    EXPECT_EQ(feed("more").at("state"), "ok");
+}
+
 TEST_F(GateFiles, WhatIsOnlyWatchedDeniesNobody)
 {
     write("good.txt", "2001:db8:1::/48\n");
