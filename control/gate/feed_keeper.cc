@@ -49,7 +49,8 @@ int64_t seconds_now()
 }
 
 FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
-    : events_(events),
+    : started_(seconds_now()),
+      events_(events),
       fetched_(state_dir + "/fetched/feeds"),
       fetched_lengths_(state_dir + "/fetched/lengths"),
       feeds_(state_dir + "/feeds", tell_damage(events)),
@@ -72,7 +73,7 @@ void FeedKeeper::follow(const Config& config)
             state = std::move(known->second);
         else if (const auto stored =
                      store(source.key.lengths).last_good(source.key.name, source.fetch.source());
-                 source.fetch.is_fetched() && stored)
+                 source.fetch.is_fetched() && stored && stored->fetched <= seconds_now())
             state.next = stored->fetched + static_cast<int64_t>(source.fetch.refresh_ns / kSecond);
         const bool refresh_changed =
             same_place && state.source.fetch.refresh_ns != source.fetch.refresh_ns;
@@ -98,7 +99,8 @@ std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
         if (!state.source.fetch.is_fetched() || state.fetching || state.handed_out ||
             !is_ready(state))
             continue;
-        const int64_t next = state.soon ? 0 : state.next;
+        const std::chrono::seconds refresh(state.source.fetch.refresh_ns / kSecond);
+        const int64_t next = state.soon || is_due(state.next, now, refresh) ? 0 : state.next;
         if (next < earliest) {
             earliest = next;
             first = &state;
@@ -223,17 +225,24 @@ size_t FeedKeeper::fetch_soon(const std::string& name)
 
 // What stands in for a newer version cannot be found unchanged at its source, and so has no age: to
 // let it expire would empty the list.
-int64_t FeedKeeper::found_at_source(const State& state)
+int64_t FeedKeeper::found_at_source(const State& state) const
 {
     const bool counts =
         state.source.fetch.is_fetched() && !state.now.rolled_back && !state.now.fallback;
-    return counts ? state.now.date : 0;
+    return counts ? known_since(state.now.date) : 0;
 }
 
-bool FeedKeeper::is_too_old(const Source& source, const InForce& version)
+// The clock was ahead, or is behind: all that is known is that it was there when this one started.
+int64_t FeedKeeper::known_since(int64_t date) const
+{
+    return date > seconds_now() ? started_ : date;
+}
+
+bool FeedKeeper::is_too_old(const Source& source, const InForce& version) const
 {
     return source.expire_ns && version.date > 0 && !version.rolled_back && !version.fallback &&
-           seconds_now() - version.date > static_cast<int64_t>(*source.expire_ns / kSecond);
+           seconds_now() - known_since(version.date) >
+               static_cast<int64_t>(*source.expire_ns / kSecond);
 }
 
 InForce FeedKeeper::current(const Source& source) const

@@ -27,6 +27,9 @@ struct Delivery {
     StoredCopy copy;
 };
 
+// Unix time.
+int64_t seconds_now();
+
 class FeedKeeper
 {
 public:
@@ -108,8 +111,9 @@ private:
         bool is_known = false;  // `now` is what the table in force has
     };
 
-    static int64_t found_at_source(const State& state);  // Unix time; 0: has no such age
-    static bool is_too_old(const Source& source, const InForce& version);
+    int64_t found_at_source(const State& state) const;  // Unix time; 0: has no such age
+    int64_t known_since(int64_t date) const;
+    bool is_too_old(const Source& source, const InForce& version) const;
     bool is_ready(const State& state) const;
     FetchResult fetch_files(const Source& source, const std::string& kept, int fd,
                             const std::atomic<bool>& cancel);
@@ -119,6 +123,7 @@ private:
     // True: there is a new version.
     bool finish(const Source& source, const FetchResult& result, std::optional<Delivery> delivery);
 
+    const int64_t started_;  // Unix time
     Events& events_;
     FeedStore fetched_, fetched_lengths_;
     SourceVersions feeds_, lengths_;
@@ -127,8 +132,5 @@ private:
     std::map<SourceKey, State> states_;
     int64_t expire_after_ = 0;  // Unix time
 };
-
-// Unix time.
-int64_t seconds_now();
 
 }  // namespace mxgate

@@ -399,6 +399,18 @@ TEST_F(GateFetch, WhatTheSourceStillHasIsNotOld)
     EXPECT_NE(feed("drop").at("state"), "expired");
 }
 
+TEST_F(GateFetch, WhatIsFromTheFutureIsFetchedAtOnce)
+{
+    for (const int64_t ahead : {3600, 365 * 86400}) {
+        start_good();
+        gate_.reset();
+        asked_ = 0;
+        restart_after("drop", -ahead);
+        EXPECT_TRUE(await([&] { return asked_ == 1 && feed("drop").at("date") <= seconds_now(); }));
+        expect_good("the same again");
+    }
+}
+
 TEST_F(GateFetch, WhatCannotBeKeptIsFetchedAgain)
 {
     const std::string taken = file("state/fetched/feeds/drop.json");

@@ -183,6 +183,17 @@ TEST_F(GateFiles, WhatIsTooOldCountsNoLonger)
     EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
 }
 
+TEST_F(GateFiles, WhatIsFromTheFutureIsAsOldAsTheStart)
+{
+    write("a.txt", kGood);
+    set_age("a.txt", -86400);
+    configure(list("a", "a.txt", "bad", ", expire: 1s"));
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_NE(next_event("feed-expired"), "");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "unknown"; }));
+}
+
 // Of what is fetched (here by a program); a local file is the operator's word, however old.
 TEST_F(GateFiles, StaleFeedsFallToTheDefaultClass)
 {
