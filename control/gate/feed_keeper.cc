@@ -173,9 +173,11 @@ bool FeedKeeper::finish(const Source& source, const FetchResult& result,
             state.failures++;
             state.failed++;
             state.fetch_error = result.error;
+            state.failed_last = true;
         } else if (!failed) {
             recovered = !state.fetch_error.empty();
             state.fetch_error.clear();
+            state.failed_last = false;
         }
         if (result.state == FetchResult::State::unchanged) {
             state.failures = 0;
@@ -425,6 +427,7 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
             return;  // nothing new
         }
         state.refusal = why;
+        state.failed_last = false;
         state.refused_delivery = of_delivery;
     }
     events_.add(EventKind::feed_refused, key.name, why + "; the last good version stays");

@@ -101,6 +101,7 @@ private:
         uint64_t failed = 0;    // since the start
         std::string fetch_error, refusal;
         bool refused_delivery = false;  // `refusal` is about what was fetched, not what is stored
+        bool failed_last = false;       // `fetch_error` is the newer of both
         bool fetching = false, handed_out = false, held = false;
         bool soon = false;                      // wanted now, whatever `next` says
         bool by_hand = false;                   // by somebody, not for what else has changed

@@ -168,6 +168,22 @@ TEST_F(GateFetch, RecoversWithTheNextGoodVersion)
     EXPECT_FALSE(feed("drop").at("alarm"));
 }
 
+TEST_F(GateFetch, TheLastErrorIsShown)
+{
+    start_good();
+    const auto error = [&] { return feed("drop").at("error").dump(); };
+    answer(text("nonsense\n"));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return error().find("lines are broken") != std::string::npos; }));
+    answer([](const Request&, Response& response) { response.status = 503; });
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return error().find("503") != std::string::npos; })) << error();
+    EXPECT_EQ(feed("drop").at("state"), "refused") << "what was fetched before";
+    answer(text("nonsense\n"));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return error().find("lines are broken") != std::string::npos; }));
+}
+
 TEST_F(GateFetch, UnchangedIsNoNewTable)
 {
     std::atomic<int> not_modified = 0;
