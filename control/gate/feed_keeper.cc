@@ -413,6 +413,7 @@ void FeedKeeper::presume(const Config& config,
 
 void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_delivery)
 {
+    bool is_there = versions(key.lengths).knows(key.name);
     {
         const std::lock_guard lock(mutex_);
         const auto found = states_.find(key);
@@ -426,11 +427,13 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
         } else if (state.refusal == why) {
             return;  // nothing new
         }
+        is_there |= !state.now.path.empty();
         state.refusal = why;
         state.failed_last = false;
         state.refused_delivery = of_delivery;
     }
-    events_.add(EventKind::feed_refused, key.name, why + "; the last good version stays");
+    events_.add(EventKind::feed_refused, key.name,
+                why + (is_there ? "; the last good version stays" : "; it lists nothing"));
 }
 
 int64_t FeedKeeper::confirmed() const

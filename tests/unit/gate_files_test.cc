@@ -95,15 +95,19 @@ TEST_F(GateFiles, AListThatWasNeverGoodCostsItself)
               "aggregation:\n  feeds: [{name: isp, format: prefixlen, path: lengths.csv}]\n");
     start();
     EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("; it lists nothing"));
     EXPECT_EQ(feed("b").at("state"), "refused");
     EXPECT_EQ(feed("isp").at("state"), "refused");
     write("a.txt", "2001:db8:5::/48\n");
     EXPECT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
     EXPECT_EQ(feed("b").at("state"), "refused");
+    forget_events();
     write("b.txt", "2001:db8:6::/48\n");
     write("lengths.csv", "2001:db8::/32,56,\n");
     EXPECT_TRUE(await([&] { return class_of("2001:db8:6::1") == "bad"; }));
     EXPECT_TRUE(await([&] { return feed("isp").at("state") == "ok"; }));
+    write("b.txt", "nonsense\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("; the last good version stays"));
 }
 
 TEST_F(GateFiles, ALostVersionIsNotOneThatNeverWas)
