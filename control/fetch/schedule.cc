@@ -5,6 +5,8 @@
 #include <mutex>
 #include <random>
 
+#include "control/fetch/http.h"
+
 namespace mxgate {
 
 std::chrono::seconds wait_before_next(const FetchSchedule& schedule, unsigned failures,
@@ -22,6 +24,11 @@ std::chrono::seconds wait_before_next(const FetchSchedule& schedule, unsigned fa
     const double cut = random * (failures > 0 ? 0.5 : 0.1);
     wait -= seconds{static_cast<seconds::rep>(static_cast<double>(wait.count()) * cut)};
     return std::max({wait, schedule.minimum, retry_after});
+}
+
+bool is_due(int64_t next, int64_t now, std::chrono::seconds refresh)
+{
+    return next <= now || next > now + std::max(refresh, kMaxRetryAfter).count();
 }
 
 double random_share()

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace mxgate {
 
@@ -17,6 +18,10 @@ struct FetchSchedule {
 // a tenth after a success, by up to a half after a failure, but never below the minimum.
 std::chrono::seconds wait_before_next(const FetchSchedule& schedule, unsigned failures,
                                       std::chrono::seconds retry_after, double random);
+
+// Whether a fetch planned for `next` (Unix time) is due; also where it is later than after any
+// wait: the clock was set back then.
+bool is_due(int64_t next, int64_t now, std::chrono::seconds refresh);
 
 // In [0, 1), another each time; safe to call from several threads.
 double random_share();

@@ -38,7 +38,7 @@ const Delivery* FeedAttempt::delivery_for(const Source& source) const
 // What a list that stays is read from, empty: nothing. Not one of which no version was kept.
 std::optional<std::string> FeedAttempt::stays(const Source& source) const
 {
-    if (how_.stay == Stay::none || source.fetch.is_fetched() || source.key.name == how_.but)
+    if (how_.stay == Stay::none || source.fetch.is_fetched() || source.key == how_.but)
         return std::nullopt;
     if (keeper_.lists_nothing(source.key))
         return "";
@@ -50,7 +50,7 @@ bool FeedAttempt::others_stay() const
 {
     return std::all_of(sources_.begin(), sources_.end(), [&](const auto& known) {
         const Source& source = known.second;
-        return source.fetch.is_fetched() || source.key.name == how_.but || stays(source);
+        return source.fetch.is_fetched() || source.key == how_.but || stays(source);
     });
 }
 

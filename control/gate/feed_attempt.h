@@ -27,9 +27,9 @@ public:
         bool strict = false;  // a local list at fault refuses the table; else its last good version
         bool force = false;   // `max_change` has no say, and versions held back are used
         Stay stay = Stay::none;
-        std::string but{};         // the feed of this name does not stay
-        bool blind = false;        // what the table in force has is not known
-        bool all_rejects = false;  // as in CompileJob
+        std::optional<SourceKey> but{};  // this one does not stay
+        bool blind = false;              // what the table in force has is not known
+        bool all_rejects = false;        // as in CompileJob
     };
     FeedAttempt(FeedKeeper& keeper, const Config& config, How how,
                 std::map<SourceKey, Delivery> deliveries = {});

@@ -49,7 +49,8 @@ int64_t seconds_now()
 }
 
 FeedKeeper::FeedKeeper(const std::string& state_dir, Events& events)
-    : events_(events),
+    : started_(seconds_now()),
+      events_(events),
       fetched_(state_dir + "/fetched/feeds"),
       fetched_lengths_(state_dir + "/fetched/lengths"),
       feeds_(state_dir + "/feeds", tell_damage(events)),
@@ -72,7 +73,7 @@ void FeedKeeper::follow(const Config& config)
             state = std::move(known->second);
         else if (const auto stored =
                      store(source.key.lengths).last_good(source.key.name, source.fetch.source());
-                 source.fetch.is_fetched() && stored)
+                 source.fetch.is_fetched() && stored && stored->fetched <= seconds_now())
             state.next = stored->fetched + static_cast<int64_t>(source.fetch.refresh_ns / kSecond);
         const bool refresh_changed =
             same_place && state.source.fetch.refresh_ns != source.fetch.refresh_ns;
@@ -98,7 +99,8 @@ std::pair<std::optional<Source>, int64_t> FeedKeeper::next_task()
         if (!state.source.fetch.is_fetched() || state.fetching || state.handed_out ||
             !is_ready(state))
             continue;
-        const int64_t next = state.soon ? 0 : state.next;
+        const std::chrono::seconds refresh(state.source.fetch.refresh_ns / kSecond);
+        const int64_t next = state.soon || is_due(state.next, now, refresh) ? 0 : state.next;
         if (next < earliest) {
             earliest = next;
             first = &state;
@@ -171,9 +173,11 @@ bool FeedKeeper::finish(const Source& source, const FetchResult& result,
             state.failures++;
             state.failed++;
             state.fetch_error = result.error;
+            state.failed_last = true;
         } else if (!failed) {
             recovered = !state.fetch_error.empty();
             state.fetch_error.clear();
+            state.failed_last = false;
         }
         if (result.state == FetchResult::State::unchanged) {
             state.failures = 0;
@@ -223,17 +227,24 @@ size_t FeedKeeper::fetch_soon(const std::string& name)
 
 // What stands in for a newer version cannot be found unchanged at its source, and so has no age: to
 // let it expire would empty the list.
-int64_t FeedKeeper::found_at_source(const State& state)
+int64_t FeedKeeper::found_at_source(const State& state) const
 {
     const bool counts =
         state.source.fetch.is_fetched() && !state.now.rolled_back && !state.now.fallback;
-    return counts ? state.now.date : 0;
+    return counts ? known_since(state.now.date) : 0;
 }
 
-bool FeedKeeper::is_too_old(const Source& source, const InForce& version)
+// The clock was ahead, or is behind: all that is known is that it was there when this one started.
+int64_t FeedKeeper::known_since(int64_t date) const
+{
+    return date > seconds_now() ? started_ : date;
+}
+
+bool FeedKeeper::is_too_old(const Source& source, const InForce& version) const
 {
     return source.expire_ns && version.date > 0 && !version.rolled_back && !version.fallback &&
-           seconds_now() - version.date > static_cast<int64_t>(*source.expire_ns / kSecond);
+           seconds_now() - known_since(version.date) >
+               static_cast<int64_t>(*source.expire_ns / kSecond);
 }
 
 InForce FeedKeeper::current(const Source& source) const
@@ -288,6 +299,26 @@ bool FeedKeeper::lists_nothing(const SourceKey& key) const
     const auto found = states_.find(key);
     return found != states_.end() && found->second.is_known &&
            (found->second.now.path.empty() || found->second.now.expired);
+}
+
+std::vector<SourceKey> FeedKeeper::changed_files() const
+{
+    std::vector<Source> same;  // as far as is known
+    std::vector<SourceKey> out;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [key, state] : states_)
+            if (!state.source.fetch.is_fetched()) {
+                if (state.refusal.empty() && !state.now.expired)
+                    same.push_back(state.source);
+                else
+                    out.push_back(key);
+            }
+    }
+    for (const Source& source : same)
+        if (!versions(source.key.lengths).is_newest(source.key.name, current(source).path))
+            out.push_back(source.key);
+    return out;
 }
 
 std::map<SourceKey, Delivery> FeedKeeper::hand_out(bool held)
@@ -367,9 +398,10 @@ void FeedKeeper::presume(const Config& config,
                          const std::map<std::string, uint64_t>& entries_of_feeds)
 {
     for (const Source& source : sources_of(config)) {
-        if (!source.fetch.is_fetched())
-            continue;  // read again as they are, when they change
         InForce now = current(source);
+        if (!source.fetch.is_fetched() &&
+            !versions(source.key.lengths).is_newest(source.key.name, now.path))
+            now = last_good(source, "");
         now.expired = false;
         const auto entries = entries_of_feeds.find(source.key.name);
         if (!source.key.lengths && entries != entries_of_feeds.end())
@@ -381,6 +413,7 @@ void FeedKeeper::presume(const Config& config,
 
 void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_delivery)
 {
+    bool is_there = versions(key.lengths).knows(key.name);
     {
         const std::lock_guard lock(mutex_);
         const auto found = states_.find(key);
@@ -394,10 +427,13 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
         } else if (state.refusal == why) {
             return;  // nothing new
         }
+        is_there |= !state.now.path.empty();
         state.refusal = why;
+        state.failed_last = false;
         state.refused_delivery = of_delivery;
     }
-    events_.add(EventKind::feed_refused, key.name, why + "; the last good version stays");
+    events_.add(EventKind::feed_refused, key.name,
+                why + (is_there ? "; the last good version stays" : "; it lists nothing"));
 }
 
 int64_t FeedKeeper::confirmed() const

@@ -27,6 +27,9 @@ struct Delivery {
     StoredCopy copy;
 };
 
+// Unix time.
+int64_t seconds_now();
+
 class FeedKeeper
 {
 public:
@@ -55,6 +58,8 @@ public:
     bool is_in_force(const SourceKey& key, const InForce& version) const;
     // Whether it is known to have nothing of the list.
     bool lists_nothing(const SourceKey& key) const;
+    // Local lists that are not, or not known to be, what the table in force has of them.
+    std::vector<SourceKey> changed_files() const;
     const SourceVersions& versions(bool lengths) const { return lengths ? lengths_ : feeds_; }
     SourceVersions& versions(bool lengths) { return lengths ? lengths_ : feeds_; }
 
@@ -96,6 +101,7 @@ private:
         uint64_t failed = 0;    // since the start
         std::string fetch_error, refusal;
         bool refused_delivery = false;  // `refusal` is about what was fetched, not what is stored
+        bool failed_last = false;       // `fetch_error` is the newer of both
         bool fetching = false, handed_out = false, held = false;
         bool soon = false;                      // wanted now, whatever `next` says
         bool by_hand = false;                   // by somebody, not for what else has changed
@@ -106,8 +112,9 @@ private:
         bool is_known = false;  // `now` is what the table in force has
     };
 
-    static int64_t found_at_source(const State& state);  // Unix time; 0: has no such age
-    static bool is_too_old(const Source& source, const InForce& version);
+    int64_t found_at_source(const State& state) const;  // Unix time; 0: has no such age
+    int64_t known_since(int64_t date) const;
+    bool is_too_old(const Source& source, const InForce& version) const;
     bool is_ready(const State& state) const;
     FetchResult fetch_files(const Source& source, const std::string& kept, int fd,
                             const std::atomic<bool>& cancel);
@@ -117,6 +124,7 @@ private:
     // True: there is a new version.
     bool finish(const Source& source, const FetchResult& result, std::optional<Delivery> delivery);
 
+    const int64_t started_;  // Unix time
     Events& events_;
     FeedStore fetched_, fetched_lengths_;
     SourceVersions feeds_, lengths_;
@@ -125,8 +133,5 @@ private:
     std::map<SourceKey, State> states_;
     int64_t expire_after_ = 0;  // Unix time
 };
-
-// Unix time.
-int64_t seconds_now();
 
 }  // namespace mxgate

@@ -58,7 +58,8 @@ json FeedKeeper::report() const
              {"files", files ? json(state.files) : json(nullptr)},
              {"files_failing", files ? json(state.files_failing) : json(nullptr)},
              {"held", state.held},
-             {"error", text_or_null(state.refusal.empty() ? state.fetch_error : state.refusal)}});
+             {"error", text_or_null(state.refusal.empty() || state.failed_last ? state.fetch_error
+                                                                               : state.refusal)}});
     }
     return out;
 }

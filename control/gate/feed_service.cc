@@ -13,7 +13,7 @@ namespace mxgate {
 namespace {
 
 constexpr int kFetchers = 4;  // a slow server holds up one of them, for `timeout` at the most
-constexpr std::chrono::seconds kLookAgain{30};  // the clock may be set
+constexpr std::chrono::seconds kLookAgain{30};  // the clock may be set, a file change unseen
 constexpr int kCalmMs = 50;                     // one change seldom comes alone
 constexpr std::chrono::seconds kLongestUnrest{2};
 constexpr std::chrono::seconds kFirstWait{1}, kLongestWait{300};  // after updates that failed
@@ -94,6 +94,10 @@ FeedService::Change FeedService::wait_for_change()
         eventfd_t count = 0;
         ::eventfd_read(wake_fd_, &count);
         change.files = files_.take() || change.files;
+        if (begin >= next_look_) {
+            change.files = files_.look() || change.files;
+            next_look_ = begin + kLookAgain;
+        }
         {
             const std::lock_guard lock(mutex_);
             change.deliveries = change.deliveries || delivered_;

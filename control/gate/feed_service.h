@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -45,6 +46,7 @@ private:
     FeedKeeper& keeper_;
     const std::function<bool(bool)> update_;
     FileWatch files_;
+    std::chrono::steady_clock::time_point next_look_{};
     std::atomic<bool> ending_ = false;
     std::mutex mutex_;  // of what follows
     std::condition_variable tasks_;

@@ -144,9 +144,6 @@ PolicyTable Gate::first_table()
         errors = errors_of(compiled.diagnostics);
         if (compiled.table && last_good)
             check_blast_radius(*last_good, *compiled.table, config_.gate.blast_radius);
-    } catch (const WorkerError& error) {
-        errors = error.what();
-        again_ = true;
     } catch (const std::exception& error) {  // whatever it is, the last good table is there
         errors = error.what();
     }
@@ -155,6 +152,7 @@ PolicyTable Gate::first_table()
         return std::move(*compiled.table);
     }
     fail("no new table", errors);
+    again_ = true;  // once there is time to look at each list alone
     if (last_good && last_good->info.generation >= in_force) {
         spdlog::error("the last good table, generation {}, stays in force",
                       last_good->info.generation);

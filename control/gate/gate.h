@@ -115,7 +115,8 @@ private:
     nlohmann::json renew(FeedAttempt& attempt, const Config& fresh, bool force,
                          bool only_deliveries = false);
     bool try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
-                    FeedAttempt::Stay stay);
+                    FeedAttempt::Stay stay, std::optional<SourceKey> but = {});
+    bool update_each_file();
     void let_expire();
     bool is_stale() const;
     void look_at_age();
@@ -148,7 +149,7 @@ private:
     Overrides overrides_;
     Exhaustion exhaustion_;
     Pressure pressure_;
-    bool again_ = false;  // the first table could not be made, for no list's fault
+    bool again_ = false;                                      // the first table could not be made
     nlohmann::json needs_restart_ = nlohmann::json::array();  // keys that wait for one
     bool was_stale_ = false;                                  // the last time that anybody looked
     uint64_t failed_reloads_ = 0;

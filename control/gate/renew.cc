@@ -153,10 +153,11 @@ void Gate::look_at_age()
 // be, or the process that read the versions that came died twice. One alone that is to blame
 // (`stay`) is held back or refused for that; else what came is given back.
 bool Gate::try_update(std::map<SourceKey, Delivery>& deliveries, bool files_changed,
-                      FeedAttempt::Stay stay)
+                      FeedAttempt::Stay stay, std::optional<SourceKey> but)
 {
     const Config config = config_;
-    FeedAttempt attempt(keeper_, config, {false, false, stay, "", !has_names(table_.info)},
+    FeedAttempt attempt(keeper_, config,
+                        {false, false, stay, std::move(but), !has_names(table_.info)},
                         std::exchange(deliveries, {}));
     for (bool died = false;; died = true) {
         try {
@@ -205,9 +206,28 @@ bool Gate::update_feeds(bool files_changed)
     } catch (const std::exception& error) {
         keeper_.take_back(std::move(deliveries), {});
         fail("feeds changed, but there is no new table", error.what(), true);
+        const bool died = dynamic_cast<const WorkerError*>(&error) != nullptr;
+        const bool again = died || (files_changed && !update_each_file());
         let_expire();
-        return dynamic_cast<const WorkerError*>(&error) == nullptr;
+        return !again;
     }
+}
+
+// Each local list answers for what it has now alone, with the others as they are in force. False:
+// the process that reads lists died.
+bool Gate::update_each_file()
+{
+    for (const SourceKey& key : keeper_.changed_files()) {
+        try {
+            std::map<SourceKey, Delivery> none;
+            try_update(none, true, FeedAttempt::Stay::all, key);
+        } catch (const WorkerError&) {
+            return false;
+        } catch (const std::exception& error) {
+            keeper_.refuse(key, error.what(), false);
+        }
+    }
+    return true;
 }
 
 // Where files are to blame, time goes on all the same.
@@ -267,8 +287,9 @@ json Gate::roll_back(const std::string& name, bool undo)
             out["version"] = versions.roll_back(name, keeper_.current(*found).path).number;
         const Config config = config_;
         // By force, but for this list alone: not where another list may be new.
-        FeedAttempt attempt(keeper_, config,
-                            {false, true, FeedAttempt::Stay::all, name, !has_names(table_.info)});
+        FeedAttempt attempt(
+            keeper_, config,
+            {false, true, FeedAttempt::Stay::all, found->key, !has_names(table_.info)});
         out["generation"] = renew(attempt, config, attempt.others_stay()).at("generation");
     } catch (const std::exception& error) {
         if (!before.empty())

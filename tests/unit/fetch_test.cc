@@ -48,6 +48,19 @@ TEST(FetchSchedule, DoublesUpToTheRefreshAndNeverBelowTheMinimum)
     }
 }
 
+TEST(FetchSchedule, AClockThatWasSetBackKeepsNothingWaiting)
+{
+    const seconds refresh(12 * 3600);
+    const int64_t now = 1'800'000'000, week = 7 * 86400;
+    EXPECT_TRUE(is_due(0, now, refresh));
+    EXPECT_TRUE(is_due(now, now, refresh));
+    EXPECT_FALSE(is_due(now + 1, now, refresh));
+    EXPECT_FALSE(is_due(now + week, now, refresh)) << "a server may ask for that";
+    EXPECT_TRUE(is_due(now + week + 1, now, refresh));
+    EXPECT_FALSE(is_due(now + 2 * week, now, seconds(2 * week)));
+    EXPECT_TRUE(is_due(now + 2 * week + 1, now, seconds(2 * week)));
+}
+
 class Folder : public ::testing::Test
 {
 protected:

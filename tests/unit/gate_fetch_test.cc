@@ -168,6 +168,22 @@ TEST_F(GateFetch, RecoversWithTheNextGoodVersion)
     EXPECT_FALSE(feed("drop").at("alarm"));
 }
 
+TEST_F(GateFetch, TheLastErrorIsShown)
+{
+    start_good();
+    const auto error = [&] { return feed("drop").at("error").dump(); };
+    answer(text("nonsense\n"));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return error().find("lines are broken") != std::string::npos; }));
+    answer([](const Request&, Response& response) { response.status = 503; });
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return error().find("503") != std::string::npos; })) << error();
+    EXPECT_EQ(feed("drop").at("state"), "refused") << "what was fetched before";
+    answer(text("nonsense\n"));
+    gate_->fetch("drop");
+    EXPECT_TRUE(await([&] { return error().find("lines are broken") != std::string::npos; }));
+}
+
 TEST_F(GateFetch, UnchangedIsNoNewTable)
 {
     std::atomic<int> not_modified = 0;
@@ -397,6 +413,18 @@ TEST_F(GateFetch, WhatTheSourceStillHasIsNotOld)
     gate_->reload();
     expect_good("from elsewhere, and never fetched there");
     EXPECT_NE(feed("drop").at("state"), "expired");
+}
+
+TEST_F(GateFetch, WhatIsFromTheFutureIsFetchedAtOnce)
+{
+    for (const int64_t ahead : {3600, 365 * 86400}) {
+        start_good();
+        gate_.reset();
+        asked_ = 0;
+        restart_after("drop", -ahead);
+        EXPECT_TRUE(await([&] { return asked_ == 1 && feed("drop").at("date") <= seconds_now(); }));
+        expect_good("the same again");
+    }
 }
 
 TEST_F(GateFetch, WhatCannotBeKeptIsFetchedAgain)

@@ -114,15 +114,19 @@ TEST_F(GateFiles, AListThatWasNeverGoodCostsItself)
               "aggregation:\n  feeds: [{name: isp, format: prefixlen, path: lengths.csv}]\n");
     start();
     EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("; it lists nothing"));
     EXPECT_EQ(feed("b").at("state"), "refused");
     EXPECT_EQ(feed("isp").at("state"), "refused");
     write("a.txt", "2001:db8:5::/48\n");
     EXPECT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
     EXPECT_EQ(feed("b").at("state"), "refused");
+    forget_events();
     write("b.txt", "2001:db8:6::/48\n");
     write("lengths.csv", "2001:db8::/32,56,\n");
     EXPECT_TRUE(await([&] { return class_of("2001:db8:6::1") == "bad"; }));
     EXPECT_TRUE(await([&] { return feed("isp").at("state") == "ok"; }));
+    write("b.txt", "nonsense\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("; the last good version stays"));
 }
 
 TEST_F(GateFiles, ALostVersionIsNotOneThatNeverWas)
@@ -200,6 +204,17 @@ TEST_F(GateFiles, WhatIsTooOldCountsNoLonger)
     write("a.txt", kGood);
     EXPECT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "bad"; }));
     EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
+}
+
+TEST_F(GateFiles, WhatIsFromTheFutureIsAsOldAsTheStart)
+{
+    write("a.txt", kGood);
+    set_age("a.txt", -86400);
+    configure(list("a", "a.txt", "bad", ", expire: 1s"));
+    start();
+    EXPECT_EQ(class_of("2001:db8:bad::1"), "bad");
+    EXPECT_NE(next_event("feed-expired"), "");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:bad::1") == "unknown"; }));
 }
 
 // Of what is fetched (here by a program); a local file is the operator's word, however old.
@@ -350,6 +365,43 @@ TEST_F(GateFiles, GoodOnesAreNotDeniedUnlessForced)
     gate_->reload(true);
     EXPECT_EQ(class_of("2001:db8:1::1"), "bad");
     EXPECT_EQ(class_of("198.51.100.1"), "good");
+}
+
+TEST_F(GateFiles, ARefusedFileHoldsNoOtherBack)
+{
+    write("allow.txt", "2001:db8:8::/48\n");
+    write("deny.txt", "2001:db8:8::/48\n");
+    write("more.txt", "2001:db8:9::/48\n");
+    configure(list("allow", "allow.txt", "good", ", priority: 100") +
+              list("deny", "deny.txt", "bad") + list("more", "more.txt", "bad", ", priority: 200"));
+    start();
+    write("allow.txt", "# nobody\n2001:db8:1::/48\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("2001:db8:8::/48"));
+    EXPECT_EQ(feed("allow").at("state"), "refused");
+    EXPECT_EQ(feed("allow").at("alarm"), true);
+    write("deny.txt", "2001:db8:8::/48\n2001:db8:7::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:7::1") == "bad"; }));
+    EXPECT_EQ(class_of("2001:db8:8::1"), "good");
+    EXPECT_EQ(feed("deny").at("state"), "ok");
+    write("more.txt", "2001:db8:8::/64\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("2001:db8:8::/48"));
+    EXPECT_EQ(feed("more").at("state"), "refused");
+    // The reason is that of what it has now.
+    std::filesystem::remove(file("allow.txt"));
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("No such file"));
+    write("allow.txt", "2001:db8:2::/48\n");
+    EXPECT_THAT(next_event("feed-refused"), HasSubstr("2001:db8:8::/48"));
+    EXPECT_THAT(feed("allow").at("error").get<std::string>(), HasSubstr("--force"));
+    write("allow.txt", "2001:db8:8::/48\n");
+    EXPECT_TRUE(await([&] { return feed("allow").at("state") == "ok"; }));
+    EXPECT_EQ(feed("more").at("state"), "refused");
+    start();
+    EXPECT_TRUE(await([&] { return feed("more").at("state") == "refused"; })) << "after a restart";
+    EXPECT_EQ(feed("deny").at("state"), "ok");
+    EXPECT_EQ(feed("deny").at("entries"), 2);
+    gate_->reload(true);
+    EXPECT_EQ(class_of("2001:db8:8::1"), "bad");
+    EXPECT_EQ(feed("more").at("state"), "ok");
 }
 
 TEST_F(GateFiles, WhatIsOnlyWatchedDeniesNobody)
