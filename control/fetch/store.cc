@@ -94,7 +94,7 @@ void FeedStore::describe(const std::string& feed, const StoredCopy& copy) const
     write_durably(description(feed), text, 0600);
 }
 
-void FeedStore::commit(const std::string& feed, Candidate candidate, StoredCopy copy) const
+void FeedStore::commit(const std::string& feed, Candidate& candidate, StoredCopy copy) const
 {
     if (::fsync(candidate.fd()) != 0)
         fail(candidate.path());

@@ -70,7 +70,7 @@ public:
 
     // Makes it the last good copy, durably, and removes the one before; `copy.path` is set here.
     // Throws std::system_error; then the one before stays.
-    void commit(const std::string& feed, Candidate candidate, StoredCopy copy) const;
+    void commit(const std::string& feed, Candidate& candidate, StoredCopy copy) const;
     // The copy in use is still what the source has.
     void confirm(const std::string& feed, const StoredCopy& copy, int64_t now) const;
 

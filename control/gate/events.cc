@@ -22,6 +22,7 @@ constexpr KindInfo kKinds[kEventKinds] = {
     {"feed-failed", spdlog::level::warn},
     {"feed-recovered", spdlog::level::info},
     {"feed-expired", spdlog::level::err},
+    {"feed-unkept", spdlog::level::err},
     {"feed-rolled-back", spdlog::level::warn},
     {"state-damaged", spdlog::level::err},
     {"override-idle", spdlog::level::err},

@@ -23,13 +23,14 @@ enum class EventKind {
     feed_failed,            // a feed could not be fetched
     feed_recovered,         // what was wrong with a feed no longer is
     feed_expired,           // a version grew too old and counts no longer
+    feed_unkept,            // a version in force cannot be kept on disk
     feed_rolled_back,       // an operator took a version back
     state_damaged,          // what was kept on disk cannot be used
     override_idle,          // what is set by hand names a class that is gone
     connections_exhausted,  // a class, a sender or the host's listeners have no more
     sources_under_pressure  // the source table is too small for the senders that come
 };
-inline constexpr size_t kEventKinds = 14;
+inline constexpr size_t kEventKinds = 15;
 
 const char* event_name(EventKind kind);  // "generation", "feed-refused", …
 

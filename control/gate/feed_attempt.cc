@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/gate/feed_attempt.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -136,20 +134,13 @@ void FeedAttempt::accept()
 {
     for (auto& [key, now] : now_) {
         std::optional<Delivery> delivery;
-        const bool delivered = used_.contains(key);
-        if (delivered) {
+        if (used_.contains(key)) {
             delivery.emplace(std::move(deliveries_.at(key)));
             deliveries_.erase(key);
         }
-        try {
-            const auto stamp = stamps_.find(key);
-            keeper_.accept(sources_.at(key), std::move(now), std::move(delivery),
-                           stamp == stamps_.end() ? std::nullopt : std::optional(stamp->second));
-        } catch (const std::exception& error) {
-            // What was delivered is gone: it is fetched again.
-            keeper_.refuse(key, fmt::format("in force, but cannot be kept: {}", error.what()),
-                           delivered);
-        }
+        const auto stamp = stamps_.find(key);
+        keeper_.accept(sources_.at(key), std::move(now), std::move(delivery),
+                       stamp == stamps_.end() ? std::nullopt : std::optional(stamp->second));
     }
 }
 

@@ -349,18 +349,40 @@ void FeedKeeper::take_back(std::map<SourceKey, Delivery> unused, const std::set<
     }
 }
 
+// Why it is not kept; empty: it is, and the delivery is spent.
+std::string FeedKeeper::keep(const Source& source, const InForce& now,
+                             std::optional<Delivery>& delivery,
+                             const std::optional<std::string>& stamp)
+{
+    const SourceKey& key = source.key;
+    try {
+        if (delivery)
+            store(key.lengths).commit(key.name, delivery->candidate, delivery->copy);
+        delivery.reset();
+        if (!now.path.empty() && !now.expired)
+            versions(key.lengths)
+                .keep(key.name, now.path, now.path == source.path ? stamp : std::nullopt);
+        return "";
+    } catch (const std::exception& error) {
+        return fmt::format("in force, but cannot be kept: {}", error.what());
+    }
+}
+
+bool FeedKeeper::has_unkept() const
+{
+    const std::lock_guard lock(mutex_);
+    return std::any_of(states_.begin(), states_.end(),
+                       [](const auto& known) { return !known.second.unkept.empty(); });
+}
+
 void FeedKeeper::accept(const Source& source, InForce now, std::optional<Delivery> delivery,
                         const std::optional<std::string>& stamp)
 {
     const SourceKey& key = source.key;
     const bool fetched = source.fetch.is_fetched();
-    bool updated = delivery.has_value();
-    if (delivery)
-        store(key.lengths).commit(key.name, std::move(delivery->candidate), delivery->copy);
-    if (!now.path.empty() && !now.expired)
-        versions(key.lengths)
-            .keep(key.name, now.path, now.path == source.path ? stamp : std::nullopt);
-    bool newly_expired = false, recovered = false;
+    bool updated = delivery.has_value(), newly_expired = false, recovered = false;
+    const std::string unkept = keep(source, now, delivery, stamp);
+    bool newly_unkept = false;
     {
         const std::lock_guard lock(mutex_);
         const auto found = states_.find(key);
@@ -371,6 +393,9 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
             state.handed_out = state.held = false;
             state.failures = 0;
             plan(state, std::chrono::seconds(0));
+            updated = state.unkept.empty();
+            if (!unkept.empty())  // the next table is made from it again, and keeps it if it can
+                state.delivery = std::move(delivery);
         } else {
             updated = state.now.path == now.path && state.now.date != now.date && !fetched;
         }
@@ -378,7 +403,10 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
         recovered = !state.refusal.empty() && !now.fallback && (updated || !state.refused_delivery);
         if (recovered)
             state.refusal.clear();
-        recovered |= state.now.expired && !now.expired;
+        recovered |=
+            (state.now.expired && !now.expired) || (!state.unkept.empty() && unkept.empty());
+        newly_unkept = !unkept.empty() && unkept != state.unkept;
+        state.unkept = unkept;
         state.now = std::move(now);
         state.is_known = true;
     }
@@ -386,6 +414,8 @@ void FeedKeeper::accept(const Source& source, InForce now, std::optional<Deliver
         events_.add(EventKind::feed_expired, key.name,
                     "the last good version is older than `expire` (or, with `stale: "
                     "default_class`, `stale_after`) allows: it counts no longer");
+    if (newly_unkept)
+        events_.add(EventKind::feed_unkept, key.name, unkept);
     if (recovered)
         events_.add(EventKind::feed_recovered, key.name, "a good version is in force");
     if (updated) {
@@ -434,26 +464,6 @@ void FeedKeeper::refuse(const SourceKey& key, const std::string& why, bool of_de
     }
     events_.add(EventKind::feed_refused, key.name,
                 why + (is_there ? "; the last good version stays" : "; it lists nothing"));
-}
-
-int64_t FeedKeeper::confirmed() const
-{
-    int64_t oldest = 0;
-    const std::lock_guard lock(mutex_);
-    for (const auto& [key, state] : states_)
-        if (const int64_t date = found_at_source(state); date > 0)
-            oldest = oldest == 0 ? date : std::min(oldest, date);
-    return oldest;
-}
-
-std::string FeedKeeper::confirmed_before(int64_t time) const
-{
-    std::string out;
-    const std::lock_guard lock(mutex_);
-    for (const auto& [key, state] : states_)
-        if (const int64_t date = found_at_source(state); date > 0 && date < time)
-            out += (out.empty() ? "" : ", ") + key.name;
-    return out;
 }
 
 bool FeedKeeper::is_expiry_due() const

@@ -74,6 +74,8 @@ public:
     // good version. `stamp`: of a local list before it was read.
     void accept(const Source& source, InForce now, std::optional<Delivery> delivery,
                 const std::optional<std::string>& stamp);
+    // Whether a list in force could not be kept on disk: the next accept() tries again.
+    bool has_unkept() const;
     // No table could be made; one that was kept is in force, of what is stored, as far as is known.
     void presume(const Config& config, const std::map<std::string, uint64_t>& entries_of_feeds);
     // A version is not used, and why; `of_delivery`: one that was just fetched.
@@ -100,6 +102,7 @@ private:
         unsigned failures = 0;  // in a row
         uint64_t failed = 0;    // since the start
         std::string fetch_error, refusal;
+        std::string unkept;             // why what is in force is not kept on disk
         bool refused_delivery = false;  // `refusal` is about what was fetched, not what is stored
         bool failed_last = false;       // `fetch_error` is the newer of both
         bool fetching = false, handed_out = false, held = false;
@@ -120,6 +123,8 @@ private:
                             const std::atomic<bool>& cancel);
     void want_files_of(const SourceKey& objects);
     const FeedStore& store(bool lengths) const { return lengths ? fetched_lengths_ : fetched_; }
+    std::string keep(const Source& source, const InForce& now, std::optional<Delivery>& delivery,
+                     const std::optional<std::string>& stamp);
     void plan(State& state, std::chrono::seconds retry_after) const;
     // True: there is a new version.
     bool finish(const Source& source, const FetchResult& result, std::optional<Delivery> delivery);

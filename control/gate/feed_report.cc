@@ -34,11 +34,15 @@ json FeedKeeper::report() const
                            : !state.refusal.empty()     ? "refused"
                            : !state.fetch_error.empty() ? "failing"
                            : !there                     ? "waiting"
+                           : !state.unkept.empty()      ? "unkept"
                            : state.now.rolled_back      ? "rolled-back"
                                                         : "ok";
-        const bool alarm = state.now.expired || !state.refusal.empty() ||
+        const bool alarm = state.now.expired || !state.refusal.empty() || !state.unkept.empty() ||
                            state.failures >= kAlarmFailures ||
                            (!state.fetch_error.empty() && !there);
+        const std::string& fault =
+            state.refusal.empty() || state.failed_last ? state.fetch_error : state.refusal;
+        const std::string& error = fault.empty() ? state.unkept : fault;
         const int64_t date = state.now.date;
         out.push_back(
             {{"name", key.name},
@@ -58,9 +62,28 @@ json FeedKeeper::report() const
              {"files", files ? json(state.files) : json(nullptr)},
              {"files_failing", files ? json(state.files_failing) : json(nullptr)},
              {"held", state.held},
-             {"error", text_or_null(state.refusal.empty() || state.failed_last ? state.fetch_error
-                                                                               : state.refusal)}});
+             {"error", text_or_null(error)}});
     }
+    return out;
+}
+
+int64_t FeedKeeper::confirmed() const
+{
+    int64_t oldest = 0;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, state] : states_)
+        if (const int64_t date = found_at_source(state); date > 0)
+            oldest = oldest == 0 ? date : std::min(oldest, date);
+    return oldest;
+}
+
+std::string FeedKeeper::confirmed_before(int64_t time) const
+{
+    std::string out;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, state] : states_)
+        if (const int64_t date = found_at_source(state); date > 0 && date < time)
+            out += (out.empty() ? "" : ", ") + key.name;
     return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace mxgate {
 namespace {
@@ -25,10 +26,11 @@ FeedService::FeedService(FeedKeeper& keeper, std::function<bool(bool)> update,
     : keeper_(keeper),
       update_(std::move(update)),
       paths_(std::move(paths)),
+      again_(again),
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
 {
     files_.follow(paths_);
-    threads_.emplace_back([this, again] { watch(again); });
+    threads_.emplace_back([this] { watch(); });
     for (int i = 0; i < kFetchers; i++)
         threads_.emplace_back([this] { fetch_in_turn(); });
 }
@@ -42,12 +44,13 @@ FeedService::~FeedService()
     ::close(wake_fd_);
 }
 
-void FeedService::follow(std::vector<std::string> paths)
+void FeedService::follow(std::vector<std::string> paths, bool again)
 {
     {
         const std::lock_guard lock(mutex_);
         paths_ = std::move(paths);
         follow_ = true;
+        again_ = again_ || again;
     }
     wake();
 }
@@ -112,13 +115,18 @@ FeedService::Change FeedService::wait_for_change()
     }
 }
 
-void FeedService::watch(bool again)
+void FeedService::watch()
 {
+    bool again = false;
     using Clock = std::chrono::steady_clock;
     std::chrono::seconds wait = kFirstWait;
     Clock::time_point next = Clock::now() + wait;
     while (!ending_) {
         const Change change = wait_for_change();
+        {
+            const std::lock_guard lock(mutex_);
+            again = std::exchange(again_, false) || again;
+        }
         const bool due = again && Clock::now() >= next;
         const bool files = change.files || keeper_.is_expiry_due() || due;
         if ((!files && !change.deliveries) || ending_)

@@ -22,7 +22,8 @@ class FeedService
 public:
     // `update`: makes a table of what there is now; true: files have changed, or time alone has
     // changed what counts. Where it answers false it is asked again, with a back-off. `paths`: of
-    // the files to watch. `again`: the first table is still to be made.
+    // the files to watch. `again`: the first table is still to be
+    // made, or kept.
     FeedService(FeedKeeper& keeper, std::function<bool(bool)> update,
                 std::vector<std::string> paths, bool again);
     // Ends what is under way.
@@ -30,14 +31,14 @@ public:
     FeedService(const FeedService&) = delete;
     FeedService& operator=(const FeedService&) = delete;
 
-    // The configuration has changed.
-    void follow(std::vector<std::string> paths);
+    // The configuration has changed; `again`: what is in force now is still to be kept on disk.
+    void follow(std::vector<std::string> paths, bool again);
     // Fetches may be due, or versions may have come.
     void wake();
 
 private:
     void fetch_in_turn();
-    void watch(bool again);
+    void watch();
     struct Change {
         bool files = false, deliveries = false;
     };
@@ -51,7 +52,7 @@ private:
     std::mutex mutex_;  // of what follows
     std::condition_variable tasks_;
     std::vector<std::string> paths_;
-    bool follow_ = false, delivered_ = false;
+    bool follow_ = false, delivered_ = false, again_;
     int wake_fd_;
     std::vector<std::thread> threads_;
 };

@@ -190,13 +190,17 @@ void Gate::keep_as_last_good()
 {
     if (table_.info.classes.empty() || !has_names(table_.info) || table_.info.generation == 0)
         return;
+    unkept_.clear();
     try {
         write_table(table_, table_path(paths_.state_dir), true);
     } catch (const TableError& error) {
+        unkept_ = error.what();
+    }
+    if (!unkept_.empty()) {
+        const std::string what = "the table is in force but cannot be kept: " + unkept_;
+        spdlog::error("{}", what);
         const std::lock_guard lock(mutex_);
-        last_error_ = error.what();
-        spdlog::error("the table is in force but cannot be kept for the next start: {}",
-                      error.what());
+        last_error_ = what;
     }
 }
 
@@ -259,7 +263,9 @@ nlohmann::json Gate::reload(bool force)
         FeedAttempt attempt(keeper_, fresh, {true, force}, keeper_.hand_out(force));
         nlohmann::json out = renew(attempt, fresh, force);
         if (service_)
-            service_->follow(local_files(fresh));
+            service_->follow(local_files(fresh), !is_kept());
+        if (!unkept_.empty())
+            out["not_kept"] = unkept_;
         const std::lock_guard lock(mutex_);
         if (const nlohmann::json& keys = out.at("needs_restart"); keys != needs_restart_) {
             for (const nlohmann::json& key : keys)

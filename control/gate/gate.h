@@ -111,6 +111,7 @@ private:
     PolicyTable first_table();
     PolicyTable last_good_table();
     void keep_as_last_good();
+    bool is_kept() const { return unkept_.empty() && !keeper_.has_unkept(); }
     // `only_deliveries`: nothing but versions that came may have changed.
     nlohmann::json renew(FeedAttempt& attempt, const Config& fresh, bool force,
                          bool only_deliveries = false);
@@ -149,7 +150,8 @@ private:
     Overrides overrides_;
     Exhaustion exhaustion_;
     Pressure pressure_;
-    bool again_ = false;                                      // the first table could not be made
+    bool again_ = false;  // the first table could not be made
+    std::string unkept_;  // why the table in force is not on disk; with publishing_ held
     nlohmann::json needs_restart_ = nlohmann::json::array();  // keys that wait for one
     bool was_stale_ = false;                                  // the last time that anybody looked
     uint64_t failed_reloads_ = 0;

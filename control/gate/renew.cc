@@ -194,7 +194,7 @@ bool Gate::update_feeds(bool files_changed)
         return true;  // a reload took them
     try {
         if (try_update(deliveries, files_changed, Stay::none))
-            return true;
+            return is_kept();
         // Each must answer for itself alone, not for the others, for files, or for what grew old.
         while (!deliveries.empty()) {
             alone.insert(deliveries.extract(deliveries.begin()));
@@ -202,7 +202,7 @@ bool Gate::update_feeds(bool files_changed)
         }
         if (files_changed)
             try_update(alone, true, Stay::none);
-        return true;
+        return is_kept();
     } catch (const std::exception& error) {
         keeper_.take_back(std::move(deliveries), {});
         fail("feeds changed, but there is no new table", error.what(), true);
@@ -250,7 +250,7 @@ void Gate::follow_feeds()
     const std::lock_guard one(publishing_);
     auto service = std::make_unique<FeedService>(
         keeper_, [this](bool files_changed) { return update_feeds(files_changed); },
-        local_files(config_), std::exchange(again_, false));
+        local_files(config_), std::exchange(again_, false) || !is_kept());
     const std::lock_guard lock(mutex_);
     service_ = std::move(service);
 }

@@ -174,7 +174,7 @@ FetchResult FileRound::fetch_one(const std::string& url)
         if (same)
             store_.confirm(key, copy, seconds_now());
         else
-            store_.commit(key, std::move(candidate), std::move(copy));
+            store_.commit(key, candidate, std::move(copy));
     }
     return result;
 }

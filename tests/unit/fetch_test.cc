@@ -164,7 +164,7 @@ protected:
     {
         FeedStore::Candidate candidate = store.begin("drop");
         ASSERT_EQ(write_all(candidate.fd(), text), std::nullopt);
-        store.commit("drop", std::move(candidate), {"", "https://x/", {etag, "then"}, 7});
+        store.commit("drop", candidate, {"", "https://x/", {etag, "then"}, 7});
     }
     size_t versions() const
     {

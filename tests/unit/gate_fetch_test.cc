@@ -427,17 +427,18 @@ TEST_F(GateFetch, WhatIsFromTheFutureIsFetchedAtOnce)
     }
 }
 
-TEST_F(GateFetch, WhatCannotBeKeptIsFetchedAgain)
+TEST_F(GateFetch, WhatCannotBeKeptIsInForceAndKeptLater)
 {
     const std::string taken = file("state/fetched/feeds/drop.json");
     std::filesystem::create_directories(taken);  // no file gets this name
     configure_feed();
     start();
-    EXPECT_THAT(next_event("feed-refused"), HasSubstr("cannot be kept"));
-    EXPECT_TRUE(await([&] { return feed("drop").at("alarm") == true; }));
+    EXPECT_THAT(next_event("feed-unkept"), HasSubstr("cannot be kept"));
+    EXPECT_TRUE(await([&] { return feed("drop").at("state") == "unkept"; }));
+    EXPECT_EQ(feed("drop").at("alarm"), true);
+    EXPECT_EQ(feed("drop").at("entries"), 3);
     expect_good("in force all the same");
-    std::filesystem::remove(taken);
-    gate_->fetch("drop");
+    std::filesystem::remove(taken);  // and nothing else happens
     EXPECT_TRUE(await([&] { return feed("drop").at("state") == "ok"; }));
     EXPECT_TRUE(std::filesystem::is_regular_file(taken));
     start();

@@ -166,6 +166,30 @@ TEST_F(GateFiles, DamagedStateCostsNoStart)
         EXPECT_NE(event.at("kind"), "state-damaged");
 }
 
+TEST_F(GateFiles, WhatCannotBeKeptIsKeptLater)
+{
+    write("a.txt", kGood);
+    configure(list("a", "a.txt", "bad"));
+    start();
+    const std::string table = table_path(file("state")), kept = file("state/feeds/a/2"),
+                      versions = file("state/feeds/a/versions.json.new");
+    for (const std::string& taken : {table, versions}) {
+        std::filesystem::remove(taken);
+        std::filesystem::create_directories(taken + "/full");  // no file gets this name
+    }
+    write("a.txt", "2001:db8:5::/48\n");
+    EXPECT_THAT(next_event("feed-unkept"), HasSubstr("in force, but cannot be kept"));
+    EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
+    EXPECT_EQ(feed("a").at("state"), "unkept");
+    EXPECT_EQ(feed("a").at("entries"), 1);
+    EXPECT_TRUE(gate_->reload().contains("not_kept"));
+    for (const std::string& taken : {table, versions})
+        std::filesystem::remove_all(taken);
+    EXPECT_TRUE(await([&] { return feed("a").at("state") == "ok"; }));
+    EXPECT_TRUE(await([&] { return std::filesystem::is_regular_file(table); }));
+    EXPECT_TRUE(std::filesystem::is_regular_file(kept));
+}
+
 TEST_F(GateFiles, LocalFilesAreTheOperatorsWord)
 {
     write("a.txt", "::/0\n");

@@ -166,7 +166,7 @@ TEST_F(WhatIf, ReadsTheVersionsThereAre)
     const FeedStore store(folder_.path() + "/fetched/feeds");
     FeedStore::Candidate candidate = store.begin("made");
     ASSERT_EQ(write_all(candidate.fd(), "192.0.2.0/24\n"), std::nullopt);
-    store.commit("made", std::move(candidate),
+    store.commit("made", candidate,
                  {"", loaded.config->feeds.back().fetch.source(), {}, std::time(nullptr)});
     EXPECT_EQ(tally(pick(run({"log"}), {{"feed", "made"}})), "4 0 4 0");
     fetch_ = true;
