@@ -352,6 +352,8 @@ int reload(const CliOptions& options, bool force)
         return 0;
     }
     fmt::print("generation {} in force\n", text(answer["generation"]));
+    if (answer.contains("not_kept"))
+        fmt::print("not kept for the next start: {}\n", text(answer["not_kept"]));
     for (const json& key : answer["needs_restart"])
         print_needs_restart(key);
     return 0;
