@@ -47,7 +47,8 @@ static inline void mxg_flow_is_over(struct mxg_gate *gate, struct mxg_flow *flow
     mxg_leave_flow(gate, flow, MXG_FLOW_OPEN, MXG_FLOW_OVER);
 }
 
-/* A way for a new flow, BUSY: free, or the first to end of those that are not open; or 0. */
+/* A way for a new flow, BUSY: free, or the first to end of those that are over, then of those whose
+ * handshake is not complete; or 0. */
 static inline struct mxg_flow *mxg_take_flow(const struct mxg_flows *flows, __u64 tuple)
 {
     struct mxg_flow_line *line = mxg_flow_line_of(flows, tuple);
@@ -58,12 +59,10 @@ static inline struct mxg_flow *mxg_take_flow(const struct mxg_flows *flows, __u6
         struct mxg_flow *flow = &line->way[i];
         const __u32 phase = mxg_flow_phase_of(flow);
 
-        if (phase == MXG_FLOW_BUSY && flow->tuple == tuple)
-            return 0; /* another core has it, for the other direction */
         if (phase == MXG_FLOW_FREE && mxg_flow_turn(flow, MXG_FLOW_FREE, MXG_FLOW_BUSY))
             return flow;
         if ((phase == MXG_FLOW_ANSWERED || phase == MXG_FLOW_OVER) &&
-            (!oldest || flow->until_ns < oldest->until_ns)) {
+            (!oldest || phase > was || (phase == was && flow->until_ns < oldest->until_ns))) {
             oldest = flow;
             was = phase;
         }
@@ -71,13 +70,27 @@ static inline struct mxg_flow *mxg_take_flow(const struct mxg_flows *flows, __u6
     return oldest && mxg_flow_turn(oldest, was, MXG_FLOW_BUSY) ? oldest : 0;
 }
 
-/* A flow of the service's making; 0: no room. */
+/* 1: another core has the flow, for the other direction. */
+static inline int mxg_flow_is_busy(const struct mxg_flows *flows, __u64 tuple)
+{
+    const struct mxg_flow_line *line = mxg_flow_line_of(flows, tuple);
+
+    for (int i = 0; i < MXG_FLOW_WAYS; i++)
+        if (line->way[i].tuple == tuple && mxg_flow_phase_of(&line->way[i]) == MXG_FLOW_BUSY)
+            return 1;
+    return 0;
+}
+
+/* A flow of the service's making; 0: no room, or another core has it. */
 static inline struct mxg_flow *mxg_new_flow(struct mxg_gate *gate, struct mxg_flows *flows,
                                             __u64 tuple, const struct mxg_packet *packet,
                                             enum mxg_flow_began began)
 {
-    struct mxg_flow *flow = mxg_take_flow(flows, tuple);
+    struct mxg_flow *flow;
 
+    if (mxg_flow_is_busy(flows, tuple))
+        return 0;
+    flow = mxg_take_flow(flows, tuple);
     if (!flow) {
         flows->full++;
         return 0;
@@ -207,8 +220,11 @@ static inline void mxg_flow_from_service(struct mxg_gate *gate, struct mxg_flow 
         mxg_end_flow(gate, flow, mxg_flow_phase_of(flow));
         return;
     }
-    if (flow->began == MXG_FLOW_BY_SERVICE)
-        flow->until_ns = gate->now_ns + MXG_FLOW_IDLE_NS;
+    if (flow->began == MXG_FLOW_BY_SERVICE) {
+        flow->service_fin |= !!(packet->tcp_flags & MXG_TCP_FIN);
+        flow->until_ns = gate->now_ns + (flow->service_fin ? MXG_FLOW_OVER_NS : MXG_FLOW_IDLE_NS);
+        return;
+    }
     if (mxg_flow_phase_of(flow) == MXG_FLOW_ANSWERED && mxg_sequence_bytes(packet) > 0)
         mxg_flow_opens(gate, flow, turned);
     if (mxg_flow_phase_of(flow) != MXG_FLOW_OPEN)

@@ -45,14 +45,14 @@ MXG_INLINE void mxg_debit_rate(__u64 *full_at_ns, __u64 cost, __u64 empty, __u64
     }
 }
 
-/* Gives back what was taken; nothing where none of it is missing any more, which is so too where
- * the entry has become another sender's. */
+/* Gives back what was taken, but no more than is missing: the entry may be another sender's now. */
 MXG_INLINE void mxg_refund_rate(__u64 *full_at_ns, __u64 cost, __u64 now)
 {
     for (int i = 0; i < MXG_TRIES; i++) {
         const __u64 old = mxg_load64(full_at_ns);
+        const __u64 next = old - now > cost ? old - cost : now;
 
-        if (old <= now || __sync_val_compare_and_swap(full_at_ns, old, old - cost) == old)
+        if (old <= now || __sync_val_compare_and_swap(full_at_ns, old, next) == old)
             return;
     }
 }

@@ -144,7 +144,6 @@ MXG_INLINE void mxg_fill_source(struct mxg_source *source, const struct mxg_pref
     source->guard_full_at_ns = 0;
     source->bytes_full_at_ns = 0;
     source->wait_until_ns = 0;
-    source->open = 0;
     source->admitted = 0;
     source->denied = 0;
 }
@@ -274,7 +273,7 @@ MXG_SELDOM __u32 mxg_make_way(struct mxg_bucket *bucket, const struct mxg_prefix
     if (__sync_val_compare_and_swap(&victim->tag, old, MXG_TAG_BUSY) != old)
         return MXG_CONTESTED;
     /* Another core may have counted a connection to it, and then has not seen the BUSY. */
-    if (mxg_load32(&victim->open)) {
+    if (old != 0 && mxg_load32(&victim->open)) {
         __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, old);
         return MXG_CONTESTED;
     }
@@ -286,6 +285,8 @@ MXG_SELDOM __u32 mxg_make_way(struct mxg_bucket *bucket, const struct mxg_prefix
     }
     *evicted = old != 0 && mxg_is_in_debt(victim, now);
     mxg_fill_source(victim, prefix, now);
+    if (old == 0) /* else it is 0, but for a core that is about to take its count back */
+        victim->open = 0;
     __sync_val_compare_and_swap(&victim->tag, MXG_TAG_BUSY, tag);
     return way;
 }

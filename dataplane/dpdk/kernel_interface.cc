@@ -46,20 +46,22 @@ Fd hold_interface(unsigned index, const std::string& name)
     held.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
     const auto* at = reinterpret_cast<const sockaddr*>(&address);
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + held.size());
-    Fd out(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (::bind(out.get(), at, length) == 0 && ::listen(out.get(), 16) == 0)
-        return out;
-    if (errno != EADDRINUSE)
-        throw PlaneError(system_text(name + " cannot be held", errno));
-    // Who has the name and does not listen is no mxgate-dpdk, or one that is just about to.
-    for (int tries = 0; ::connect(out.get(), at, length) != 0; tries++) {
-        if (errno == ECONNREFUSED && tries < kTries) {
-            ::usleep(kPauseUs);
-            continue;
-        }
-        if (errno == ECONNREFUSED)
+    Fd out;
+    // Who has the name and does not listen is no mxgate-dpdk, or one that is just about to, or
+    // gone.
+    for (int tries = 0;; tries++) {
+        out = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        if (::bind(out.get(), at, length) == 0 && ::listen(out.get(), 16) == 0)
+            return out;
+        if (errno != EADDRINUSE)
+            throw PlaneError(system_text(name + " cannot be held", errno));
+        if (::connect(out.get(), at, length) == 0)
+            break;
+        if (errno != ECONNREFUSED)
+            throw PlaneError(name + " is already a port of mxgate-dpdk; stop that first");
+        if (tries == kTries)
             return Fd();
-        throw PlaneError(name + " is already a port of mxgate-dpdk; stop that first");
+        ::usleep(kPauseUs);
     }
     ucred peer{};
     socklen_t bytes = sizeof(peer);

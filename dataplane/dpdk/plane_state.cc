@@ -165,7 +165,7 @@ void PlaneState::open_sources(const std::string& path, bool writable)
 }
 
 // In a file of its own: who maps the old one keeps it, with the settings that its sources have.
-// `keep`: what does not depend on them. It is nobody's state until it has its magic number.
+// `keep`: what does not depend on them. It is nobody's state until it has its name.
 void PlaneState::renew_state(const std::string& path, bool keep)
 {
     std::filesystem::remove(path);
@@ -180,6 +180,7 @@ void PlaneState::renew_state(const std::string& path, bool keep)
         auto* to = static_cast<mxg_plane_state*>(fresh.data());
         const mxg_plane_state& from = state();
         to->overrides = from.overrides;
+        to->meta.table_failures = from.meta.table_failures;
         std::copy(std::begin(from.counters), std::end(from.counters), to->counters);
         std::copy(std::begin(from.rings), std::end(from.rings), to->rings);
     }
@@ -249,7 +250,7 @@ PlaneState PlaneState::take_over(const std::string& dir, uint64_t capacity,
     }
     if (!known) {
         remove_sources(dir + "/sources");
-        out.renew_state(path, same);
+        out.renew_state(path + ".new", same);
         out.make_sources(dir, capacity);
     }
     mxg_gate gate = out.gate();
@@ -262,6 +263,8 @@ PlaneState PlaneState::take_over(const std::string& dir, uint64_t capacity,
     meta.generation = 0;
     meta.inside = 0;
     meta.process = static_cast<uint32_t>(::getpid());
+    if (!known)
+        std::filesystem::rename(path + ".new", path);
     return out;
 }
 

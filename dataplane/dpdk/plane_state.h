@@ -67,7 +67,7 @@ struct mxg_plane_state {
         uint32_t process;         // of mxgate-dpdk, 0 when it ended in order
         uint32_t workers;         // at work
         char ports[2048];         // what mxgate-dpdk says of its ports, JSON
-        uint32_t inside;          // 1 + the port that leads to the services; 0: not known yet
+        uint32_t inside;          // ports that lead to services, as bits; 0: none known yet
     } meta;
     alignas(64) uint32_t connections[MXG_MAX_CLASSES];  // open, of each class
     alignas(64) mxg_overrides overrides;                // mxgated writes them

@@ -122,13 +122,12 @@ mxg_decision Worker::decision_on(uint32_t i) const
                                     : MXG_FAMILY_NONE);
 }
 
-// What says that it is a service's is believed only where it comes from the port that leads to the
-// services: the one through which attempts leave. Anybody can send the like of it to the other
-// port.
+// What says that it is a service's is believed only where it comes from a port that leads to
+// services: through which attempts leave. Anybody can send the like of it to the other port.
 void Worker::judge(const Lane& lane, uint32_t count)
 {
-    const uint32_t from = lane.from + 1u;
-    const bool inside = lane.from == lane.to || __atomic_load_n(&inside_, __ATOMIC_RELAXED) == from;
+    const uint32_t inside = __atomic_load_n(&inside_, __ATOMIC_RELAXED);
+    const bool from_inside = lane.from == lane.to || (inside >> lane.from & 1) != 0;
     if (const mxg_subset others = mxg_whole_burst(count) & ~concerned_; others != 0)
         count_passing_by(others);
     if (concerned_ == 0)
@@ -140,11 +139,22 @@ void Worker::judge(const Lane& lane, uint32_t count)
         account(decision_[i], packet_[i]);
         if (mxg_effect(&decision_[i]) != MXG_PASS)
             continue;
-        if (inside || decision_[i].reason != MXG_NOT_GATED)
+        if (from_inside || decision_[i].reason != MXG_NOT_GATED)
             mxg_see_flow(&gate_, &flows_, &packet_[i], &decision_[i]);
-        if (decision_[i].source_family != MXG_FAMILY_NONE && inside_ != lane.to + 1u)
-            __atomic_store_n(&inside_, lane.to + 1u, __ATOMIC_RELAXED);
+        if (!(inside >> lane.to & 1) && leads_to_service(packet_[i], decision_[i], inside))
+            __atomic_fetch_or(&inside_, 1u << lane.to, __ATOMIC_RELAXED);
     }
+}
+
+// An attempt that is judged; after a restart, while nothing is known, also a frame of a connection
+// that is open still.
+bool Worker::leads_to_service(const mxg_packet& packet, const mxg_decision& decision,
+                              uint32_t inside) const
+{
+    if (mxg_is_attempt(&packet))
+        return decision.source_family != MXG_FAMILY_NONE;
+    return inside == 0 && decision.reason == MXG_ESTABLISHED &&
+           mxg_is_of_flow(&flows_, gate_.sources.key, &packet);
 }
 
 void Worker::sweep()

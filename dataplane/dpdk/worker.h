@@ -52,6 +52,8 @@ private:
     mxg_decision pass_by(uint32_t family) const;
     void count_passing_by(mxg_subset all);
     void judge(const Lane& lane, uint32_t count);
+    bool leads_to_service(const mxg_packet& packet, const mxg_decision& decision,
+                          uint32_t inside) const;
     void watch();
     void sweep();
     mxg_frame view_of(rte_mbuf* frame, uint8_t* scratch) const;

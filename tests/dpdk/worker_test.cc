@@ -297,6 +297,14 @@ TEST_F(WorkerTest, AServiceIsBelievedFromItsSideOfTheWire)
     EXPECT_EQ(open(left_, syn), 0u);
     EXPECT_EQ(open(left_, data), 0u) << "not there, where the attempt came from";
     EXPECT_EQ(open(right_, data), 1u);
+    // After a restart connections show it that are open still.
+    const Bytes next = Frame().ip(sender, mx).tcp(frames::kAck).bytes();
+    const Bytes reset = Frame().ip(mx, sender).tcp(frames::kRst, 40000, 25).bytes();
+    state_.state().meta.inside = 0;
+    EXPECT_EQ(open(right_, reset), 1u);
+    EXPECT_EQ(open(left_, next), 1u);
+    EXPECT_EQ(open(left_, reset), 1u);
+    EXPECT_EQ(open(right_, reset), 0u);
 }
 
 // Without a table everything passes, and says so.

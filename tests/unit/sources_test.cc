@@ -120,6 +120,24 @@ TEST(Rate, DenialsCostNothing)
     EXPECT_EQ(sources.find(1)->denied, 1000u);
 }
 
+// As a process leaves it that was killed between counting a connection and taking it back.
+TEST(Rate, AFreeEntryTakesASenderWhateverItCounted)
+{
+    Sources sources(1);
+    sources.attempt(1, kSecond);
+    auto* entry = const_cast<mxg_source*>(sources.find(1));
+    entry->tag = 0;
+    entry->open = 7;
+    EXPECT_EQ(sources.attempt(2, kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(3, kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(4, kSecond), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(5, kSecond), MXG_CONFORMS);
+    for (const uint64_t sender : {2, 3, 4, 5}) {
+        ASSERT_NE(sources.find(sender), nullptr);
+        EXPECT_EQ(sources.find(sender)->open, 0u);
+    }
+}
+
 TEST(Rate, ClockBeginsAtZero)
 {
     Sources sources(16);
