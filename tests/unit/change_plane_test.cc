@@ -156,6 +156,23 @@ TEST_F(ChangePlane, OnePublisherForPins)
     });
 }
 
+// Nor does one of the DPDK plane take the gate of the other off, while that runs.
+TEST_F(ChangePlane, DpdkLeavesPinsOfAnother)
+{
+    with_interface([&] {
+        auto xdp = open_xdp_plane(config_, paths_);
+        xdp->publish(table_.plane);
+        xdp->engage(config_);
+        const std::jthread process = dpdk_process();
+        const auto dpdk = open_dpdk_plane(paths_);
+        dpdk->publish(table_.plane);
+        EXPECT_EQ(find_attachments(paths_.pin_dir).size(), 1u) << "its publisher runs";
+        xdp.reset();
+        dpdk->publish(table_.plane);
+        EXPECT_EQ(find_attachments(paths_.pin_dir).size(), 0u);
+    });
+}
+
 // Where nothing is pinned there is nothing of this gate, and other gates are none of its business.
 TEST_F(ChangePlane, OtherGatesStay)
 {
