@@ -74,6 +74,11 @@ protected:
         });
     }
 
+    uint32_t header_flags() const
+    {
+        return reinterpret_cast<const mxg_image_header*>(table_.plane.data())->flags;
+    }
+
     reference::TemporaryFolder folder_;
     GatePaths paths_;
     PolicyTable table_ = reference::PolicyCase::from_yaml(
@@ -118,6 +123,12 @@ TEST_F(ChangePlane, ToDpdkAndBack)
 TEST_F(ChangePlane, DetachedDpdkStaysDetached)
 {
     const auto dpdk = open_dpdk_plane(paths_);
+    const auto end_process = [&] {
+        server_.reset();
+        state_.reset();
+        dpdk->tick();
+        flags_ = UINT32_MAX;  // no image yet
+    };
     {
         const std::jthread process = dpdk_process();
         dpdk->publish(table_.plane);
@@ -125,15 +136,27 @@ TEST_F(ChangePlane, DetachedDpdkStaysDetached)
         EXPECT_TRUE(disengage_dpdk(paths_));
         EXPECT_NE(flags_ & MXG_FLAG_MONITOR, 0u);
     }
-    server_.reset();
-    state_.reset();
-    dpdk->tick();
-    flags_ = 0;
+    end_process();
+    {
+        const std::jthread process = dpdk_process();
+        dpdk->tick();
+        EXPECT_EQ(flags_, header_flags() | MXG_FLAG_MONITOR) << "it judges again";
+        dpdk->publish(table_.plane);
+        EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u) << "attached";
+        EXPECT_TRUE(disengage_dpdk(paths_));
+    }
+    end_process();
+    dpdk->publish(table_.plane);
+    {
+        const std::jthread process = dpdk_process();
+        dpdk->tick();
+        EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u) << "attached while there was nobody to tell";
+        EXPECT_TRUE(disengage_dpdk(paths_));
+    }
+    end_process();
     const std::jthread process = dpdk_process();
     dpdk->tick();
-    EXPECT_NE(flags_ & MXG_FLAG_MONITOR, 0u) << "it judges again";
-    dpdk->publish(table_.plane);
-    EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u) << "attached";
+    EXPECT_EQ(flags_, header_flags() | MXG_FLAG_MONITOR) << "that held once";
 }
 
 // Neither publishes, nor changes anything of the other's gate, with whatever other folders.
