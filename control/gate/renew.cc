@@ -209,7 +209,7 @@ bool Gate::update_feeds(bool files_changed)
         const bool died = dynamic_cast<const WorkerError*>(&error) != nullptr;
         const bool again = died || (files_changed && !update_each_file());
         let_expire();
-        return !again;
+        return !again && is_kept();
     }
 }
 
@@ -300,6 +300,8 @@ json Gate::roll_back(const std::string& name, bool undo)
         events_.add(EventKind::feed_rolled_back, name,
                     fmt::format("version {} it is, until there is a newer one",
                                 out["version"].get<uint64_t>()));
+    if (service_)
+        service_->follow(local_files(config_), !is_kept());
     return out;
 }
 
