@@ -229,6 +229,13 @@ TEST_F(GateFiles, ATableThatCannotBeKeptIsKeptLater)
     take();
     gate_->roll_back("a", false);
     EXPECT_TRUE(is_kept_later());
+    take();
+    gate_->roll_back("a", true);
+    std::filesystem::resize_file(file("state/feeds/b/versions.json"), 20);
+    forget_events();
+    write("b.txt", "nonsense\n");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("there is no new table"));
+    EXPECT_TRUE(is_kept_later());
 }
 
 TEST_F(GateFiles, LocalFilesAreTheOperatorsWord)
