@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "control/fetch/digest.h"
 #include "control/plane/lock_file.h"
 #include "control/plane/planes.h"
 #include "control/plane/reconcile.h"
@@ -201,10 +202,19 @@ private:
 // that the two need not share. No descriptor: another one has it.
 Fd lock_pins(const GatePaths& paths)
 {
-    std::string name;
-    for (const char c : std::filesystem::weakly_canonical(paths.pin_dir).string())
-        name += c == '/' ? "%2F" : c == '%' ? "%25" : std::string(1, c);
-    return lock_file(Folders().run_dir + "/pins-" + name + ".lock");
+    const std::string pins = std::filesystem::weakly_canonical(paths.pin_dir).string();
+    const std::string name = "/pins-" + digest_of(pins) + ".lock";
+    try {
+        return lock_file(Folders().run_dir + name);
+    } catch (const PlaneError& error) {
+        if (paths.run_dir == Folders().run_dir)
+            throw;
+        spdlog::warn(
+            "{}: another mxgated with the same --pin-dir and another --run-dir would not be "
+            "noticed",
+            error.what());
+        return lock_file(paths.run_dir + name);
+    }
 }
 
 }  // namespace

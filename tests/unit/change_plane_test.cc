@@ -3,6 +3,7 @@
 // one.
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "control/fetch/digest.h"
 #include "control/plane/plane.h"
 #include "dataplane/dpdk/handover.h"
 #include "dataplane/dpdk/plane_state.h"
@@ -40,9 +42,7 @@ protected:
     void TearDown() override
     {
         unpin(paths_.pin_dir);
-        std::filesystem::remove("/run/mxgate/pins-%2Fsys%2Ffs%2Fbpf%2F" +
-                                std::filesystem::path(paths_.pin_dir).filename().string() +
-                                ".lock");
+        std::filesystem::remove("/run/mxgate/pins-" + digest_of(paths_.pin_dir) + ".lock");
     }
 
     // In a network namespace of its own, with an interface `gate0`.
@@ -176,6 +176,18 @@ TEST_F(ChangePlane, OnePublisherForPins)
             EXPECT_THROW(open_xdp_plane(config_, other), PlaneError);
         }
         EXPECT_NO_THROW(open_xdp_plane(config_, other));
+    });
+}
+
+// Where the folder of the locks cannot be written, those with one run directory still see it.
+TEST_F(ChangePlane, OnePublisherWhereNoLockCanBeMade)
+{
+    with_interface([&] {
+        ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+        ASSERT_EQ(::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+        ASSERT_EQ(::mount("none", "/run", "tmpfs", MS_RDONLY, nullptr), 0);
+        const auto xdp = open_xdp_plane(config_, paths_);
+        EXPECT_THROW(open_xdp_plane(config_, paths_), PlaneError);
     });
 }
 
