@@ -117,10 +117,11 @@ std::string to_string(const Endpoint& at)
     return at.socket.empty() ? at.address + " port " + std::to_string(at.port) : at.socket;
 }
 
-// The name of a unix socket until it is open.
-std::string fresh_name(const std::string& socket)
+// The name of a unix socket until it is open: no longer, for there is little room for such names.
+std::string fresh_name(std::string socket)
 {
-    return socket + ".new";
+    socket.back() = socket.back() == '~' ? '-' : '~';
+    return socket;
 }
 
 [[noreturn]] void refuse(const Endpoint& at, int error)

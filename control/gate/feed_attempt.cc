@@ -33,13 +33,16 @@ const Delivery* FeedAttempt::delivery_for(const Source& source) const
     return fits ? &found->second : nullptr;
 }
 
-// What a list that stays is read from, empty: nothing. Not one of which no version was kept.
+// What a list that stays is read from, empty: nothing. Not one of which no version was kept, or not
+// the one in force: it is read as it is.
 std::optional<std::string> FeedAttempt::stays(const Source& source) const
 {
     if (how_.stay == Stay::none || source.fetch.is_fetched() || source.key == how_.but)
         return std::nullopt;
     if (keeper_.lists_nothing(source.key))
         return "";
+    if (keeper_.is_unkept(source.key))
+        return std::nullopt;
     const std::string kept = keeper_.last_good(source, "").path;
     return kept.empty() ? std::nullopt : std::optional(kept);
 }

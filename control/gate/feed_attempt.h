@@ -42,8 +42,8 @@ public:
 
     bool is_whole() const { return how_.stay == Stay::none; }
 
-    // Whether all local lists but `but` stay. One of which no version was kept does not: it is read
-    // as it is now.
+    // Whether all local lists but `but` stay. One of which no version was kept, or not the one in
+    // force, does not: it is read as it is now.
     bool others_stay() const;
 
     // The deliveries that the table was made from.

@@ -368,6 +368,13 @@ std::string FeedKeeper::keep(const Source& source, const InForce& now,
     }
 }
 
+bool FeedKeeper::is_unkept(const SourceKey& key) const
+{
+    const std::lock_guard lock(mutex_);
+    const auto found = states_.find(key);
+    return found != states_.end() && !found->second.unkept.empty();
+}
+
 bool FeedKeeper::has_unkept() const
 {
     const std::lock_guard lock(mutex_);

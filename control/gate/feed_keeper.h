@@ -76,6 +76,7 @@ public:
                 const std::optional<std::string>& stamp);
     // Whether a list in force could not be kept on disk: the next accept() tries again.
     bool has_unkept() const;
+    bool is_unkept(const SourceKey& key) const;
     // No table could be made; one that was kept is in force, of what is stored, as far as is known.
     void presume(const Config& config, const std::map<std::string, uint64_t>& entries_of_feeds);
     // A version is not used, and why; `of_delivery`: one that was just fetched.

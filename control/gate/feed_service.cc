@@ -22,9 +22,10 @@ constexpr std::chrono::seconds kFirstWait{1}, kLongestWait{300};  // after updat
 }  // namespace
 
 FeedService::FeedService(FeedKeeper& keeper, std::function<bool(bool)> update,
-                         std::vector<std::string> paths, bool again)
+                         std::function<bool()> retry, std::vector<std::string> paths, bool again)
     : keeper_(keeper),
       update_(std::move(update)),
+      retry_(std::move(retry)),
       paths_(std::move(paths)),
       again_(again),
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
@@ -128,10 +129,14 @@ void FeedService::watch()
             again = std::exchange(again_, false) || again;
         }
         const bool due = again && Clock::now() >= next;
-        const bool files = change.files || keeper_.is_expiry_due() || due;
-        if ((!files && !change.deliveries) || ending_)
+        const bool files = change.files || keeper_.is_expiry_due();
+        const bool any = files || change.deliveries;
+        if ((!any && !due) || ending_)
             continue;
-        again = !update_(files) || (again && !files);
+        if (any)
+            again = !update_(files || due) || (again && !files && !due);
+        else
+            again = !retry_();
         wait = again ? std::min(wait * 2, kLongestWait) : kFirstWait;
         next = Clock::now() + wait;
         const std::lock_guard lock(mutex_);

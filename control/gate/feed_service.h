@@ -21,10 +21,10 @@ class FeedService
 {
 public:
     // `update`: makes a table of what there is now; true: files have changed, or time alone has
-    // changed what counts. Where it answers false it is asked again, with a back-off. `paths`: of
-    // the files to watch. `again`: the first table is still to be
+    // changed what counts. Where it answers false `retry` is asked, with a back-off, until one of
+    // them answers true. `paths`: of the files to watch. `again`: the first table is still to be
     // made, or kept.
-    FeedService(FeedKeeper& keeper, std::function<bool(bool)> update,
+    FeedService(FeedKeeper& keeper, std::function<bool(bool)> update, std::function<bool()> retry,
                 std::vector<std::string> paths, bool again);
     // Ends what is under way.
     ~FeedService();
@@ -46,6 +46,7 @@ private:
 
     FeedKeeper& keeper_;
     const std::function<bool(bool)> update_;
+    const std::function<bool()> retry_;
     FileWatch files_;
     std::chrono::steady_clock::time_point next_look_{};
     std::atomic<bool> ending_ = false;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
+#include <utility>
 
 #include "control/net/address_text.h"
 #include "control/worker/apart.h"
@@ -190,18 +191,23 @@ void Gate::keep_as_last_good()
 {
     if (table_.info.classes.empty() || !has_names(table_.info) || table_.info.generation == 0)
         return;
+    const auto told = [this] {
+        return unkept_.empty() ? "" : "the table is in force but cannot be kept: " + unkept_;
+    };
+    const std::string before = told();
     unkept_.clear();
     try {
         write_table(table_, table_path(paths_.state_dir), true);
     } catch (const TableError& error) {
         unkept_ = error.what();
     }
-    if (!unkept_.empty()) {
-        const std::string what = "the table is in force but cannot be kept: " + unkept_;
-        spdlog::error("{}", what);
-        const std::lock_guard lock(mutex_);
-        last_error_ = what;
-    }
+    const std::string now = told();
+    const bool is_new = !now.empty() && now != before;
+    if (is_new)
+        spdlog::error("{}", now);
+    const std::lock_guard lock(mutex_);
+    if (last_error_.empty() || last_error_ == before || is_new)
+        last_error_ = now;
 }
 
 void Gate::start(From from, const std::function<void(const Config&)>& prepare)

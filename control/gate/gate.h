@@ -66,8 +66,11 @@ public:
     void follow_feeds();
 
     // Makes a new table of the versions that came, or (`files_changed`) of what files have now;
-    // what goes wrong is an event. False: the process that reads lists died; try again later.
+    // what goes wrong is an event. False: the process that reads lists died, or what is in force is
+    // not kept on disk; try_again() later.
     bool update_feeds(bool files_changed);
+    // Where only the table is still to be kept, that; else as if files had changed.
+    bool try_again();
 
     // Fetches a list, or (empty) all, as soon as can be; the answer does not wait for it.
     nlohmann::json fetch(const std::string& name);
@@ -150,7 +153,7 @@ private:
     Overrides overrides_;
     Exhaustion exhaustion_;
     Pressure pressure_;
-    bool again_ = false;  // the first table could not be made
+    bool again_ = false;  // a table is still to be made of what there is; with publishing_ held
     std::string unkept_;  // why the table in force is not on disk; with publishing_ held
     nlohmann::json needs_restart_ = nlohmann::json::array();  // keys that wait for one
     bool was_stale_ = false;                                  // the last time that anybody looked

@@ -7,21 +7,22 @@
 namespace mxgate {
 namespace {
 
-Fd lock_folder(const std::string& dir, const char* name)
+Fd held(Fd lock, const std::string& dir)
 {
-    Fd out = lock_file(dir + name);
-    if (!out)
+    if (!lock)
         throw GateError("another mxgated runs, or starts, with " + dir +
                         "; stop it first, or give this one its own --run-dir, --state-dir and "
                         "--pin-dir");
-    return out;
+    return lock;
 }
 
 }  // namespace
 
-// Two names: the folders may be one.
+// A file and a folder: both may be in one place, and state may be kept where nothing can be written
+// for the moment.
 OnlyOne::OnlyOne(const std::string& run_dir, const std::string& state_dir)
-    : run_(lock_folder(run_dir, "/lock")), state_(lock_folder(state_dir, "/state.lock"))
+    : run_(held(lock_file(run_dir + "/lock"), run_dir)),
+      state_(held(lock_folder(state_dir), state_dir))
 {
 }
 

@@ -75,8 +75,10 @@ json Gate::renew(FeedAttempt& attempt, const Config& fresh, bool force, bool onl
     {
         const std::lock_guard lock(mutex_);
         publish(std::move(*compiled.table));
-        if (attempt.is_whole())
+        if (attempt.is_whole()) {
             last_error_.clear();
+            again_ = false;
+        }
         restart = take_config(fresh);
     }
     keep_as_last_good();
@@ -207,10 +209,22 @@ bool Gate::update_feeds(bool files_changed)
         keeper_.take_back(std::move(deliveries), {});
         fail("feeds changed, but there is no new table", error.what(), true);
         const bool died = dynamic_cast<const WorkerError*>(&error) != nullptr;
-        const bool again = died || (files_changed && !update_each_file());
+        again_ = died || (files_changed ? !update_each_file() : again_);
         let_expire();
-        return !again;
+        return !again_ && is_kept();
     }
+}
+
+bool Gate::try_again()
+{
+    {
+        const std::lock_guard one(publishing_);
+        if (!again_ && !keeper_.has_unkept()) {
+            keep_as_last_good();
+            return unkept_.empty();
+        }
+    }
+    return update_feeds(true);
 }
 
 // Each local list answers for what it has now alone, with the others as they are in force. False:
@@ -250,7 +264,7 @@ void Gate::follow_feeds()
     const std::lock_guard one(publishing_);
     auto service = std::make_unique<FeedService>(
         keeper_, [this](bool files_changed) { return update_feeds(files_changed); },
-        local_files(config_), std::exchange(again_, false) || !is_kept());
+        [this] { return try_again(); }, local_files(config_), again_ || !is_kept());
     const std::lock_guard lock(mutex_);
     service_ = std::move(service);
 }
@@ -300,6 +314,8 @@ json Gate::roll_back(const std::string& name, bool undo)
         events_.add(EventKind::feed_rolled_back, name,
                     fmt::format("version {} it is, until there is a newer one",
                                 out["version"].get<uint64_t>()));
+    if (service_)
+        service_->follow(local_files(config_), !is_kept());
     return out;
 }
 

@@ -22,6 +22,11 @@ const mxg_image_header& header_of(const std::vector<mxg_line>& image)
     return *reinterpret_cast<const mxg_image_header*>(image.data());
 }
 
+uint64_t generation_of(const std::vector<mxg_line>& image)
+{
+    return header_of(image).generation;
+}
+
 // The same table, by which everything passes and is counted.
 std::vector<mxg_line> monitoring(std::vector<mxg_line> image)
 {
@@ -53,6 +58,8 @@ public:
         Fd sealed = sealed_image(image);
         if (link_.connected())
             hand_over(sealed);  // refused: the one before stays, here too
+        else if (wanted_ && generation_of(read_sealed(wanted_)) == generation_of(image))
+            attach_wanted_ = true;
         served_ = link_.connections();
         wanted_ = std::move(sealed);
         if (link_.connected())
@@ -79,6 +86,7 @@ public:
     void hand_over(const Fd& image)
     {
         link_.hand_over(image);
+        attach_wanted_ = false;
         retire_xdp_plane(paths_);
     }
 
@@ -93,7 +101,7 @@ public:
             if (!wanted_)
                 return;
             const std::vector<mxg_line> image = read_sealed(wanted_);
-            const bool detached = is_detached(image);
+            const bool detached = !attach_wanted_ && is_detached(image);
             hand_over(sealed_image(detached ? monitoring(image) : image));
             spdlog::info("mxgate-dpdk has the policy table{}",
                          detached ? ", and monitors only: it is detached" : "");
@@ -106,7 +114,7 @@ public:
     bool is_detached(const std::vector<mxg_line>& image) const
     {
         const std::vector<mxg_line> kept = current_image();
-        return !kept.empty() && header_of(kept).generation == header_of(image).generation &&
+        return !kept.empty() && generation_of(kept) == generation_of(image) &&
                (header_of(kept).flags & MXG_FLAG_MONITOR) != 0;
     }
 
@@ -210,8 +218,9 @@ private:
     GatePaths paths_;
     std::string dir_;
     HandoverClient link_;
-    uint64_t served_ = 0;  // the connection that has the table
-    Fd wanted_;            // the image that is to be in force
+    uint64_t served_ = 0;         // the connection that has the table
+    Fd wanted_;                   // the image that is to be in force
+    bool attach_wanted_ = false;  // since there is nobody to tell: `mxgate attach` came meanwhile
     std::optional<PlaneState> state_;
     std::optional<std::vector<mxg_override>> by_hand_;  // nothing yet: as they are
     SourceSweep sweep_;

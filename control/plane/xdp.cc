@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "control/fetch/digest.h"
 #include "control/plane/lock_file.h"
 #include "control/plane/planes.h"
 #include "control/plane/reconcile.h"
@@ -198,24 +199,32 @@ private:
 
 // Two publishers with other folders, but with the same pins, would take these from each other. The
 // lock is not among the pins, which `mxgate detach` takes away while mxgated runs, nor in a folder
-// that the two need not share.
-Fd lock_pins(const std::string& pin_dir)
+// that the two need not share. No descriptor: another one has it.
+Fd lock_pins(const GatePaths& paths)
 {
-    std::string name;
-    for (const char c : std::filesystem::weakly_canonical(pin_dir).string())
-        name += c == '/' ? "%2F" : c == '%' ? "%25" : std::string(1, c);
-    Fd out = lock_file(Folders().run_dir + "/pins-" + name + ".lock");
-    if (!out)
-        throw PlaneError("another mxgated publishes to the gate pinned under " + pin_dir +
-                         "; stop it first, or give this one its own --pin-dir");
-    return out;
+    const std::string pins = std::filesystem::weakly_canonical(paths.pin_dir).string();
+    const std::string name = "/pins-" + digest_of(pins) + ".lock";
+    try {
+        return lock_file(Folders().run_dir + name);
+    } catch (const PlaneError& error) {
+        if (paths.run_dir == Folders().run_dir)
+            throw;
+        spdlog::warn(
+            "{}: another mxgated with the same --pin-dir and another --run-dir would not be "
+            "noticed",
+            error.what());
+        return lock_file(paths.run_dir + name);
+    }
 }
 
 }  // namespace
 
 std::unique_ptr<Plane> open_xdp_plane(const Config& config, const GatePaths& paths)
 {
-    Fd lock = lock_pins(paths.pin_dir);
+    Fd lock = lock_pins(paths);
+    if (!lock)
+        throw PlaneError("another mxgated publishes to the gate pinned under " + paths.pin_dir +
+                         "; stop it first, or give this one its own --pin-dir");
     for (const std::string& name : config.gate.interfaces)
         check_interface(name);
     std::vector<std::string> notes;
@@ -238,9 +247,17 @@ void retire_xdp_plane(const GatePaths& paths)
     if (!std::filesystem::exists(paths.pin_dir + "/" + map_name(MapKind::table_slot), ignored))
         return;
     try {
+        const Fd lock = lock_pins(paths);
+        if (!lock) {
+            spdlog::warn(
+                "the gate pinned under {} belongs to another mxgated and stays; give this one its "
+                "own --pin-dir",
+                paths.pin_dir);
+            return;
+        }
         for (const std::string& interface : detach_all(paths.pin_dir))
             spdlog::info("detached from {}: `gate.plane` is dpdk now", interface);
-    } catch (const BpfError& error) {
+    } catch (const PlaneError& error) {
         spdlog::error("the gate of the XDP plane is still there, with a table of its own: {}",
                       error.what());
     }

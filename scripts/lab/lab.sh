@@ -90,6 +90,12 @@ lab_show_logs()
   done
 }
 
+# lab_unlock PIN_DIR: removes the lock that its publisher left (control/plane/xdp.cc).
+lab_unlock()
+{
+  rm -f "/run/mxgate/pins-$(printf %s "$1" | sha256sum | cut -d ' ' -f 1).lock"
+}
+
 lab_end()
 {
   local status=$? pid
@@ -108,6 +114,7 @@ lab_end()
   network_remove
   wait 2>/dev/null
   rm -rf "$LAB_DIR" "$PIN_DIR" "$(eal_dir)"*
+  lab_unlock "$PIN_DIR"
   exit "$status"
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -185,6 +187,33 @@ TEST_F(Api, AttachIsNoSecondPublisher)
     const OnlyOne next(dir_, options.state_dir);
 }
 
+// A path of a unix socket has at most 107 bytes.
+TEST_F(Api, TheLongestRunDirectory)
+{
+    const std::string dir = dir_ + "/" + std::string(107 - 13 - dir_.size() - 1, 'r');
+    ASSERT_EQ(socket_path(dir).size(), 107u);
+    serve_api(gate_, dir)->open();
+}
+
+TEST_F(Api, AStartWithReadOnlyState)
+{
+    const std::string state = dir_ + "/state";
+    bool tried = false;
+    std::thread([&] {
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount(state.c_str(), state.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+            ::mount("", state.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0)
+            return;
+        tried = true;
+        EXPECT_FALSE(std::ofstream(state + "/file").is_open());
+        const OnlyOne only(dir_, state);
+        EXPECT_THROW(OnlyOne other(dir_ + "/other", state), GateError);
+    }).join();
+    if (!tried)
+        GTEST_SKIP() << "SKIP: mounts are refused";
+}
+
 // Neither what is in force nor what the next start would have changes before all that can fail has
 // been done; and until then nobody finds the socket.
 TEST_F(Api, AStartThatCannotListenChangesNothing)
@@ -221,7 +250,7 @@ TEST_F(Api, AStartThatCannotListenChangesNothing)
     ::close(other);
     EXPECT_EQ(why_not(), "");
     EXPECT_EQ(generation(), 2u);
-    EXPECT_FALSE(std::filesystem::exists(socket_path(dir_) + ".new"));
+    EXPECT_FALSE(std::filesystem::exists(dir_ + "/control.soc~"));
 }
 
 // --- docs/openapi.yaml

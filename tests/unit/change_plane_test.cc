@@ -3,6 +3,7 @@
 // one.
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "control/fetch/digest.h"
 #include "control/plane/plane.h"
 #include "dataplane/dpdk/handover.h"
 #include "dataplane/dpdk/plane_state.h"
@@ -40,9 +42,7 @@ protected:
     void TearDown() override
     {
         unpin(paths_.pin_dir);
-        std::filesystem::remove("/run/mxgate/pins-%2Fsys%2Ffs%2Fbpf%2F" +
-                                std::filesystem::path(paths_.pin_dir).filename().string() +
-                                ".lock");
+        std::filesystem::remove("/run/mxgate/pins-" + digest_of(paths_.pin_dir) + ".lock");
     }
 
     // In a network namespace of its own, with an interface `gate0`.
@@ -72,6 +72,11 @@ protected:
                     return std::string();
                 });
         });
+    }
+
+    uint32_t header_flags() const
+    {
+        return reinterpret_cast<const mxg_image_header*>(table_.plane.data())->flags;
     }
 
     reference::TemporaryFolder folder_;
@@ -118,6 +123,12 @@ TEST_F(ChangePlane, ToDpdkAndBack)
 TEST_F(ChangePlane, DetachedDpdkStaysDetached)
 {
     const auto dpdk = open_dpdk_plane(paths_);
+    const auto end_process = [&] {
+        server_.reset();
+        state_.reset();
+        dpdk->tick();
+        flags_ = UINT32_MAX;  // no image yet
+    };
     {
         const std::jthread process = dpdk_process();
         dpdk->publish(table_.plane);
@@ -125,15 +136,27 @@ TEST_F(ChangePlane, DetachedDpdkStaysDetached)
         EXPECT_TRUE(disengage_dpdk(paths_));
         EXPECT_NE(flags_ & MXG_FLAG_MONITOR, 0u);
     }
-    server_.reset();
-    state_.reset();
-    dpdk->tick();
-    flags_ = 0;
+    end_process();
+    {
+        const std::jthread process = dpdk_process();
+        dpdk->tick();
+        EXPECT_EQ(flags_, header_flags() | MXG_FLAG_MONITOR) << "it judges again";
+        dpdk->publish(table_.plane);
+        EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u) << "attached";
+        EXPECT_TRUE(disengage_dpdk(paths_));
+    }
+    end_process();
+    dpdk->publish(table_.plane);
+    {
+        const std::jthread process = dpdk_process();
+        dpdk->tick();
+        EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u) << "attached while there was nobody to tell";
+        EXPECT_TRUE(disengage_dpdk(paths_));
+    }
+    end_process();
     const std::jthread process = dpdk_process();
     dpdk->tick();
-    EXPECT_NE(flags_ & MXG_FLAG_MONITOR, 0u) << "it judges again";
-    dpdk->publish(table_.plane);
-    EXPECT_EQ(flags_ & MXG_FLAG_MONITOR, 0u) << "attached";
+    EXPECT_EQ(flags_, header_flags() | MXG_FLAG_MONITOR) << "that held once";
 }
 
 // Neither publishes, nor changes anything of the other's gate, with whatever other folders.
@@ -153,6 +176,35 @@ TEST_F(ChangePlane, OnePublisherForPins)
             EXPECT_THROW(open_xdp_plane(config_, other), PlaneError);
         }
         EXPECT_NO_THROW(open_xdp_plane(config_, other));
+    });
+}
+
+// Where the folder of the locks cannot be written, those with one run directory still see it.
+TEST_F(ChangePlane, OnePublisherWhereNoLockCanBeMade)
+{
+    with_interface([&] {
+        ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+        ASSERT_EQ(::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+        ASSERT_EQ(::mount("none", "/run", "tmpfs", MS_RDONLY, nullptr), 0);
+        const auto xdp = open_xdp_plane(config_, paths_);
+        EXPECT_THROW(open_xdp_plane(config_, paths_), PlaneError);
+    });
+}
+
+// Nor does one of the DPDK plane take the gate of the other off, while that runs.
+TEST_F(ChangePlane, DpdkLeavesPinsOfAnother)
+{
+    with_interface([&] {
+        auto xdp = open_xdp_plane(config_, paths_);
+        xdp->publish(table_.plane);
+        xdp->engage(config_);
+        const std::jthread process = dpdk_process();
+        const auto dpdk = open_dpdk_plane(paths_);
+        dpdk->publish(table_.plane);
+        EXPECT_EQ(find_attachments(paths_.pin_dir).size(), 1u) << "its publisher runs";
+        xdp.reset();
+        dpdk->publish(table_.plane);
+        EXPECT_EQ(find_attachments(paths_.pin_dir).size(), 0u);
     });
 }
 

@@ -190,6 +190,54 @@ TEST_F(GateFiles, WhatCannotBeKeptIsKeptLater)
     EXPECT_TRUE(std::filesystem::is_regular_file(kept));
 }
 
+// Not even when all lists but one are to stay as they are.
+TEST_F(GateFiles, WhatCannotBeKeptStaysInForce)
+{
+    write("a.txt", kGood);
+    write("b.txt", kGood);
+    configure(list("a", "a.txt", "bad") + list("b", "b.txt", "bad"));
+    start();
+    write("b.txt", "2001:db8:6::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:6::1") == "bad"; }));
+    std::filesystem::create_directories(file("state/feeds/a/versions.json.new/full"));
+    write("a.txt", "2001:db8:5::/48\n");
+    EXPECT_THAT(next_event("feed-unkept"), HasSubstr("in force, but cannot be kept"));
+    EXPECT_EQ(gate_->roll_back("b", false).at("version"), 1);
+    EXPECT_EQ(class_of("2001:db8:6::1"), "unknown");
+    EXPECT_EQ(class_of("2001:db8:5::1"), "bad");
+}
+
+// Whatever else goes wrong, and whoever made the table.
+TEST_F(GateFiles, ATableThatCannotBeKeptIsKeptLater)
+{
+    write("a.txt", kGood);
+    write("b.txt", kGood);
+    configure(list("a", "a.txt", "bad") + list("b", "b.txt", "bad"));
+    start();
+    const std::string table = table_path(file("state"));
+    const auto take = [&] {
+        std::filesystem::remove(table);
+        std::filesystem::create_directories(table + "/full");  // no file gets this name
+    };
+    const auto is_kept_later = [&] {
+        std::filesystem::remove_all(table);
+        return await([&] { return std::filesystem::is_regular_file(table); });
+    };
+    write("a.txt", "2001:db8:5::/48\n");
+    EXPECT_TRUE(await([&] { return class_of("2001:db8:5::1") == "bad"; }));
+    EXPECT_TRUE(await([&] { return std::filesystem::is_regular_file(file("state/feeds/a/2")); }));
+    take();
+    gate_->roll_back("a", false);
+    EXPECT_TRUE(is_kept_later());
+    take();
+    gate_->roll_back("a", true);
+    std::filesystem::resize_file(file("state/feeds/b/versions.json"), 20);
+    forget_events();
+    write("b.txt", "nonsense\n");
+    EXPECT_THAT(next_event("table-refused"), HasSubstr("there is no new table"));
+    EXPECT_TRUE(is_kept_later());
+}
+
 TEST_F(GateFiles, LocalFilesAreTheOperatorsWord)
 {
     write("a.txt", "::/0\n");
