@@ -288,4 +288,5 @@ unprivileged_detach
 second_gate
 no_ethernet_header
 [[ "$PLANE" == xdp ]] || what_is_not_had
+lab_unlock "$OTHER_PINS"
 scenario_end
