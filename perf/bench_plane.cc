@@ -348,7 +348,8 @@ void run(const Options& options)
     PeerWorker with_fib(port.id, image, ask_fib, state.source_settings());
     all.push_back({"rte_fib6 + rte_hash, bare", [&](uint64_t now) { return with_fib.poll(now); }});
     EqualWorker equal_fib(port.id, table.table(), options.live * 2, kKey, ask_fib);
-    all.push_back({"rte_fib6 + rte_hash, equal", [&](uint64_t now) { return equal_fib.poll(now); }});
+    all.push_back(
+        {"rte_fib6 + rte_hash, equal", [&](uint64_t now) { return equal_fib.poll(now); }});
     std::unique_ptr<rte_lpm6, void (*)(rte_lpm6*)> lpm(nullptr, rte_lpm6_free);
     const auto ask_lpm = [&](uint8_t(*keys)[16], uint32_t count, uint32_t* out) {
         int32_t hops[MXG_BURST];
@@ -364,8 +365,8 @@ void run(const Options& options)
                                                                    state.source_settings());
         all.push_back(
             {"rte_lpm6 + rte_hash, bare", [&](uint64_t now) { return with_lpm->poll(now); }});
-        equal_lpm = std::make_unique<EqualWorker>(port.id, table.table(), options.live * 2, kKey,
-                                                  ask_lpm);
+        equal_lpm =
+            std::make_unique<EqualWorker>(port.id, table.table(), options.live * 2, kKey, ask_lpm);
         all.push_back(
             {"rte_lpm6 + rte_hash, equal", [&](uint64_t now) { return equal_lpm->poll(now); }});
     }
