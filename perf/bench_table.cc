@@ -116,7 +116,7 @@ void add_single(const std::string& name, const std::shared_ptr<const Workload>& 
 }
 
 void add_burst(const std::string& name, const std::shared_ptr<const Workload>& w,
-               const std::shared_ptr<const HugeImage>& image, int wide)
+               const std::shared_ptr<const HugeImage>& image, mxg_vectors vectors)
 {
     for (const size_t size : kBursts)
         benchmark::RegisterBenchmark(
@@ -125,7 +125,7 @@ void add_burst(const std::string& name, const std::shared_ptr<const Workload>& w
                     const mxg_policy* out[kMaxBurst];
                     uint64_t sum = 0;
                     mxg_lookup_burst_with(image->table(), image->header(), &w->keys[at],
-                                          static_cast<uint32_t>(size), out, wide);
+                                          static_cast<uint32_t>(size), out, vectors);
                     for (size_t i = 0; i < size; i++)
                         sum += out[i]->class_id;
                     return sum;
@@ -203,9 +203,9 @@ void register_table(const std::shared_ptr<const Workload>& workload)
                                  [workload](benchmark::State& state) { build(state, *workload); })
         ->Unit(benchmark::kMillisecond);
     add_single("mxgate", workload, image);
-    add_burst("mxgate-scalar", workload, image, 0);
-    if (mxg_burst_is_wide())
-        add_burst("mxgate-avx512", workload, image, 1);
+    add_burst("mxgate-scalar", workload, image, MXG_SCALAR);
+    if (mxg_vectors_here() == MXG_AVX512)
+        add_burst("mxgate-avx512", workload, image, MXG_AVX512);
 }
 
 }  // namespace mxgate::perf

@@ -118,7 +118,7 @@ void expect_same(const std::vector<mxg_line>& image, const std::vector<mxg_addre
     for (size_t at = 0; at < keys.size(); at += n, n = n % MXG_BURST + 1) {
         n = static_cast<uint32_t>(std::min<size_t>(n, keys.size() - at));
         const mxg_policy *scalar[MXG_BURST], *chosen[MXG_BURST];
-        mxg_lookup_burst_with(&table, header, &keys[at], n, scalar, 0);
+        mxg_lookup_burst_with(&table, header, &keys[at], n, scalar, MXG_SCALAR);
         mxg_lookup_burst(&table, header, &keys[at], n, chosen);
         for (uint32_t i = 0; i < n; i++) {
             const mxg_policy* right = mxg_lookup(&table, header, &keys[at + i]);

@@ -140,7 +140,7 @@ void EqualWorker::find_states()
     const void* keys[MXG_BURST];
     hash_sig_t signatures[MXG_BURST];
     int32_t at[MXG_BURST];
-    const int wide = mxg_burst_is_wide();
+    const mxg_vectors vectors = mxg_vectors_here();
     for (uint32_t first = 0; first < attempts.count; first += MXG_LOT) {
         const uint32_t count = mxg_end_of_lot(&attempts, first) - first;
         __u64 source[MXG_LOT], syn[MXG_LOT];
@@ -148,13 +148,13 @@ void EqualWorker::find_states()
             mxg_prefix_words(&attempts.judgement[first + n].source, &attempts.words.word[0][n],
                              MXG_LOT);
         mxg_hash_lot(gate_.sources.key, &attempts.words, MXG_PREFIX_WORDS, MXG_PREFIX_BYTES, count,
-                     source, wide);
+                     source, vectors);
         for (uint32_t n = 0; n < count; n++) {
             const mxg_packet& packet = b.packets[attempts.place[first + n]];
             mxg_tuple_words(&packet, packet.sequence, &attempts.words.word[0][n], MXG_LOT);
         }
         mxg_hash_lot(gate_.sources.key, &attempts.words, MXG_TUPLE_WORDS, MXG_TUPLE_BYTES, count,
-                     syn, wide);
+                     syn, vectors);
         for (uint32_t n = 0; n < count; n++) {
             keys[first + n] = &attempts.judgement[first + n].source;
             signatures[first + n] = static_cast<hash_sig_t>(source[n]);

@@ -130,7 +130,8 @@ static inline void mxg_finish_long(const struct mxg_burst *burst, __u64 longs,
 static inline void mxg_lookup_family(const struct mxg_table *table,
                                      const struct mxg_image_header *header, __u32 root,
                                      const struct mxg_address *addresses, __u32 n,
-                                     const struct mxg_policy **policies_out, int wide)
+                                     const struct mxg_policy **policies_out,
+                                     enum mxg_vectors vectors)
 {
     struct mxg_burst burst;
     __u64 longs;
@@ -141,11 +142,11 @@ static inline void mxg_lookup_family(const struct mxg_table *table,
     burst.addresses = addresses;
     burst.count = n;
 #ifdef MXG_WIDE
-    if (wide)
+    if (vectors == MXG_AVX512)
         longs = mxg_lookup_wide(&burst, policies_out);
     else
 #else
-    (void)wide;
+    (void)vectors;
 #endif
         longs = mxg_lookup_scalar(&burst, policies_out);
     if (longs != 0)
@@ -153,15 +154,16 @@ static inline void mxg_lookup_family(const struct mxg_table *table,
 }
 
 /* Whether all addresses, 1 to MXG_BURST, are of one family. */
-static inline int mxg_one_family(const struct mxg_address *addresses, __u32 n, int wide)
+static inline int mxg_one_family(const struct mxg_address *addresses, __u32 n,
+                                 enum mxg_vectors vectors)
 {
     __u32 other = 0;
 
 #ifdef MXG_WIDE
-    if (wide)
+    if (vectors == MXG_AVX512)
         return mxg_wide_one_family(addresses, n);
 #else
-    (void)wide;
+    (void)vectors;
 #endif
     for (__u32 i = 1; i < n; i++)
         other |= addresses[i].family ^ addresses->family;
@@ -172,7 +174,8 @@ static inline int mxg_one_family(const struct mxg_address *addresses, __u32 n, i
 static inline void mxg_lookup_mixed(const struct mxg_table *table,
                                     const struct mxg_image_header *header,
                                     const struct mxg_address *addresses, __u32 n,
-                                    const struct mxg_policy **policies_out, int wide)
+                                    const struct mxg_policy **policies_out,
+                                    enum mxg_vectors vectors)
 {
     struct mxg_address sorted[MXG_BURST];
     const struct mxg_policy *out[MXG_BURST];
@@ -185,28 +188,30 @@ static inline void mxg_lookup_mixed(const struct mxg_table *table,
         sorted[to] = addresses[i];
         from[to] = (__u8)i;
     }
-    mxg_lookup_family(table, header, MXG_TREE_IPV4_LINE, sorted, ipv4, out, wide);
-    mxg_lookup_family(table, header, MXG_TREE_IPV6_LINE, sorted + ipv6, n - ipv6, out + ipv6, wide);
+    mxg_lookup_family(table, header, MXG_TREE_IPV4_LINE, sorted, ipv4, out, vectors);
+    mxg_lookup_family(table, header, MXG_TREE_IPV6_LINE, sorted + ipv6, n - ipv6, out + ipv6,
+                      vectors);
     for (__u32 i = 0; i < n; i++)
         policies_out[from[i]] = out[i];
 }
 
-/* policies_out[i]: the policy of addresses[i], for n <= MXG_BURST of either family. `wide`: with
- * AVX-512, where mxg_burst_is_wide(). */
+/* policies_out[i]: the policy of addresses[i], for n <= MXG_BURST of either family. `vectors`: what
+ * to use of mxg_vectors_here(). */
 static inline void mxg_lookup_burst_with(const struct mxg_table *table,
                                          const struct mxg_image_header *header,
                                          const struct mxg_address *addresses, __u32 n,
-                                         const struct mxg_policy **policies_out, int wide)
+                                         const struct mxg_policy **policies_out,
+                                         enum mxg_vectors vectors)
 {
     if (n > MXG_BURST)
         n = MXG_BURST;
     if (n == 0)
         return;
-    if (mxg_one_family(addresses, n, wide))
+    if (mxg_one_family(addresses, n, vectors))
         mxg_lookup_family(table, header, mxg_root_of(addresses->family), addresses, n, policies_out,
-                          wide);
+                          vectors);
     else
-        mxg_lookup_mixed(table, header, addresses, n, policies_out, wide);
+        mxg_lookup_mixed(table, header, addresses, n, policies_out, vectors);
 }
 
 static inline void mxg_lookup_burst(const struct mxg_table *table,
@@ -214,7 +219,7 @@ static inline void mxg_lookup_burst(const struct mxg_table *table,
                                     const struct mxg_address *addresses, __u32 n,
                                     const struct mxg_policy **policies_out)
 {
-    mxg_lookup_burst_with(table, header, addresses, n, policies_out, mxg_burst_is_wide());
+    mxg_lookup_burst_with(table, header, addresses, n, policies_out, mxg_vectors_here());
 }
 
 #endif

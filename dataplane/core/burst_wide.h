@@ -25,16 +25,21 @@
 #define MXG_WIDE_INLINE MXG_INLINE MXG_WIDE /* only into what is MXG_WIDE too */
 #endif
 
-/* Whether this CPU and kernel have what the wide look-up needs. */
-MXG_INLINE int mxg_burst_is_wide(void)
+/* What a burst is worked on with; each has what those before it have. */
+enum mxg_vectors { MXG_SCALAR, MXG_AVX2, MXG_AVX512 };
+
+/* The best that this CPU and kernel have. */
+MXG_INLINE enum mxg_vectors mxg_vectors_here(void)
 {
 #ifdef MXG_WIDE
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("popcnt");
-#else
-    return 0;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("popcnt"))
+        return MXG_AVX512;
+    if (__builtin_cpu_supports("avx2"))
+        return MXG_AVX2;
 #endif
+    return MXG_SCALAR;
 }
 
 #ifdef MXG_WIDE

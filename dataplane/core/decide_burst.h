@@ -78,7 +78,7 @@ static inline struct mxg_source *mxg_likely_way(struct mxg_gate *gate, __u64 has
 static inline MXG_STAGE void mxg_ask_for_states(struct mxg_gate *gate,
                                                 const struct mxg_packet *packets,
                                                 struct mxg_attempts *attempts, __u32 first,
-                                                int wide)
+                                                enum mxg_vectors vectors)
 {
     const struct mxg_source_settings settings = mxg_settings(gate);
     const __u32 end = mxg_end_of_lot(attempts, first);
@@ -96,7 +96,7 @@ static inline MXG_STAGE void mxg_ask_for_states(struct mxg_gate *gate,
         mxg_prefix_words(&judgement->source, &words->word[0][count], MXG_LOT);
         of[count++] = (__u8)i;
     }
-    mxg_hash_lot(settings.key, words, MXG_PREFIX_WORDS, MXG_PREFIX_BYTES, count, source, wide);
+    mxg_hash_lot(settings.key, words, MXG_PREFIX_WORDS, MXG_PREFIX_BYTES, count, source, vectors);
     for (__u32 n = 0; n < count; n++) {
         const struct mxg_packet *packet = &packets[attempts->place[of[n]]];
         const __u32 tag = mxg_source_tag(source[n], &attempts->judgement[of[n]].source);
@@ -105,7 +105,7 @@ static inline MXG_STAGE void mxg_ask_for_states(struct mxg_gate *gate,
         __builtin_prefetch(mxg_likely_way(gate, source[n], tag), 1);
         mxg_tuple_words(packet, packet->sequence, &words->word[0][n], MXG_LOT);
     }
-    mxg_hash_lot(settings.key, words, MXG_TUPLE_WORDS, MXG_TUPLE_BYTES, count, syn, wide);
+    mxg_hash_lot(settings.key, words, MXG_TUPLE_WORDS, MXG_TUPLE_BYTES, count, syn, vectors);
     for (__u32 n = 0; n < count; n++) {
         attempts->hashes[of[n]].syn = syn[n];
         if (mxg_is_attempt(&packets[attempts->place[of[n]]]))
@@ -232,7 +232,7 @@ static inline void mxg_decide_burst(struct mxg_gate *gate, const struct mxg_pack
 {
     const struct mxg_image_header *header =
         (const struct mxg_image_header *)mxg_hot_line(&gate->table, 0);
-    const int wide = mxg_burst_is_wide();
+    const enum mxg_vectors vectors = mxg_vectors_here();
     struct mxg_attempts attempts;
 
     mxg_screen_burst(gate, packets, some, &attempts, decisions);
@@ -240,11 +240,11 @@ static inline void mxg_decide_burst(struct mxg_gate *gate, const struct mxg_pack
     if (attempts.count == 0)
         return;
     mxg_lookup_burst_with(&gate->table, header, attempts.view, attempts.count, attempts.policy,
-                          wide);
+                          vectors);
     MXG_STAGE_IS_OVER(3);
     for (__u32 first = 0; first < attempts.count; first += MXG_LOT) {
         mxg_judge_lot(gate, header, packets, &attempts, first, decisions);
-        mxg_ask_for_states(gate, packets, &attempts, first, wide);
+        mxg_ask_for_states(gate, packets, &attempts, first, vectors);
     }
     MXG_STAGE_IS_OVER(4);
     mxg_ask_for_ways(gate, &attempts);

@@ -141,11 +141,12 @@ TEST(HashLot, HashesOfEachInput)
     for (auto& word : in.word)
         for (__u64& of_input : word)
             of_input = random() >> 8;
-    for (const int wide : {0, mxg_burst_is_wide()})
+    for (int vectors = MXG_SCALAR; vectors <= mxg_vectors_here(); vectors++)
         for (uint32_t words = 1; words <= MXG_MAX_HASH_WORDS; words++)
             for (uint32_t count = 1; count <= MXG_LOT; count++) {
                 __u64 out[MXG_LOT] = {};
-                mxg_hash_lot(key, &in, words, words * 8 - 1, count, out, wide);
+                mxg_hash_lot(key, &in, words, words * 8 - 1, count, out,
+                             static_cast<mxg_vectors>(vectors));
                 for (uint32_t n = 0; n < count; n++) {
                     mxg_sip sip = mxg_sip_start(key);
                     for (uint32_t i = 0; i + 1 < words; i++)

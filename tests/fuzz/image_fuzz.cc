@@ -79,7 +79,7 @@ void look_up(const std::vector<mxg_line>& image, mxg_address address)
         abort();
     // The look-up for bursts trusts the verifier: no line is checked again.
     const mxg_policy* bursts[2];
-    mxg_lookup_burst_with(&table, header, &address, 1, &bursts[0], 0);
+    mxg_lookup_burst_with(&table, header, &address, 1, &bursts[0], MXG_SCALAR);
     mxg_lookup_burst(&table, header, &address, 1, &bursts[1]);
     for (const mxg_policy* burst : bursts)
         if (reinterpret_cast<const uint8_t*>(burst) != found)

@@ -38,7 +38,8 @@ inline void expect_bursts(const std::vector<mxg_line>& plane,
         const mxg_policy* widest[MXG_BURST] = {};
         for (size_t i = 0; i < count; i++)
             burst[i] = reference::to_core(addresses[from + i]);
-        mxg_lookup_burst_with(&table, header, burst, static_cast<uint32_t>(count), narrow, 0);
+        mxg_lookup_burst_with(&table, header, burst, static_cast<uint32_t>(count), narrow,
+                              MXG_SCALAR);
         mxg_lookup_burst(&table, header, burst, static_cast<uint32_t>(count), widest);
         for (size_t i = 0; i < count; i++) {
             const mxg_policy* wanted = look_up(plane, addresses[from + i]);
