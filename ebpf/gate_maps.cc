@@ -163,7 +163,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
         else if (fd(MapKind::meta) >= 0)
             notes->push_back("a pin is missing: the state of all sources is forgotten");
         create(MapKind::sources, all);
-        create(MapKind::seen, buckets);
+        create(MapKind::seen, mxg_seen_mask(buckets - 1) + 1);
         create(MapKind::meta, 1);
         if (::getrandom(sources_.key, sizeof(sources_.key), 0) != sizeof(sources_.key))
             throw BpfError(error_text("no randomness for the source table's secret", errno));
@@ -182,7 +182,7 @@ void GateMaps::complete(uint64_t capacity, std::vector<std::string>* notes)
         if (fd(kind) < 0)
             create(kind, entries);
     if (fd(MapKind::seen) < 0)
-        create(MapKind::seen, buckets);
+        create(MapKind::seen, mxg_seen_mask(buckets - 1) + 1);
 }
 
 GateMaps GateMaps::make(uint64_t capacity, const uint64_t (&key)[2])

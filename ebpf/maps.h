@@ -40,7 +40,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, 1); /* set by the loader: as many as mxg_sources has */
+    __uint(max_entries, 1); /* set by the loader: mxg_seen_mask + 1 */
     __type(key, __u32);
     __type(value, struct mxg_seen_line);
 } mxg_seen SEC(".maps");

@@ -73,7 +73,7 @@ public:
         table_ = *compile(*read.config, 1).table;
         const uint64_t buckets = buckets_for(capacity);
         buckets_.resize(mxg_all_buckets(static_cast<uint32_t>(buckets - 1)));
-        seen_.resize(buckets);
+        seen_.resize(mxg_seen_mask(static_cast<uint32_t>(buckets - 1)) + 1);
         gate_.table = {table_.plane.data(), static_cast<uint32_t>(table_.plane.size())};
         gate_.sources = {{1, 2}, static_cast<uint32_t>(buckets - 1), 0};
         gate_.buckets = buckets_.data();

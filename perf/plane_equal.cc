@@ -25,7 +25,7 @@ uint32_t take_found_place(mxg_gate* gate, mxg_attempt* attempt, uint32_t place);
 
 namespace {
 
-// Entry `n` of rte_hash is way n % 4 of bucket n / 4: its state is what the source table has there.
+// Entry `n` of rte_hash has the state that the source table has at its `n`th line.
 mxg_source* entry_at(mxg_gate& gate, uint32_t n)
 {
     return &mxg_source_bucket(&gate, n / MXG_WAYS)->way[n % MXG_WAYS];
@@ -160,7 +160,7 @@ void EqualWorker::find_states()
             signatures[first + n] = static_cast<hash_sig_t>(source[n]);
             attempts.hashes[first + n].syn = syn[n];
             __builtin_prefetch(
-                mxg_seen_at(&gate_, mxg_bucket_number(syn[n], gate_.sources.bucket_mask)), 1);
+                mxg_seen_at(&gate_, mxg_seen_number(syn[n], gate_.sources.bucket_mask)), 1);
         }
     }
     rte_hash_lookup_with_hash_bulk(hash_, keys, signatures, attempts.count, at);

@@ -109,8 +109,8 @@ public:
           table_{image.data(), static_cast<uint32_t>(image.size())},
           lookup_(lookup),
           states_((like.bucket_mask + uint64_t{1}) * MXG_WAYS),
-          seen_(like.bucket_mask + uint64_t{1}),
-          seen_mask_(like.bucket_mask),
+          seen_(mxg_seen_mask(like.bucket_mask) + uint64_t{1}),
+          seen_mask_(mxg_seen_mask(like.bucket_mask)),
           counters_(std::make_unique<WorkerCounters>())
     {
         const auto* header = reinterpret_cast<const mxg_image_header*>(image.data());

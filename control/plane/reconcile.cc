@@ -10,7 +10,7 @@ namespace mxgate {
 namespace {
 
 constexpr uint32_t kClass = MXG_PLACES;         // in a key: the count of a whole class
-constexpr uint64_t kSearchedBuckets = 1 << 16;  // at once: 16 MiB
+constexpr uint64_t kSearchedBuckets = 1 << 12;  // at once: 16 MiB
 constexpr int kTimes = 3;
 
 }  // namespace

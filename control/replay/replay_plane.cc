@@ -60,11 +60,10 @@ public:
     ModelPlane(const PolicyTable& table, uint64_t capacity)
         : StatefulPlane(capacity),
           buckets_(mxg_all_buckets(buckets_for(capacity) - 1)),
-          seen_(buckets_for(capacity))
+          seen_(mxg_seen_mask(buckets_for(capacity) - 1) + 1)
     {
         gate_.table = {table.plane.data(), static_cast<uint32_t>(table.plane.size())};
-        gate_.sources = {
-            {kReplayKey[0], kReplayKey[1]}, static_cast<uint32_t>(seen_.size() - 1), 0};
+        gate_.sources = {{kReplayKey[0], kReplayKey[1]}, buckets_for(capacity) - 1, 0};
         gate_.buckets = buckets_.data();
         gate_.seen = seen_.data();
         gate_.connections = connections_;

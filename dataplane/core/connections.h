@@ -88,7 +88,7 @@ MXG_INLINE void mxg_syn_completed(struct mxg_gate *gate, const struct mxg_packet
 {
     const struct mxg_source_settings settings = mxg_settings(gate);
     const __u64 hash = mxg_syn_hash(settings.key, packet);
-    struct mxg_seen_line *line = mxg_seen_at(gate, mxg_bucket_number(hash, settings.bucket_mask));
+    struct mxg_seen_line *line = mxg_seen_at(gate, mxg_seen_number(hash, settings.bucket_mask));
 
     if (line)
         mxg_end_attempt(line, hash);

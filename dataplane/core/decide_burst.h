@@ -109,8 +109,7 @@ static inline MXG_STAGE void mxg_ask_for_states(struct mxg_gate *gate,
     for (__u32 n = 0; n < count; n++) {
         attempts->hashes[of[n]].syn = syn[n];
         if (mxg_is_attempt(&packets[attempts->place[of[n]]]))
-            __builtin_prefetch(mxg_seen_at(gate, mxg_bucket_number(syn[n], settings.bucket_mask)),
-                               1);
+            __builtin_prefetch(mxg_seen_at(gate, mxg_seen_number(syn[n], settings.bucket_mask)), 1);
     }
 }
 
@@ -126,7 +125,7 @@ static inline MXG_STAGE void mxg_ask_for_ways(struct mxg_gate *gate,
         const struct mxg_source *bucket = way - mxg_way(tag, 0);
         const __u32 other = (__u32) - (hash != 0 && mxg_load32(&way->tag) != tag);
 
-        for (__u32 n = 1; n < MXG_WAYS; n++)
+        for (__u32 n = 1; n < MXG_NEAR; n++)
             __builtin_prefetch(&bucket[mxg_way(tag, n & other)], 1);
     }
 }

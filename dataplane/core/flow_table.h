@@ -64,7 +64,7 @@ _Static_assert(sizeof(struct mxg_flow) == 64, "one cache line");
 /* Lines for a source table: a flow for each four sources, as most senders hold none. */
 static inline __u32 mxg_flow_lines(__u32 bucket_mask)
 {
-    const __u32 lines = (bucket_mask + 1) / MXG_FLOW_WAYS;
+    const __u32 lines = (bucket_mask + 1) * (MXG_WAYS / 4 / MXG_FLOW_WAYS);
 
     return lines > MXG_FLOW_LEAST_LINES ? lines : MXG_FLOW_LEAST_LINES;
 }

@@ -30,7 +30,7 @@
 #include "dataplane/core/verdict.h"
 
 #define MXG_IMAGE_MAGIC 0x31656c6261546d78ULL /* "xmTable1" */
-#define MXG_SCHEMA 4u /* of image, source table, counters and samples together */
+#define MXG_SCHEMA 5u /* of image, source table, counters and samples together */
 
 #define MXG_LINE_BYTES 64
 #define MXG_INNER_KEYS 8

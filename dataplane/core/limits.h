@@ -148,7 +148,7 @@ MXG_INLINE void mxg_limit_attempt(struct mxg_gate *gate, const struct mxg_packet
 {
     const __u64 syn = MXG_SYN_HASH(gate, packet, attempt);
     struct mxg_seen_line *line =
-        mxg_seen_at(gate, mxg_bucket_number(syn, mxg_settings(gate).bucket_mask));
+        mxg_seen_at(gate, mxg_seen_number(syn, mxg_settings(gate).bucket_mask));
     __u64 seen;
 
     attempt->now_ns = decision->time_ns = mxg_now(gate);

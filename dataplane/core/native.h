@@ -56,7 +56,7 @@ struct mxg_gate {
     struct mxg_table table;
     struct mxg_source_settings sources;
     struct mxg_bucket *buckets; /* mxg_all_buckets of them */
-    struct mxg_seen_line *seen; /* sources.bucket_mask + 1; or 0: every SYN is an attempt */
+    struct mxg_seen_line *seen; /* mxg_seen_mask + 1; or 0: every SYN is an attempt */
     __u32 *connections;         /* open, of each class: MXG_MAX_CLASSES; or 0: not known */
     const struct mxg_overrides *overrides; /* or 0: none */
     const struct mxg_flows *flows;         /* or 0: open connections are not known one by one */
@@ -87,7 +87,7 @@ MXG_INLINE void mxg_count_pressure(struct mxg_gate *gate, enum mxg_pressure whic
 
 MXG_INLINE struct mxg_seen_line *mxg_seen_at(struct mxg_gate *gate, __u32 number)
 {
-    return gate->seen ? &gate->seen[number & gate->sources.bucket_mask] : 0;
+    return gate->seen ? &gate->seen[number & mxg_seen_mask(gate->sources.bucket_mask)] : 0;
 }
 
 MXG_INLINE __u32 *mxg_class_connections(struct mxg_gate *gate, __u32 class_id)

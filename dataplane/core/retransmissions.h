@@ -10,8 +10,7 @@
  * then, for as long as it is remembered and no longer than an attempt may take.
  *
  * The platform gives
- *   struct mxg_seen_line *mxg_seen_at(gate, number)   of as many lines as the source table has
- *                                                       buckets
+ *   struct mxg_seen_line *mxg_seen_at(gate, number)   of as many lines as mxg_seen_mask has
  */
 #ifndef MXG_CORE_RETRANSMISSIONS_H
 #define MXG_CORE_RETRANSMISSIONS_H
@@ -41,6 +40,18 @@ struct mxg_seen_line {
 #endif
 _Static_assert(sizeof(struct mxg_seen_line) == 64, "one cache line");
 _Static_assert(MXG_REASONS <= 1 << 5 && MXG_MAX_CLASSES <= 1 << 4, "they fit into `info`");
+
+/* Lines - 1, a power of two - 1: a record for each entry of the source table. */
+MXG_INLINE __u32 mxg_seen_mask(__u32 bucket_mask)
+{
+    return (bucket_mask + 1) * (MXG_WAYS / MXG_SEEN_WAYS) - 1;
+}
+
+/* The line of a SYN. */
+MXG_INLINE __u32 mxg_seen_number(__u64 hash, __u32 bucket_mask)
+{
+    return (__u32)(hash >> 32) & mxg_seen_mask(bucket_mask);
+}
 
 MXG_INLINE __u32 mxg_seen_copies(__u64 info)
 {

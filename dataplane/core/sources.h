@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Source table: bounded state per source prefix, shared by all cores without locks.
  *
- * A fixed array of buckets of four entries, one cache line each; the bucket is chosen by a keyed
- * hash, so that nobody outside can aim at one. Each parent level has a table of its own behind
- * that of the source prefixes, an eighth of its size. Entries are updated with compare-and-swap, a
- * few tries, then the safe answer.
+ * A fixed array of buckets of 64 entries, one cache line each. A keyed hash chooses the bucket and
+ * a way in it, so that nobody outside can aim at one; an entry lies there or in one of the three
+ * ways behind (the first follow the last). Ways to which several hashes lead level out what chance
+ * does: in a table half full of senders that take turns, one in forty has no entry of its own when
+ * it comes again; with buckets of four that each hash has to itself it is one in seven. Each parent
+ * level has a table of its own behind that of the source prefixes, an eighth of its size. Entries
+ * are updated with compare-and-swap, a few tries, then the safe answer.
  *
- * A full bucket gives up the entry that is furthest in credit: an entry whose bucket of tokens is
- * full again is worth nothing, so its eviction loses nothing, and a flood of new prefixes evicts
- * itself first. An entry with open connections never goes. One that carries a penalty does not
- * either, except that of one /32 (IPv4: /24) only the first entry of a bucket is protected, and not
- * all four entries are: nobody can fill the table with penalties. Where none can go, the caller
- * turns to the parent prefix.
+ * Where all four ways are taken, the entry that is furthest in credit goes: an entry whose bucket
+ * of tokens is full again is worth nothing, so its eviction loses nothing, and a flood of new
+ * prefixes evicts itself first. An entry with open connections never goes. One that carries a
+ * penalty does not either, except that of one /32 (IPv4: /24) only the first entry of the four is
+ * protected, and not all four are: nobody can fill the table with penalties. Where none can go, the
+ * caller turns to the parent prefix.
  *
  * The platform gives
  *   struct mxg_source_settings mxg_settings(gate)
@@ -27,7 +30,8 @@
 #include "dataplane/core/image.h"
 
 #define MXG_MAX_SOURCES (1ULL << 28) /* entries: 16 GiB */
-#define MXG_WAYS 4
+#define MXG_WAYS 64                  /* of a bucket: 4 KiB */
+#define MXG_NEAR 4                   /* ways that an entry may have */
 #define MXG_TRIES 4
 
 /* tag: 0 free, MXG_TAG_BUSY while a core fills the entry, else bits of the hash, family, length. */
@@ -155,8 +159,8 @@ MXG_INLINE int mxg_is_source(const struct mxg_source *source, const struct mxg_p
            source->lo == prefix->address.lo;
 }
 
-/* The `i`th way to try for a tag. Each tag has a way of its own to begin with, which is where its
- * entry is in most cases, so that one line of the bucket is touched, not all. */
+/* The `i`th way to try for a tag. In most cases its entry is in the first, so that one line of the
+ * bucket is touched. */
 MXG_INLINE __u32 mxg_way(__u32 tag, __u32 i)
 {
     return ((tag >> 10) + i) & (MXG_WAYS - 1);
@@ -166,20 +170,23 @@ MXG_INLINE __u32 mxg_way(__u32 tag, __u32 i)
 MXG_INLINE __u32 mxg_find_way(const struct mxg_bucket *bucket, const struct mxg_prefix *prefix,
                               __u32 tag)
 {
-    for (__u32 i = 0; i < MXG_WAYS; i++)
+    for (__u32 i = 0; i < MXG_NEAR; i++)
         if (mxg_is_source(&bucket->way[mxg_way(tag, i)], prefix, tag))
             return mxg_way(tag, i);
     return MXG_WAYS;
 }
 
-/* Of the other ways, one that is of `prefix` too, or may become so. */
+/* Of the other ways to try, one that is of `prefix` too, or may become so. */
 MXG_INLINE __u32 mxg_rival(const struct mxg_bucket *bucket, __u32 mine,
                            const struct mxg_prefix *prefix, __u32 tag)
 {
-    for (__u32 i = 0; i < MXG_WAYS; i++)
-        if (i != mine && (mxg_load32(&bucket->way[i].tag) == MXG_TAG_BUSY ||
-                          mxg_is_source(&bucket->way[i], prefix, tag)))
-            return i;
+    for (__u32 i = 0; i < MXG_NEAR; i++) {
+        const __u32 way = mxg_way(tag, i);
+
+        if (way != mine && (mxg_load32(&bucket->way[way].tag) == MXG_TAG_BUSY ||
+                            mxg_is_source(&bucket->way[way], prefix, tag)))
+            return way;
+    }
     return MXG_WAYS;
 }
 
@@ -199,25 +206,26 @@ MXG_INLINE __u32 mxg_share_a_parent(const struct mxg_source *a, const struct mxg
     return family == (b->tag >> 8 & 3) && (a->hi ^ b->hi) >> shift == 0;
 }
 
-/* The ways that may not be evicted, as bits. */
-MXG_INLINE __u32 mxg_protected_ways(const struct mxg_bucket *bucket, __u64 now)
+/* Which of the ways to try may not be evicted, as bits. */
+MXG_INLINE __u32 mxg_protected_ways(const struct mxg_bucket *bucket, __u32 tag, __u64 now)
 {
     __u32 open = 0, penalised = 0, protected_ways;
 
-    for (__u32 i = 0; i < MXG_WAYS; i++) {
-        const struct mxg_source *source = &bucket->way[i];
+    for (__u32 i = 0; i < MXG_NEAR; i++) {
+        const struct mxg_source *source = &bucket->way[mxg_way(tag, i)];
 
         open |= (__u32)(mxg_load32(&source->open) != 0) << i;
         penalised |= mxg_is_penalised(source, now) << i;
     }
-    if (penalised == (1u << MXG_WAYS) - 1)
+    if (penalised == (1u << MXG_NEAR) - 1)
         penalised = 0;
     if (penalised == 0)
         return open;
     protected_ways = penalised;
-    for (__u32 i = 1; i < MXG_WAYS; i++)
+    for (__u32 i = 1; i < MXG_NEAR; i++)
         for (__u32 j = 0; j < i; j++)
-            if ((penalised >> j & 1) && mxg_share_a_parent(&bucket->way[i], &bucket->way[j]))
+            if ((penalised >> j & 1) &&
+                mxg_share_a_parent(&bucket->way[mxg_way(tag, i)], &bucket->way[mxg_way(tag, j)]))
                 protected_ways &= ~(1u << i);
     return protected_ways | open;
 }
@@ -228,11 +236,11 @@ MXG_INLINE __u32 mxg_protected_ways(const struct mxg_bucket *bucket, __u64 now)
 /* The way to evict: free, or furthest in credit; or MXG_FULL or MXG_CONTESTED. */
 MXG_INLINE __u32 mxg_find_victim(const struct mxg_bucket *bucket, __u32 tag, __u64 now, __u32 *old)
 {
-    const __u32 protected_ways = mxg_protected_ways(bucket, now);
+    const __u32 protected_ways = mxg_protected_ways(bucket, tag, now);
     __u32 victim = MXG_FULL;
     __u64 least = ~0ULL;
 
-    for (__u32 i = 0; i < MXG_WAYS; i++) {
+    for (__u32 i = 0; i < MXG_NEAR; i++) {
         const __u32 way = mxg_way(tag, i);
         const struct mxg_source *source = &bucket->way[way];
         const __u32 seen = mxg_load32(&source->tag);
@@ -241,7 +249,7 @@ MXG_INLINE __u32 mxg_find_victim(const struct mxg_bucket *bucket, __u32 tag, __u
         if (seen == MXG_TAG_BUSY || seen == tag) {
             if (victim == MXG_FULL)
                 victim = MXG_CONTESTED;
-        } else if (full_at < least && (seen == 0 || !(protected_ways >> way & 1))) {
+        } else if (full_at < least && (seen == 0 || !(protected_ways >> i & 1))) {
             least = full_at;
             victim = way;
             *old = seen;

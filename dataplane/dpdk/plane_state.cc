@@ -292,7 +292,8 @@ mxg_gate PlaneState::gate() const
 
 mxg_flows PlaneState::flows() const
 {
-    auto* lines = reinterpret_cast<mxg_flow_line*>(seen() + source_settings().bucket_mask + 1);
+    auto* lines =
+        reinterpret_cast<mxg_flow_line*>(seen() + mxg_seen_mask(source_settings().bucket_mask) + 1);
     return {lines, mxg_flow_lines(source_settings().bucket_mask) - 1, 0, 0};
 }
 

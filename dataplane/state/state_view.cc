@@ -31,7 +31,7 @@ uint64_t source_bytes(const mxg_source_settings& settings)
 
 uint64_t seen_bytes(const mxg_source_settings& settings)
 {
-    return (settings.bucket_mask + uint64_t{1}) * sizeof(mxg_seen_line);
+    return (mxg_seen_mask(settings.bucket_mask) + uint64_t{1}) * sizeof(mxg_seen_line);
 }
 
 uint64_t state_bytes(uint64_t capacity)
@@ -167,14 +167,14 @@ std::vector<uint32_t> half_open(const mxg_seen_line* lines, const mxg_source_set
                                 uint64_t now_ns)
 {
     std::vector<uint32_t> out(MXG_MAX_CLASSES);
-    add_half_open(out, lines, 0, settings.bucket_mask + uint64_t{1}, now_ns);
+    add_half_open(out, lines, 0, mxg_seen_mask(settings.bucket_mask) + uint64_t{1}, now_ns);
     return out;
 }
 
 void HalfOpenSweep::step(const mxg_seen_line* lines, const mxg_source_settings& settings,
                          uint64_t now_ns)
 {
-    const uint64_t count = settings.bucket_mask + uint64_t{1};
+    const uint64_t count = mxg_seen_mask(settings.bucket_mask) + uint64_t{1};
     const uint64_t end = std::min(next_ + kStep, count);
     add_half_open(current_, lines, next_, end, now_ns);
     next_ = end % count;

@@ -66,7 +66,7 @@ uint64_t visit_sources(const mxg_bucket* buckets, const mxg_source_settings& set
 class SourceSweep
 {
 public:
-    static constexpr uint64_t kStep = 1 << 16;  // buckets: 16 MiB, some milliseconds
+    static constexpr uint64_t kStep = 1 << 12;  // buckets: 16 MiB, some milliseconds
 
     // Counts the next kStep buckets; after the last one, the first again.
     void step(const mxg_bucket* buckets, const mxg_source_settings& settings);

@@ -18,7 +18,7 @@ namespace mxgate {
 
 inline constexpr uint64_t kSecond = 1'000'000'000;
 // Of as many sources as frames::Model has.
-inline constexpr uint64_t kCapacity = uint64_t{MXG_WAYS} << 16;
+inline constexpr uint64_t kCapacity = uint64_t{MXG_WAYS} << 12;
 
 // EAL, started once, and buffers, all of which every test gives back.
 class DpdkTest : public ::testing::Test

@@ -28,7 +28,9 @@ std::optional<Bytes> answer(const Bytes& frame, mxg_verdict verdict)
 }
 
 Model::Model(const PolicyTable& table, uint32_t buckets)
-    : buckets_(mxg_all_buckets(buckets - 1)), seen_(buckets), counters_(MXG_COUNTERS, 0)
+    : buckets_(mxg_all_buckets(buckets - 1)),
+      seen_(mxg_seen_mask(buckets - 1) + 1),
+      counters_(MXG_COUNTERS, 0)
 {
     gate_.sources = {{kSourceKey[0], kSourceKey[1]}, buckets - 1, 0};
     gate_.buckets = buckets_.data();

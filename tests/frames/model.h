@@ -28,7 +28,7 @@ class Model
 {
 public:
     // `buckets`: a power of two.
-    explicit Model(const PolicyTable& table, uint32_t buckets = 1 << 16);
+    explicit Model(const PolicyTable& table, uint32_t buckets = 1 << 12);
     Model(const Model&) = delete;
     Model& operator=(const Model&) = delete;
 

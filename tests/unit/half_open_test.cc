@@ -50,7 +50,8 @@ protected:
         const mxg_gate& gate = model().gate();
         std::vector<uint32_t> out = half_open(gate.seen, gate.sources, now);
         HalfOpenSweep sweep;
-        for (uint64_t i = 0; i <= gate.sources.bucket_mask; i += HalfOpenSweep::kStep)
+        for (uint64_t i = 0; i <= mxg_seen_mask(gate.sources.bucket_mask);
+             i += HalfOpenSweep::kStep)
             sweep.step(gate.seen, gate.sources, now);
         EXPECT_EQ(sweep.of_classes(), out);
         EXPECT_EQ(std::vector<uint32_t>(out.begin() + 3, out.end()),

@@ -66,7 +66,7 @@ protected:
         return out;
     }
 
-    static constexpr uint32_t kMask = 255;
+    static constexpr uint32_t kMask = 15;
     PolicyTable table_;
     std::vector<mxg_bucket> buckets_;
     uint32_t connections_[MXG_MAX_CLASSES] = {};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -13,6 +14,7 @@
 
 #include "dataplane/core/decide.h"
 #include "tests/reference/gate.h"
+#include "tests/unit/same_ways.h"
 
 namespace mxgate {
 namespace {
@@ -67,6 +69,12 @@ public:
             for (const mxg_source& source : bucket.way)
                 out += source.tag != 0;
         return out;
+    }
+
+    // Numbers of prefixes that share four ways of a single bucket.
+    std::vector<uint64_t> alike(size_t count) const
+    {
+        return with_same_ways(gate_.sources.key, count, prefix);
     }
 
 private:
@@ -124,17 +132,16 @@ TEST(Rate, DenialsCostNothing)
 TEST(Rate, AFreeEntryTakesASenderWhateverItCounted)
 {
     Sources sources(1);
-    sources.attempt(1, kSecond);
-    auto* entry = const_cast<mxg_source*>(sources.find(1));
+    const std::vector<uint64_t> senders = sources.alike(5);
+    sources.attempt(senders[0], kSecond);
+    auto* entry = const_cast<mxg_source*>(sources.find(senders[0]));
     entry->tag = 0;
     entry->open = 7;
-    EXPECT_EQ(sources.attempt(2, kSecond), MXG_CONFORMS);
-    EXPECT_EQ(sources.attempt(3, kSecond), MXG_CONFORMS);
-    EXPECT_EQ(sources.attempt(4, kSecond), MXG_CONFORMS);
-    EXPECT_EQ(sources.attempt(5, kSecond), MXG_CONFORMS);
-    for (const uint64_t sender : {2, 3, 4, 5}) {
-        ASSERT_NE(sources.find(sender), nullptr);
-        EXPECT_EQ(sources.find(sender)->open, 0u);
+    for (size_t i = 1; i < 5; i++)
+        EXPECT_EQ(sources.attempt(senders[i], kSecond), MXG_CONFORMS);
+    for (size_t i = 1; i < 5; i++) {
+        ASSERT_NE(sources.find(senders[i]), nullptr);
+        EXPECT_EQ(sources.find(senders[i])->open, 0u);
     }
 }
 
@@ -192,15 +199,16 @@ TEST(Rate, AsABucketOfTokens)
 TEST(Bucket, FullOneGivesUpTheFurthestInCredit)
 {
     Sources sources(1, kSecond, 100);
-    uint64_t now = 10 * kSecond;
-    // 4 ways; number 3 has the least debt.
-    for (uint64_t number = 1; number <= 4; number++)
-        for (uint64_t i = 0; i < (number == 3 ? 1 : 10 * number); i++)
-            EXPECT_EQ(sources.attempt(number, now), MXG_CONFORMS);
-    EXPECT_EQ(sources.attempt(5, now), MXG_CONFORMS);
-    EXPECT_EQ(sources.find(3), nullptr);
-    for (const uint64_t number : {1, 2, 4, 5})
-        EXPECT_NE(sources.find(number), nullptr) << number;
+    const std::vector<uint64_t> senders = sources.alike(5);
+    const uint64_t now = 10 * kSecond;
+    // 4 ways; the third sender has the least debt.
+    for (size_t n = 0; n < 4; n++)
+        for (size_t i = 0; i < (n == 2 ? 1 : 10 * (n + 1)); i++)
+            EXPECT_EQ(sources.attempt(senders[n], now), MXG_CONFORMS);
+    EXPECT_EQ(sources.attempt(senders[4], now), MXG_CONFORMS);
+    EXPECT_EQ(sources.find(senders[2]), nullptr);
+    for (const size_t n : {0, 1, 3, 4})
+        EXPECT_NE(sources.find(senders[n]), nullptr) << n;
     EXPECT_EQ(sources.used(), 4u);
 }
 
@@ -224,12 +232,35 @@ TEST(Bucket, MemoryIsBounded)
     EXPECT_EQ(sources.used(), 64u * MXG_WAYS);
 }
 
-TEST(Bucket, HashSpreads)
+// Senders that take turns in a table half full: by how many is it forgotten that they were there?
+TEST(Bucket, FewHaveNoRoomInATableHalfFull)
 {
-    Sources sources(1024);
-    for (uint64_t number = 0; number < 2048; number++)
-        sources.attempt(number, 1);
-    EXPECT_GT(sources.used(), 1900u);  // 2 of 4 ways on average: few buckets overflow
+    constexpr uint64_t kSenders = 64 * MXG_WAYS / 2;
+    Sources sources(64, 600 * kSecond, 1000);
+    unsigned forgotten = 0;
+    for (uint64_t round = 0; round < 8; round++) {
+        forgotten = 0;
+        for (uint64_t number = 0; number < kSenders; number++) {
+            forgotten += sources.find(number) == nullptr;
+            sources.attempt(number, round * kSecond + number);
+        }
+    }
+    EXPECT_GT(sources.used(), kSenders * 97 / 100);
+    EXPECT_LT(forgotten, kSenders * 4 / 100);  // with four ways to a bucket: 14 of 100
+}
+
+// The ways of the last hash of a bucket go on with the first one.
+TEST(Bucket, HasNoEnd)
+{
+    mxg_bucket bucket{};
+    const uint32_t last = uint32_t{MXG_WAYS - 1} << 10 | MXG_FAMILY_IPV6 << 8 | 64;
+    std::set<uint32_t> ways;
+    for (uint64_t number = 0; number < MXG_NEAR; number++) {
+        const mxg_prefix prefix{{number, 0, MXG_FAMILY_IPV6, 0}, 64};
+        uint32_t evicted = 0;
+        ways.insert(mxg_take_way(&bucket, &prefix, last, 1, &evicted));
+    }
+    EXPECT_EQ(ways, (std::set<uint32_t>{MXG_WAYS - 1, 0, 1, 2}));
 }
 
 TEST(Bucket, AlikeInAllButTheLength)

@@ -27,7 +27,7 @@ public:
     }
 
     // Of as many sources as frames::Model has.
-    static constexpr uint64_t kCapacity = uint64_t{MXG_WAYS} << 16;
+    static constexpr uint64_t kCapacity = uint64_t{MXG_WAYS} << 12;
 
     mxg_decision decide(const frames::Bytes& frame, uint64_t now_ns)
     {

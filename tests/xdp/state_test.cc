@@ -2,6 +2,7 @@
 // What the XDP program leaves in its maps for the control plane to count.
 #include "dataplane/state/state_view.h"
 #include "tests/reference/policy_case.h"
+#include "tests/unit/same_ways.h"
 #include "tests/xdp/plane.h"
 
 namespace mxgate {
@@ -22,10 +23,10 @@ protected:
                    "default_class: c\n")
             .compile();
     }
-    static frames::Bytes syn(int number)
+    static frames::Bytes syn(uint64_t number)
     {
-        char from[40];
-        std::snprintf(from, sizeof(from), "2001:db8:5:%x::1", number);
+        char from[60];
+        std::snprintf(from, sizeof(from), "2001:db8:5:%lx::1", number);
         return Frame().ip(from, "2001:db8:2::25").tcp(frames::kSyn).bytes();
     }
 };
@@ -35,7 +36,7 @@ TEST_F(State, HalfOpenUntilTheHandshake)
     GateMaps& maps = plane().maps();
     maps.publish(table().plane);
     const uint64_t now = monotonic_ns();
-    for (int i = 0; i < 5; i++)
+    for (uint64_t i = 0; i < 5; i++)
         EXPECT_EQ(plane().decide(syn(i), now).reason, MXG_CONFORMS);
     const frames::Bytes last = syn(9);
     plane().decide(last, now);
@@ -47,16 +48,16 @@ TEST_F(State, HalfOpenUntilTheHandshake)
     EXPECT_EQ(maps.half_open()[1], 5u);
     EXPECT_EQ(maps.half_open()[0], 0u);
     // Once it is counted in parts, as of the last round.
-    for (uint64_t i = 0; i <= gate.sources.bucket_mask; i += HalfOpenSweep::kStep)
+    for (uint64_t i = 0; i <= mxg_seen_mask(gate.sources.bucket_mask); i += HalfOpenSweep::kStep)
         maps.count_sources();
     plane().decide(syn(10), now);
     EXPECT_EQ(maps.half_open()[1], 5u);
-    for (uint64_t i = 0; i <= gate.sources.bucket_mask; i += HalfOpenSweep::kStep)
+    for (uint64_t i = 0; i <= mxg_seen_mask(gate.sources.bucket_mask); i += HalfOpenSweep::kStep)
         maps.count_sources();
     EXPECT_EQ(maps.half_open()[1], 6u);
 }
 
-// The same senders meet a bucket of four entries of the program and of the model.
+// The same senders meet in four ways of a bucket of the program and of the model.
 TEST_F(State, PressureIsThatOfTheModel)
 {
     const PolicyTable policy = table();
@@ -68,9 +69,13 @@ TEST_F(State, PressureIsThatOfTheModel)
     __u64 pressure[MXG_PRESSURES] = {};
     model.gate().pressure = pressure;
     const uint64_t minute = 60'000'000'000;
-    const auto all = [&](int from, int to, uint64_t now) {
-        for (int i = from; i < to; i++) {
-            const frames::Bytes frame = syn(i);
+    const std::vector<uint64_t> senders =
+        with_same_ways(model.gate().sources.key, 11, [](uint64_t n) -> mxg_prefix {
+            return {{0x2001'0db8'0005'0000 + n, 0, MXG_FAMILY_IPV6, 0}, 64};
+        });
+    const auto all = [&](size_t from, size_t to, uint64_t now) {
+        for (size_t i = from; i < to; i++) {
+            const frames::Bytes frame = syn(senders[i]);
             uint32_t action = 0;
             EXPECT_EQ(
                 run.run(frame.data(), static_cast<uint32_t>(frame.size()), now, &action).reason,
@@ -90,9 +95,9 @@ TEST_F(State, PressureIsThatOfTheModel)
     all(7, 9, 3 * minute);  // and now such that have all of theirs
     expect(3, 0);
     mxg_gate gate = maps.gate();
-    for (int way = 0; way < MXG_WAYS; way++)
+    for (int way = 0; way < MXG_NEAR; way++)
         gate.buckets[0].way[way].open = model.gate().buckets[0].way[way].open = 1;
-    all(20, 22, 3 * minute);
+    all(9, 11, 3 * minute);
     expect(3, 2);
 }
 
