@@ -23,7 +23,8 @@ public:
     using NoDaemon::NoDaemon;
 };
 
-// The daemon's answer; a change takes what time it takes. Throws NoDaemon, or std::runtime_error with the daemon's own words.
+// The daemon's answer; a change takes what time it takes. Throws NoDaemon, or std::runtime_error
+// with the daemon's own words.
 nlohmann::json api_get(const std::string& run_dir, const std::string& path);
 using Parameters = std::multimap<std::string, std::string>;
 nlohmann::json api_post(const std::string& run_dir, const std::string& path,

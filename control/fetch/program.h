@@ -19,8 +19,8 @@ struct ProgramOptions {
 
 // Runs it with nothing to read, no open files and an environment of PATH alone, in a process group
 // that is killed when it takes too long, writes too much, `*cancel` becomes true, or the caller's
-// process ends in whatever way. Its output goes to `fd`. Nothing if it exits with 0, else the reason, with the end of what it wrote to
-// standard error.
+// process ends in whatever way. Its output goes to `fd`. Nothing if it exits with 0, else the
+// reason, with the end of what it wrote to standard error.
 std::optional<std::string> run_program(const ProgramOptions& options, int fd,
                                        const std::atomic<bool>* cancel = nullptr);
 

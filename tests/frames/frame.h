@@ -10,8 +10,7 @@
 
 #include "tests/reference/policy_map.h"
 
-namespace mxgate::frames
-{
+namespace mxgate::frames {
 
 using Bytes = std::vector<uint8_t>;
 

@@ -13,8 +13,7 @@
 #include "tests/reference/embedded.h"
 #include "tests/reference/full_lengths.h"
 
-namespace mxgate::frames
-{
+namespace mxgate::frames {
 
 // A SYN to the service of reference::plain_case(), as the parser would give it.
 inline mxg_packet syn_from(const reference::Address& source)

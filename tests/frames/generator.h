@@ -9,8 +9,7 @@
 #include "tests/frames/frame.h"
 #include "tests/reference/policy_map.h"
 
-namespace mxgate::frames
-{
+namespace mxgate::frames {
 
 class Generator
 {

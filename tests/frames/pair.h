@@ -9,8 +9,7 @@
 #include "tests/frames/model.h"
 #include "tests/reference/policy_case.h"
 
-namespace mxgate::frames
-{
+namespace mxgate::frames {
 
 class Pair
 {

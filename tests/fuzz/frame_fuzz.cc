@@ -9,8 +9,7 @@
 #include "tests/reference/answer.h"
 #include "tests/reference/policy_case.h"
 
-namespace
-{
+namespace {
 
 using mxgate::frames::Bytes;
 

@@ -12,8 +12,7 @@
 #include "dataplane/image/verify.h"
 #include "tests/reference/policy_case.h"
 
-namespace
-{
+namespace {
 
 // A good image, to be changed by the input: from nothing the fuzzer would hardly get deep.
 std::vector<mxg_line> make_image()

@@ -21,8 +21,8 @@ PolicyCase random_case(uint64_t seed, size_t entries);
 extern const char* const kMxServices;
 extern const char* const kAllServices;
 
-// random_case() with what only whole frames show: `gate` are more lines of the gate section, `mixed`
-// more fields of the class mixed; 6to4 sources are listed by both of their addresses.
+// random_case() with what only whole frames show: `gate` are more lines of the gate section,
+// `mixed` more fields of the class mixed; 6to4 sources are listed by both of their addresses.
 PolicyCase random_gate(uint64_t seed, const std::string& gate, const std::string& services,
                        const std::string& mixed);
 

@@ -22,8 +22,7 @@
 
 #include "tests/tools/prefix.h"
 
-namespace
-{
+namespace {
 
 using namespace mxgate::tools;
 using Clock = std::chrono::steady_clock;
@@ -36,8 +35,8 @@ struct Options {
     unsigned count = 1;
     double rate = 0;
     unsigned timeout_ms = 800;  // under a second, so that no SYN is ever sent twice
-    double hold = 0;         // seconds for which connections stay open once all are
-    bool reset = false;      // ended by RST, not by FIN
+    double hold = 0;            // seconds for which connections stay open once all are
+    bool reset = false;         // ended by RST, not by FIN
     uint64_t seed = std::random_device{}();
 };
 

@@ -31,8 +31,7 @@
 #include "tests/tools/prefix.h"
 #include "tests/tools/syn_frame.h"
 
-namespace
-{
+namespace {
 
 using namespace mxgate::tools;
 

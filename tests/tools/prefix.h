@@ -14,8 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace mxgate::tools
-{
+namespace mxgate::tools {
 
 struct Address {
     int family = AF_INET6;

@@ -13,8 +13,7 @@
 
 #include "tests/tools/prefix.h"
 
-namespace mxgate::tools
-{
+namespace mxgate::tools {
 
 using Mac = std::array<uint8_t, 6>;
 

@@ -6,10 +6,8 @@
 
 #include <random>
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 struct Bytes {
     uint8_t byte[16] = {};

@@ -9,10 +9,8 @@
 #include "tests/frames/pair.h"
 #include "tests/reference/policy_case.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using frames::Bytes;
 using frames::Frame;
@@ -36,7 +34,8 @@ std::string yaml(const std::string& gate = {}, const std::string& bad = {})
            "  unknown: {action: limit, rate: 60/min, charge: syn, burst: 2}\n"
            "  slow: {action: limit, rate: 1/min, charge: syn}\n"
            "  wait: {action: limit, rate: 1/s, charge: syn, retry_wait: 60s}\n"
-           "  longer: {action: limit, rate: 1/s, charge: syn, retry_wait: 60s, retry_extend: true}\n"
+           "  longer: {action: limit, rate: 1/s, charge: syn, retry_wait: 60s, retry_extend: "
+           "true}\n"
            "  bad: {action: drop" +
            bad +
            "}\n"

@@ -7,10 +7,8 @@
 #include "tests/frames/model.h"
 #include "tests/reference/gate.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using frames::Bytes;
 using frames::Frame;

@@ -157,8 +157,7 @@ TEST(Rpsl, UrlsOfPrefixlenFiles)
     std::vector<RpslObject> objects;
     for_each_object(input, [&](const RpslObject& o) { objects.push_back(o); });
     ASSERT_EQ(objects.size(), 2u);
-    EXPECT_THAT(objects[0].prefixlen,
-                ElementsAre("https://example.net/b.csv"));
+    EXPECT_THAT(objects[0].prefixlen, ElementsAre("https://example.net/b.csv"));
     EXPECT_THAT(objects[0].prefixlen_remarks, ElementsAre("https://example.net/a.csv"));
     EXPECT_EQ(objects[1].family, MXG_FAMILY_IPV4);
     EXPECT_EQ(objects[1].line, 8u);

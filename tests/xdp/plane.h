@@ -13,8 +13,7 @@
 #include "ebpf/xdp_plane.h"
 #include "tests/frames/model.h"
 
-namespace mxgate
-{
+namespace mxgate {
 
 class Plane
 {

@@ -7,10 +7,8 @@
 #include "tests/reference/random_policy.h"
 #include "tests/xdp/plane.h"
 
-namespace mxgate
-{
-namespace
-{
+namespace mxgate {
+namespace {
 
 using frames::Bytes;
 using frames::Frame;
