@@ -17,6 +17,8 @@
 #include "dataplane/dpdk/telemetry.h"
 #include "dataplane/dpdk/worker.h"
 
+#include "dataplane/core/burst_wide.h"
+
 namespace mxgate {
 namespace {
 
@@ -208,12 +210,27 @@ private:
     LiveTable& table_;
 };
 
+const char* cpu_text()
+{
+    switch (mxg_vectors_here()) {
+        case MXG_AVX512:
+            return "CPU with AVX-512: look-ups and hashes of a burst side by side";
+        case MXG_AVX2:
+            return "CPU with AVX2: hashes of a burst side by side; not to be had: AVX-512, for "
+                   "look-ups";
+        case MXG_SCALAR:
+            break;
+    }
+    return "not to be had: AVX2 or AVX-512; look-ups and hashes one by one";
+}
+
 void say_ports(const DpdkProcess& process, const Ports& ports, PlaneState& state)
 {
     for (const PortReport& port : ports.reports())
         process.say(report_text(port));
     process.say(rte_eal_has_hugepages() ? "packet buffers in huge pages"
                                         : "packet buffers in 4 KiB pages: no huge pages are free");
+    process.say(cpu_text());
     process.say("source table of " + std::to_string(source_bytes(state.source_settings())) +
                 " bytes in " + state.sources_in());
     process.say(std::to_string(ports.queues()) + " of " +

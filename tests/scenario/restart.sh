@@ -271,6 +271,12 @@ what_is_not_had()
   cp "$LAB_DIR/plane.log" "$LAB_DIR/output"
   expect_output "start-up says what a port has not" 'net_af_packet0.*not to be had: 2 queues for as many cores'
   expect_output "start-up says how many cores work" '1 of 2 cores at work'
+  expect_output "start-up says what vectors there are" \
+    "$(case "$(grep -m1 ^flags /proc/cpuinfo)" in
+      *avx512dq*) echo 'CPU with AVX-512' ;;
+      *avx2*) echo 'CPU with AVX2.*not to be had: AVX-512' ;;
+      *) echo 'not to be had: AVX2' ;;
+    esac)"
   expect_output "start-up says which pages it has" "packet buffers in $pages"
   expect_success "status" gate status
   expect_output "status says it" 'net_af_packet0.*not to be had: 2 queues for as many cores'
