@@ -328,7 +328,7 @@ mxg_bucket* GateMaps::buckets()
 }
 
 // Entries that mxgated was filling when it was killed (Reconciler): as they are busy for ever, no
-// other sender would get into their buckets. No program of the kernel stays in the middle: where
+// new sender would get in whose ways they are among. No program of the kernel stays in the middle: where
 // one was held up for so long, it finds its entry gone, and nothing is charged for once.
 void GateMaps::free_abandoned()
 {

@@ -16,7 +16,7 @@ MXG_INLINE void mxg_count(__u32 *count, int one)
         __sync_fetch_and_add(count, 1);
 }
 
-/* Where other cores are at the bucket. In BPF what is missed is found by the daemon, and a loop
+/* Where other cores are at the ways. In BPF what is missed is found by the daemon, and a loop
  * costs the verifier its every path. */
 #ifdef __bpf__
 #define MXG_OPEN_TRIES 1

@@ -113,7 +113,7 @@ static inline MXG_STAGE void mxg_ask_for_states(struct mxg_gate *gate,
     }
 }
 
-/* Where the likely line is another source's, asks for the rest of the bucket: without a branch,
+/* Where the likely line is another source's, asks for its other ways: without a branch,
  * which nobody could foretell; what is here already is asked for at no cost. */
 static inline MXG_STAGE void mxg_ask_for_ways(struct mxg_gate *gate,
                                               const struct mxg_attempts *attempts)

@@ -190,20 +190,29 @@ MXG_INLINE __u32 mxg_rival(const struct mxg_bucket *bucket, __u32 mine,
     return MXG_WAYS;
 }
 
-/* 1: it was denied and is not yet what it was before, or must wait. */
+/* 1: `time` is still to come; times are less than 2^63 ns apart. */
+MXG_INLINE __u32 mxg_is_to_come(__u64 time, __u64 now)
+{
+    return (__u32)((now - time) >> 63);
+}
+
+/* 1: it was denied and is not yet what it was before, or must wait. Without branches, as all of
+ * what says which ways are protected: the BPF verifier walks each path through it. */
 MXG_INLINE __u32 mxg_is_penalised(const struct mxg_source *source, __u64 now)
 {
-    return mxg_load64(&source->wait_until_ns) > now ||
-           (mxg_load32(&source->denied) && mxg_load64(&source->full_at_ns) > now);
+    const __u32 denied = 1 - (__u32)mxg_is_zero(mxg_load32(&source->denied));
+
+    return mxg_is_to_come(mxg_load64(&source->wait_until_ns), now) |
+           (denied & mxg_is_to_come(mxg_load64(&source->full_at_ns), now));
 }
 
 /* 1: both lie in one /32, or IPv4 /24. Halves of tags name the family. */
 MXG_INLINE __u32 mxg_share_a_parent(const struct mxg_source *a, const struct mxg_source *b)
 {
-    const __u32 family = a->tag >> 8 & 3;
-    const __u32 shift = family == MXG_FAMILY_IPV4 ? 40 : 32;
+    const __u64 family = a->tag >> 8 & 3;
+    const __u64 shift = 32 + 8 * mxg_is_zero(family ^ MXG_FAMILY_IPV4);
 
-    return family == (b->tag >> 8 & 3) && (a->hi ^ b->hi) >> shift == 0;
+    return (__u32)mxg_is_zero((family ^ (b->tag >> 8 & 3)) | (a->hi ^ b->hi) >> shift);
 }
 
 /* Which of the ways to try may not be evicted, as bits. */
@@ -214,24 +223,22 @@ MXG_INLINE __u32 mxg_protected_ways(const struct mxg_bucket *bucket, __u32 tag, 
     for (__u32 i = 0; i < MXG_NEAR; i++) {
         const struct mxg_source *source = &bucket->way[mxg_way(tag, i)];
 
-        open |= (__u32)(mxg_load32(&source->open) != 0) << i;
+        open |= (1 - (__u32)mxg_is_zero(mxg_load32(&source->open))) << i;
         penalised |= mxg_is_penalised(source, now) << i;
     }
-    if (penalised == (1u << MXG_NEAR) - 1)
-        penalised = 0;
-    if (penalised == 0)
-        return open;
     protected_ways = penalised;
     for (__u32 i = 1; i < MXG_NEAR; i++)
         for (__u32 j = 0; j < i; j++)
-            if ((penalised >> j & 1) &&
-                mxg_share_a_parent(&bucket->way[mxg_way(tag, i)], &bucket->way[mxg_way(tag, j)]))
-                protected_ways &= ~(1u << i);
+            protected_ways &=
+                ~((penalised >> j & 1 &
+                   mxg_share_a_parent(&bucket->way[mxg_way(tag, i)], &bucket->way[mxg_way(tag, j)]))
+                  << i);
+    protected_ways &= (__u32)mxg_is_zero(protected_ways ^ ((1u << MXG_NEAR) - 1)) - 1;
     return protected_ways | open;
 }
 
 #define MXG_FULL (MXG_WAYS + 1)      /* no entry may be evicted */
-#define MXG_CONTESTED (MXG_WAYS + 2) /* other cores were at the bucket */
+#define MXG_CONTESTED (MXG_WAYS + 2) /* other cores were at its ways */
 
 /* The way to evict: free, or furthest in credit; or MXG_FULL or MXG_CONTESTED. */
 MXG_INLINE __u32 mxg_find_victim(const struct mxg_bucket *bucket, __u32 tag, __u64 now, __u32 *old)

@@ -93,7 +93,7 @@ TEST_F(PlaneStateTest, KeptOverARestart)
 }
 
 // Killed while it made an entry and a flow, with counts that are off: an entry that stays busy
-// would deny its bucket for ever, a count that is too high its sender.
+// would keep others out for ever, a count that is too high its sender.
 TEST_F(PlaneStateTest, WhatAKilledProcessLeftHalfDoneIsUndone)
 {
     mxg_connection connection{};

@@ -118,6 +118,21 @@ TEST(FullBucket, PenaltiesOfOneParentHaveAShare)
     EXPECT_NE(other.find(five[4]), nullptr);
 }
 
+// A flood of one parent's, each denied, does not wash out the penalty of another's sender: not by
+// filling all of its ways with penalties either.
+TEST(FullBucket, PenaltiesOfOneParentPutOutNoOtherPenalty)
+{
+    Table table;
+    const uint64_t stranger = table.alike(1, kNet + (1ull << 32), 1)[0];
+    for (int i = 0; i < 3; i++)
+        table.weigh(stranger, kSecond);
+    for (const uint64_t mine : table.alike(100, kNet, 1))
+        for (int i = 0; i < 3; i++)
+            table.weigh(mine, 2 * kSecond);
+    ASSERT_NE(table.find(stranger), nullptr);
+    EXPECT_EQ(table.weigh(stranger, 2 * kSecond), MXG_RATE);
+}
+
 // Where no entry can go, the parent stands in: with its own ceiling, else with that of the class,
 // which all of its prefixes then share; and without any parent nobody gets in.
 TEST(FullBucket, TheParentStandsIn)

@@ -329,7 +329,7 @@ TEST(Threads, NewPrefixNeverOverItsLimit)
 {
     constexpr int kRounds = 10'000;
     constexpr uint64_t kBurst = 2;
-    Sources sources(1 << 16, kSecond, kBurst);  // no bucket is ever full
+    Sources sources(1 << 12, kSecond, kBurst);  // no four ways are ever full
     std::vector<std::atomic<uint32_t>> admitted(kRounds);
     std::atomic<int> round[2] = {0, 0};
     together(2, [&](int thread) {

@@ -124,7 +124,7 @@ TEST_F(Pins, KilledBetweenTwo)
     EXPECT_GT(whole, 0);
 }
 
-// An entry that mxgated was filling would deny its bucket to all others.
+// An entry that mxgated was filling would keep out whose way it is too.
 TEST_F(Pins, NothingStaysBusy)
 {
     {
